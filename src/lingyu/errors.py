@@ -1,0 +1,127 @@
+"""The one place where a failure becomes a line and an exit status.
+
+LingyuError      a user's mistake, or an answer that is no: one line, no traceback
+├─ Faults        several of them, shown together (all faults of a recipe at once)
+└─ Stopped       Ctrl-C or SIGTERM, after whatever had to be saved was saved
+
+Exit status: 0 fine; 1 it ran and the answer is no; 2 wrong use, recipe or input; 130 Ctrl-C; 143 SIGTERM; 70 a bug.
+"""
+
+import difflib
+import errno
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+BUG = 70
+CTRL_C = 130
+SIGTERM = 143
+
+
+class LingyuError(Exception):
+    """What happened, where, and what to do next, as one line.
+
+    status: the exit status of a command that ends with it: 2 for wrong use or input, 1 where it ran and the answer is no.
+    """
+
+    def __init__(self, what: str, where: object = None, next: str | None = None, *, status: int = 2) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.next = next
+        self.status = status
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        line = self.what if self.where is None else f"{self.where}: {self.what}"
+        if self.next:
+            line = f"{line.rstrip('.')}. {self.next}"
+        return " ".join(line.split())
+
+    def as_json(self) -> dict[str, Any]:
+        return {"error": {"what": self.what, "where": self.where, "next": self.next, "status": self.status}}
+
+
+class Faults(LingyuError):
+    """Several errors of one input, one line each, in the order in which they stand there."""
+
+    def __init__(self, faults: Iterable[LingyuError]) -> None:
+        self.faults = tuple(faults)
+        assert self.faults, "no fault is no error"
+        super().__init__("; ".join(str(fault) for fault in self.faults))
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"errors": [fault.as_json()["error"] for fault in self.faults]}
+
+
+class Stopped(LingyuError):
+    """A signal ended the work; what had to be kept is kept. status: CTRL_C or SIGTERM."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to a mistyped one, or None where nothing is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def missing_extra(package: str, extra: str) -> LingyuError:
+    return LingyuError(f"this needs the package {package}", next=f"Install it with: pip install 'lingyu[{extra}]'")
+
+
+_OS_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this process may write",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "no such file or folder",
+    errno.ENOTDIR: "not a folder",
+    errno.EISDIR: "a folder, not a file",
+}
+
+
+def from_os_error(error: OSError) -> LingyuError:
+    """The line for a failure of the file system."""
+    what = _OS_ERRORS.get(error.errno or 0, error.strerror or str(error))
+    return LingyuError(what, where=error.filename, next="Nothing half-written was kept")
+
+
+def report(error: LingyuError, *, as_json: bool) -> None:
+    """Write an error where it belongs: a line on stderr, or a JSON document on stdout."""
+    if as_json:
+        print(json.dumps(error.as_json(), ensure_ascii=False))
+    else:
+        print(error, file=sys.stderr)
+
+
+def exit_status(command: Callable[[], object], *, as_json: bool = False) -> int:
+    """Run a command; the exit status that it ends with. Every failure is reported here and nowhere else."""
+    try:
+        command()
+    except LingyuError as error:
+        report(error, as_json=as_json)
+        return error.status
+    except KeyboardInterrupt:
+        return CTRL_C
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: `| head` is no failure
+        return 0
+    except OSError as error:
+        known = from_os_error(error)
+        report(known, as_json=as_json)
+        return known.status
+    except Exception:
+        traceback.print_exc()
+        print("This is a bug in lingyu. Please report it with the lines above.", file=sys.stderr)
+        return BUG
+    return 0
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether errors are to be JSON too: known before the arguments are parsed, since parsing may be what fails."""
+    return "--json" in arguments

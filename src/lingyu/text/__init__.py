@@ -1,0 +1,6 @@
+"""Normalising text, and when two texts count as the same."""
+
+from .same import Hashes, content_hash, content_hashes, same_text_form
+from .steps import STEPS, clean
+
+__all__ = ["STEPS", "Hashes", "clean", "content_hash", "content_hashes", "same_text_form"]

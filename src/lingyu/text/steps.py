@@ -1,0 +1,58 @@
+"""Normalising text: named steps, recorded with an adapter and applied alike before training and before answering.
+
+A step is idempotent and never changes its behaviour under its name: a better `html` will be called `html2`, so that
+an old adapter goes on reading what it was trained on.
+"""
+
+import html as html_entities
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
+_MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is deeper than this is an attack, not a review
+
+
+def html(text: str) -> str:
+    """Tags become blanks and entities their characters, until neither is left."""
+    for _ in range(_MOST_LAYERS):
+        plain = _TAG.sub(" ", html_entities.unescape(text))
+        if plain == text:
+            return text
+        text = plain
+    return text.replace("&", " ").replace("<", " ")
+
+
+def control(text: str) -> str:
+    """Line ends, control and private-use characters and lone surrogates become blanks, and white space is squeezed.
+
+    Zero-width characters (category Cf) go without a trace: they stand inside words. Unassigned ones stay, since which
+    they are changes with the version of Python.
+    """
+    kept = []
+    for char in text:
+        category = unicodedata.category(char)
+        if category == "Cf":
+            continue
+        kept.append(" " if category[0] == "Z" or category in ("Cc", "Cs", "Co") else char)
+    return " ".join("".join(kept).split())
+
+
+# Full-width letters, digits and signs to ASCII. The marks ，。！？；：（） stay: Chinese vocabularies hold them.
+_KEPT_MARKS = "，！？；：（）～"
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in _KEPT_MARKS} | {0x3000: 0x20}
+
+
+def width(text: str) -> str:
+    """Full-width letters, digits and signs become ASCII; Chinese punctuation stays."""
+    return text.translate(_NARROW)
+
+
+STEPS: dict[str, Callable[[str], str]] = {"html": html, "control": control, "width": width}
+
+
+def clean(text: str, steps: Sequence[str]) -> str:
+    """The text after the named steps, in the order given, stripped. Raises KeyError for a name that is no step."""
+    for name in steps:
+        text = STEPS[name](text)
+    return text.strip()
