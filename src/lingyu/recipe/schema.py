@@ -21,13 +21,32 @@ Count = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A mapping of a recipe: unknown keys are faults, types are strict, values never change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+class RulesError(ValueError):
+    """Keys of a section that are right by themselves but not together: pairs of key and what is wrong."""
+
+    def __init__(self, rules: list[tuple[str, str]]) -> None:
+        self.rules = tuple(rules)
+        super().__init__("; ".join(what for _, what in rules))
+
+
+def _require(*rules: tuple[bool, str, str]) -> None:
+    """Raise RulesError with every rule (holds, key, what is wrong if not) that does not hold."""
+    broken = [(key, what) for holds, key, what in rules if not holds]
+    if broken:
+        raise RulesError(broken)
 
 
 def _labels_by_value(labels: Any) -> Any:
     """A list names labels by the values themselves; keys are text, as the values read from a file are."""
     if isinstance(labels, list | tuple):
-        return {str(label): str(label) for label in labels}
+        names = [str(label) for label in labels]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands twice in the list")
+        return dict(zip(names, names, strict=True))
     if isinstance(labels, dict):
         return {str(value): label for value, label in labels.items()}
     return labels
@@ -38,62 +57,86 @@ def _tuple(value: Any) -> Any:
 
 
 def _trackers(value: Any) -> Any:
-    return () if value in ("none", None) else _tuple(value)
+    """TrainingArguments takes a single name too, and "none"."""
+    if value in ("none", None):
+        return ()
+    return (value,) if isinstance(value, str) else _tuple(value)
 
 
-Labels = Annotated[dict[str, str], BeforeValidator(_labels_by_value)]
+LabelName = Annotated[str, Field(min_length=1)]
+Labels = Annotated[
+    dict[str, LabelName],
+    BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, LabelName] | list[str | float | bool]),
+]
 CleaningStep = Literal["html", "control", "width"]
+Tracker = Literal["wandb"]
 
 
 class Split(Section):
     """How dev and test are split off train where no files are given: stratified, seeded, same texts on one side."""
 
-    dev: Share = Field(0.1, description="Share of the rows that chooses: the epoch, early stopping, your settings.")
-    test: Share = Field(0.1, description="Share of the rows that is measured once, at the end.")
-    seed: int = Field(42, description="Which rows go where. It is apart from train.seed, so that seeds share a test set.")
+    dev: Share = Field(
+        default=0.1, description="Share of the rows that chooses: the epoch, early stopping, your settings."
+    )
+    test: Share = Field(default=0.1, description="Share of the rows that is measured once, at the end.")
+    seed: int = Field(
+        default=42, description="Which rows go where. It is apart from train.seed, so that seeds share a test set."
+    )
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:
-        if self.dev + self.test >= 1:
-            raise ValueError("dev and test together leave no row to train on")
+        _require((self.dev + self.test < 1, "test", "dev and test together leave no row to train on"))
         return self
 
 
 class Data(Section):
     train: str = Field(
-        description="A file (csv, tsv, jsonl, parquet, xlsx) or a hub data set id with an optional part: org/name[:train].",
+        description="A file (csv, tsv, jsonl, parquet, xlsx), or a hub data set id with an optional part: "
+        "org/name[:train].",
         examples=["data/hotel.csv"],
     )
-    dev: str | None = Field(None, description="A given dev set, like train. Without it dev is split off train.")
-    test: str | None = Field(None, description="A given test set, like train. Without it test is split off train.")
-    split: Split = Field(Split(), description="Shares and seed for what is split off train.")
-    text: str = Field("text", description="The column that holds the text.")
-    label: str = Field("label", description="The column that holds the label.")
+    dev: str | None = Field(default=None, description="A given dev set, like train. Without it dev is split off train.")
+    test: str | None = Field(
+        default=None, description="A given test set, like train. Without it test is split off train."
+    )
+    split: Split = Field(default=Split(), description="Shares and seed for what is split off train.")
+    text: str = Field(default="text", description="The column that holds the text.")
+    label: str = Field(default="label", description="The column that holds the label.")
     labels: Labels = Field(
-        description="Value in the file: name of the label. The order is the order of the logits. A list where both agree.",
+        description="Value in the file: name of the label. The order is that of the logits. A list where both agree.",
         examples=[{"0": "负面", "1": "正面"}],
     )
     clean: Annotated[tuple[CleaningStep, ...], BeforeValidator(_tuple)] = Field(
-        ("html", "control", "width"),
+        default=("html", "control", "width"),
         description="Named steps that a text goes through, recorded in the adapter and applied again when it answers.",
     )
-    encoding: str = Field("utf-8", description="Of csv, tsv and jsonl files: utf-8 (a BOM is fine), gb18030, utf-16 ...")
+    encoding: str = Field(
+        default="utf-8", description="Of csv, tsv and jsonl files: utf-8 (a BOM is fine), gb18030, utf-16 ..."
+    )
     max_train_samples: Count | None = Field(
-        None, description="Train on so many rows at most, drawn by split.seed and stratified."
+        default=None, description="Train on so many rows at most, drawn by split.seed and stratified."
     )
     allow_leakage: bool = Field(
-        False, description="Train although given test texts stand in train. The card says so, and both figures are reported."
+        default=False,
+        description="Train although given test texts stand in train. The card says so, and both figures are reported.",
     )
-    drop_leaked: bool = Field(False, description="Leave test rows whose text stands in train out of the test, and count them.")
+    drop_leaked: bool = Field(
+        default=False, description="Leave test rows whose text stands in train out of the test, and count them."
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if len(self.labels) < 2:
-            raise ValueError("labels: a classifier needs at least two labels")
-        if len(set(self.labels.values())) < len(self.labels):
-            raise ValueError("labels: two values have the same name; give each label a name of its own")
-        if self.allow_leakage and self.drop_leaked:
-            raise ValueError("allow_leakage and drop_leaked contradict each other; keep one of them")
+        names = list(self.labels.values())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        _require(
+            (len(names) >= 2, "labels", "a classifier needs at least two labels"),
+            (not twice, "labels", f"two values have the same name, {', '.join(twice)}; give each label its own"),
+            (
+                not (self.allow_leakage and self.drop_leaked),
+                "drop_leaked",
+                "allow_leakage and drop_leaked contradict each other; keep one of them",
+            ),
+        )
         return self
 
 
@@ -108,23 +151,30 @@ def _lora_init_is_known(value: object) -> object:
 class Lora(Section):
     """PEFT's LoraConfig, by its own names."""
 
-    r: Count = Field(8, description="Rank of the update.")
-    lora_alpha: Positive = Field(16.0, description="The update is scaled by lora_alpha / r (or / sqrt(r), see use_rslora).")
-    lora_dropout: Rate = Field(0.0, description="Dropout before A.")
+    r: Count = Field(default=8, description="Rank of the update.")
+    lora_alpha: Positive = Field(
+        default=16.0, description="The update is scaled by lora_alpha / r (or / sqrt(r), see use_rslora)."
+    )
+    lora_dropout: Rate = Field(default=0.0, description="Dropout before A.")
     target_modules: Literal["auto"] | Annotated[tuple[str, ...], BeforeValidator(_tuple)] = Field(
-        "auto",
+        default="auto",
         union_mode="left_to_right",
         description="auto: all linear layers of the encoder, for its family. Or names of layers, as in PEFT.",
     )
-    use_rslora: bool = Field(False, description="Scale by lora_alpha / sqrt(r): for high ranks (arXiv 2312.03732).")
-    use_dora: bool = Field(False, description="Weight-decomposed LoRA: direction and magnitude apart (arXiv 2402.09353).")
+    use_rslora: bool = Field(
+        default=False, description="Scale by lora_alpha / sqrt(r): for high ranks (arXiv 2312.03732)."
+    )
+    use_dora: bool = Field(
+        default=False, description="Weight-decomposed LoRA: direction and magnitude apart (arXiv 2402.09353)."
+    )
     init_lora_weights: Annotated[bool | str, BeforeValidator(_lora_init_is_known)] = Field(
-        True,
+        default=True,
         description="true, gaussian, orthogonal, olora, pissa or pissa_niter_N. "
         "PiSSA and OLoRA are converted to plain LoRA of twice the rank when the adapter is published.",
     )
     loraplus_lr_ratio: Annotated[float, Field(ge=1)] | None = Field(
-        None, description="LoRA+: the learning rate of B over that of A (arXiv 2402.12354 suggests 16). Heads keep A's."
+        default=None,
+        description="LoRA+: the learning rate of B over that of A (arXiv 2402.12354 suggests 16). Heads keep A's.",
     )
 
     @property
@@ -134,104 +184,143 @@ class Lora(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.use_dora and self.changes_base:
-            raise ValueError("use_dora and init_lora_weights: pissa or olora can't be converted together; choose one")
+        _require(
+            (
+                not (self.use_dora and self.changes_base),
+                "use_dora",
+                "use_dora and init_lora_weights: pissa or olora can't be converted together; choose one",
+            )
+        )
         return self
 
 
 class Train(Section):
     """TrainingArguments, by its own names; batches by tokens instead of rows."""
 
-    learning_rate: Positive = Field(5e-4, description="Peak rate. LoRA wants about ten times that of full fine-tuning.")
-    num_train_epochs: Positive = Field(3.0, description="Passes over the training rows.")
-    max_steps: Count | None = Field(None, description="Stop after so many optimiser steps, whatever num_train_epochs says.")
-    lr_scheduler_type: Literal["cosine", "linear", "constant_with_warmup"] = Field("cosine", description="After warm-up.")
-    warmup_ratio: Rate = Field(0.06, description="Share of the steps over which the rate rises from zero.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, on matrices only.")
-    max_grad_norm: Positive = Field(1.0, description="Gradients are clipped to this norm.")
+    learning_rate: Positive = Field(
+        default=5e-4, description="Peak rate. LoRA wants about ten times that of full fine-tuning."
+    )
+    num_train_epochs: Positive = Field(default=3.0, description="Passes over the training rows.")
+    max_steps: Count | None = Field(
+        default=None, description="Stop after so many optimiser steps, whatever num_train_epochs says."
+    )
+    lr_scheduler_type: Literal["cosine", "linear", "constant_with_warmup"] = Field(
+        default="cosine", description="After warm-up."
+    )
+    warmup_ratio: Rate = Field(default=0.06, description="Share of the steps over which the rate rises from zero.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="AdamW's, on matrices only.")
+    max_grad_norm: Positive = Field(default=1.0, description="Gradients are clipped to this norm.")
     tokens_per_batch: Count = Field(
-        4096,
-        description="Tokens, padding included, of an optimiser step's batch over all processes: rows of like length together.",
+        default=4096,
+        description="Tokens, padding included, of an optimiser step's batch over all processes: "
+        "rows of like length together.",
     )
     gradient_accumulation_steps: Count = Field(
-        1, description="Cut a step's batch into so many pieces, for memory. The result stays the same."
+        default=1, description="Cut a step's batch into so many pieces, for memory. The result stays the same."
     )
-    max_length: Annotated[int, Field(ge=8, le=8192)] = Field(256, description="Tokens of a text; longer ones are cut.")
+    max_length: Annotated[int, Field(ge=8, le=8192)] = Field(
+        default=256, description="Tokens of a text; longer ones are cut."
+    )
     bf16: Literal["auto"] | bool = Field(
-        "auto", description="bfloat16 arithmetic; auto: where the hardware has it. Heads and LoRA stay float32."
+        default="auto", description="bfloat16 arithmetic; auto: where the hardware has it. Heads and LoRA stay float32."
     )
-    fp16: bool = Field(False, description="float16 arithmetic with loss scaling, on a GPU. Heads and LoRA stay float32.")
-    gradient_checkpointing: bool = Field(False, description="Recompute activations in the backward pass, for memory.")
+    fp16: bool = Field(
+        default=False, description="float16 arithmetic with loss scaling, on a GPU. Heads and LoRA stay float32."
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="Recompute activations in the backward pass, for memory."
+    )
     class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
-        None, union_mode="left_to_right", description="balanced, or a weight for each label's name."
+        default=None, union_mode="left_to_right", description="balanced, or a weight for each label's name."
     )
-    label_smoothing_factor: Rate = Field(0.0, description="Share of the target that is spread over all labels.")
-    eval_strategy: Literal["epoch", "steps"] = Field("epoch", description="When dev is measured and a checkpoint written.")
-    eval_steps: Count | None = Field(None, description="Optimiser steps between two of them, for eval_strategy: steps.")
+    label_smoothing_factor: Rate = Field(default=0.0, description="Share of the target that is spread over all labels.")
+    eval_strategy: Literal["epoch", "steps"] = Field(
+        default="epoch", description="When dev is measured and a checkpoint written."
+    )
+    eval_steps: Count | None = Field(
+        default=None, description="Optimiser steps between two of them, for eval_strategy: steps."
+    )
     metric_for_best_model: Literal["macro_f1", "accuracy", "loss"] = Field(
-        "macro_f1", description="What chooses the best checkpoint, on dev."
+        default="macro_f1", description="What chooses the best checkpoint, on dev."
     )
-    load_best_model_at_end: bool = Field(True, description="Publish the checkpoint that is best on dev, not the last.")
+    load_best_model_at_end: bool = Field(
+        default=True, description="Publish the checkpoint that is best on dev, not the last."
+    )
     early_stopping_patience: Count | None = Field(
-        None, description="Stop after so many measurements of dev without a new best."
+        default=None, description="Stop after so many measurements of dev without a new best."
     )
-    save_total_limit: Count = Field(2, description="Checkpoints kept beside the best.")
-    logging_steps: Count = Field(10, description="Optimiser steps between two lines of the log.")
-    seed: int = Field(42, description="Of the head's first weights, the order of rows and dropout.")
+    save_total_limit: Count = Field(default=2, description="Checkpoints kept beside the best.")
+    logging_steps: Count = Field(default=10, description="Optimiser steps between two lines of the log.")
+    seed: int = Field(default=42, description="Of the head's first weights, the order of rows and dropout.")
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.eval_strategy == "steps" and self.eval_steps is None:
-            raise ValueError("eval_strategy: steps needs eval_steps")
-        if self.eval_strategy == "epoch" and self.eval_steps is not None:
-            raise ValueError("eval_steps needs eval_strategy: steps")
-        if self.bf16 is True and self.fp16:
-            raise ValueError("bf16 and fp16 exclude each other")
-        if self.early_stopping_patience is not None and not self.load_best_model_at_end:
-            raise ValueError("early_stopping_patience needs load_best_model_at_end: true")
-        if self.max_length > self.tokens_per_batch:
-            raise ValueError("tokens_per_batch must hold at least one text of max_length tokens")
+        by_steps = self.eval_strategy == "steps"
+        patience_is_vain = self.early_stopping_patience is not None and not self.load_best_model_at_end
+        _require(
+            (not by_steps or self.eval_steps is not None, "eval_strategy", "eval_strategy: steps needs eval_steps"),
+            (by_steps or self.eval_steps is None, "eval_steps", "eval_steps needs eval_strategy: steps"),
+            (not (self.bf16 is True and self.fp16), "fp16", "bf16 and fp16 exclude each other"),
+            (
+                not patience_is_vain,
+                "early_stopping_patience",
+                "early_stopping_patience needs load_best_model_at_end: true",
+            ),
+            (
+                self.max_length <= self.tokens_per_batch,
+                "tokens_per_batch",
+                f"{self.tokens_per_batch} tokens do not hold one text of max_length {self.max_length}",
+            ),
+        )
         return self
 
 
 class Publish(Section):
-    to: str = Field("adapters", description="The store that gets the new version.")
-    channel: Name | None = Field("stable", description="The channel that is set to it; null for none.")
+    to: str = Field(default="adapters", description="The store that gets the new version.")
+    channel: Name | None = Field(default="stable", description="The channel that is set to it; null for none.")
 
 
 class Card(Section):
     """What a card can't find out by itself."""
 
-    source: str | None = Field(None, description="Where the labelled rows come from.")
-    license: str | None = Field(None, description="The licence of the adapter, an SPDX identifier.")
-    data_license: str | None = Field(None, description="The licence of the labelled rows, as their source states it.")
-    larger: str | None = Field(None, description="The recipe and base to take where this one is too small.")
+    source: str | None = Field(default=None, description="Where the labelled rows come from.")
+    license: str | None = Field(default=None, description="The licence of the adapter, an SPDX identifier.")
+    data_license: str | None = Field(
+        default=None, description="The licence of the labelled rows, as their source states it."
+    )
+    larger: str | None = Field(default=None, description="The recipe and base to take where this one is too small.")
 
 
 class Recipe(Section):
-    name: Name = Field(description="Of the recipe, its runs and its adapter.")
+    name: Name = Field(description="Of the recipe, its runs and its adapter.", examples=["hotel"])
     base: str = Field(
-        "embedded",
+        default="embedded",
         min_length=1,
         description="embedded, a folder, or a hub id. An encoder that transformers reads.",
         examples=["embedded", "hfl/chinese-roberta-wwm-ext-large", "./bases/hotel"],
     )
-    revision: str | None = Field(None, description="Of a hub id: a commit, tag or branch.")
-    task: Literal["single_label"] = Field(description="What the head answers.")
+    revision: str | None = Field(default=None, description="Of a hub id: a commit, tag or branch.")
+    task: Literal["single_label"] = Field(description="What the head answers.", examples=["single_label"])
     data: Data = Field(description="Labelled rows.")
-    lora: Lora = Field(Lora(), description="The adapter.")
-    train: Train = Field(Train(), description="The training.")
-    report_to: Annotated[tuple[Literal["wandb"], ...], BeforeValidator(_trackers)] = Field(
-        (), description="Trackers beside the run's own metrics.jsonl: [wandb], or none."
-    )
-    publish: Publish = Field(Publish(), description="Where the version goes.")
-    card: Card = Field(Card(), description="What the adapter's card adds.")
+    lora: Lora = Field(default=Lora(), description="The adapter.")
+    train: Train = Field(default=Train(), description="The training.")
+    report_to: Annotated[
+        tuple[Tracker, ...],
+        BeforeValidator(_trackers, json_schema_input_type=tuple[Tracker, ...] | Literal["wandb", "none"] | None),
+    ] = Field(default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none.")
+    publish: Publish = Field(default=Publish(), description="Where the version goes.")
+    card: Card = Field(default=Card(), description="What the adapter's card adds.")
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
         weights = self.train.class_weights
-        if isinstance(weights, dict):
-            unknown = sorted(set(weights) - set(self.data.labels.values()))
-            if unknown:
-                raise ValueError(f"train.class_weights names no label of data.labels: {', '.join(unknown)}")
+        unknown = sorted(set(weights) - set(self.data.labels.values())) if isinstance(weights, dict) else []
+        _require(
+            (not unknown, "train.class_weights", f"names no label of data.labels: {', '.join(unknown)}"),
+            (
+                self.base != "embedded" or self.revision is None,
+                "revision",
+                "the embedded base has no revisions; leave it out",
+            ),
+        )
         return self

@@ -1,0 +1,118 @@
+"""Where LoRA goes and which leaf Linears are the head, family by family: the one table that says so.
+
+A head is named by its leaf Linears, never by a composite module: PEFT can't answer a mixed batch with a composite
+head, and 'pooler' as a whole would hide that `pooler.dense` is what has to be trained and saved.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from lingyu.errors import LingyuError
+
+
+@dataclass(frozen=True)
+class Family:
+    """head: ends of the module paths that are trained whole and saved with the adapter."""
+
+    head: tuple[str, ...]
+
+    @property
+    def peft_task_type(self) -> str | None:
+        """PEFT adds `classifier` to the saved modules of a SEQ_CLS model: wrong where that is a composite module."""
+        return "SEQ_CLS" if "classifier" in self.head else None
+
+
+_POOLED = Family(head=("pooler.dense", "classifier"))
+_DENSE_HEAD = Family(head=("classifier.dense", "classifier.out_proj"))
+
+FAMILIES: dict[str, Family] = {
+    "bert": _POOLED,
+    "ernie": _POOLED,
+    "megatron-bert": _POOLED,
+    "deberta-v2": _POOLED,
+    "roberta": _DENSE_HEAD,
+    "xlm-roberta": _DENSE_HEAD,
+    "electra": _DENSE_HEAD,
+    "roformer": _DENSE_HEAD,
+}
+
+
+def family_of(model_type: str, where: object) -> Family:
+    """Raises LingyuError for an architecture that has no row in the table."""
+    try:
+        return FAMILIES[model_type]
+    except KeyError:
+        raise LingyuError(
+            f"the architecture {model_type!r} is not known here",
+            where=where,
+            next=f"Take a base of one of these: {', '.join(FAMILIES)}",
+        ) from None
+
+
+def encoder_linears(model: nn.Module, family: Family) -> list[str]:
+    """Paths of all linear layers but the head's, in the model's order."""
+    return [
+        path
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Linear) and not _is_named(path, family.head)
+    ]
+
+
+def auto_target_modules(model: nn.Module, family: Family) -> list[str]:
+    """`target_modules: auto` in PEFT's terms: the ends of all encoder linears' paths behind the layer number, sorted."""
+    ends = set()
+    for path in encoder_linears(model, family):
+        parts = path.split(".")
+        last_number = max((i for i, part in enumerate(parts) if part.isdigit()), default=-1)
+        ends.add(".".join(parts[last_number + 1 :]) if last_number >= 0 else path)
+    return sorted(ends)
+
+
+def check_target_modules(model: nn.Module, family: Family, names: Iterable[str], where: object) -> list[str]:
+    """The names as given, sorted. Raises LingyuError for one that matches no layer, or that matches the head."""
+    linears = encoder_linears(model, family)
+    leaves = sorted({path.rsplit(".", 1)[-1] for path in linears})
+    head = [path for path, module in model.named_modules() if isinstance(module, nn.Linear) and path not in linears]
+    for name in names:
+        if any(_is_named(path, (name,)) for path in head):
+            raise LingyuError(
+                f"lora.target_modules: {name!r} is or catches part of the head, which is trained whole",
+                where=where,
+                next=f"Name the encoder's layers more closely, for example {auto_target_modules(model, family)[0]}",
+            )
+        if not any(_is_named(path, (name,)) for path in linears):
+            raise LingyuError(
+                f"lora.target_modules: {name!r} matches no layer",
+                where=where,
+                next=f"Its linear layers are {', '.join(leaves)}. `auto` takes them all",
+            )
+    return sorted(names)
+
+
+def require_saved(missing: Iterable[str], family: Family, where: object) -> None:
+    """The guard: every weight that the base did not bring must be saved with the adapter.
+
+    missing: keys that loading the base reported as missing, so random. Raises LingyuError naming those that would be
+    lost, since the adapter would answer with other random numbers after a reload.
+    """
+    lost = sorted(key for key in missing if not _is_named(key.rpartition(".")[0], family.head))
+    if lost:
+        raise LingyuError(
+            f"the base does not hold {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}, and no adapter would save it",
+            where=where,
+            next="These weights would be random at every load. Take a complete encoder",
+        )
+
+
+def _is_named(path: str, ends: Iterable[str]) -> bool:
+    return any(path == end or path.endswith("." + end) for end in ends)
+
+
+def max_positions(config: Any) -> int:
+    """How many tokens the base can read; relative positions have no limit of their own."""
+    positions: int = getattr(config, "max_position_embeddings", 0) or 1 << 20
+    # RoBERTa counts positions from padding_idx + 1
+    return positions - 2 if config.model_type in ("roberta", "xlm-roberta") else positions

@@ -1,0 +1,164 @@
+"""What a base is, apart from its name: fingerprints of its weights and of its tokenizer.
+
+Read from the files themselves, without torch: a renamed folder keeps its fingerprint, one changed weight does not.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lingyu.errors import LingyuError
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+# The body of an encoder: heads are a task's, position_ids a constant that older versions stored.
+_BODY = re.compile(r"^(embeddings|encoder|pooler|layers|final_norm|embeddings_project)\b")
+_NOT_BODY = re.compile(r"(^|\.)position_ids$")
+_LARGEST_HEADER = 100 * 1024 * 1024  # safetensors' own cap
+
+PROBES = (
+    "这家酒店的服务很好，房间也很干净。",
+    "房間很乾淨，下次還來",
+    "性价比不高！",
+    "质量太差了，要求退货……",
+    "快递很快，包装也好",
+    "请问怎么收费？",
+    "我现在没空，改天再谈吧",
+    "好的好的",
+    "嗯",
+    "iPhone 15 Pro Max 256GB",
+    "WiFi信号不好，CCTV5也收不到",
+    "app123打不开",
+    "价格：￥199.00元",
+    "2026年11月21日 08:30",
+    "订单号No.007-A",
+    "ＡＢＣ１２３",
+    "天１气",
+    "“引号”和《书名》",
+    "（括号）【方括号】",
+    "[MASK]",
+    "[SEP]你好[CLS]",
+    "<mask></s>",
+    "a b  c\td",
+    "第一行\n第二行",
+    "café naïve",
+    "E-mail: x@y.cn",
+    "http://example.com/?a=1&b=2",
+    "😀很开心",
+    "👨‍👩‍👧",
+    "龘靐齉",
+    "𠮷野家",
+    "ㄅㄆㄇ",
+    "ひらがなカタカナ",
+    "한국어",
+    "Привет",
+    "α+β=γ",
+    "50%～60％",
+    "——",
+    "...",
+    "。",
+    " ",
+    "",
+    "​零宽",
+    "哈哈哈哈哈哈哈哈",
+    "呵呵~~~",
+    "don't",
+    "x²+y²",
+    "①②③",
+    "前台小姐态度恶劣，再也不会来了，强烈建议大家不要入住这家宾馆！",
+    "The quick brown fox jumps over the lazy dog.",
+)
+
+
+def weights_fingerprint(folder: Path) -> str:
+    """SHA-256 (hex) over name, dtype, shape and bytes of the embeddings, layers and pooler, in sorted order of the names.
+
+    Names are without the model's prefix, and gamma/beta are called weight/bias. Raises LingyuError for a file that is
+    not whole, or that holds no encoder.
+    """
+    tensors = {}
+    for file in weight_files(folder):
+        for name, entry, start in _entries(file):
+            plain = _plain_name(name)
+            if plain is not None:
+                tensors[plain] = (file, entry, start)
+    if not tensors:
+        raise LingyuError("holds no encoder weights", where=folder, next="Give the folder of a transformers encoder")
+    digest = hashlib.sha256()
+    for plain in sorted(tensors):
+        file, entry, start = tensors[plain]
+        digest.update(f"{plain}\0{entry['dtype']}\0{tuple(entry['shape'])}\0".encode())
+        with file.open("rb") as stream:
+            stream.seek(start + entry["data_offsets"][0])
+            left = entry["data_offsets"][1] - entry["data_offsets"][0]
+            while left:
+                block = stream.read(min(left, 1 << 22))
+                if not block:
+                    raise LingyuError("ends too early", where=file, next="Copy or download the base anew")
+                digest.update(block)
+                left -= len(block)
+    return digest.hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a base. Raises LingyuError where there are none."""
+    index = folder / INDEX
+    if index.is_file():
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        if any(Path(name).name != name for name in names):
+            raise LingyuError("names files outside the folder", where=index, next="Don't use this base")
+        return [folder / name for name in sorted(names)]
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
+        raise LingyuError(
+            "its weights are a pickle only, which can run code when it is read",
+            where=folder,
+            next="Ask its publisher for model.safetensors, or convert it where nothing can be harmed: "
+            "AutoModel.from_pretrained(folder).save_pretrained(new_folder)",
+        )
+    raise LingyuError(f"holds no {WEIGHTS}", where=folder, next="Give the folder of a transformers encoder")
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """SHA-256 (hex) over the vocabulary in id order and the ids of fifty fixed texts."""
+    digest = hashlib.sha256()
+    for token, number in sorted(tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0])):
+        digest.update(f"{number}\0{token}\0".encode("utf-8", "surrogatepass"))
+    for probe in PROBES:
+        digest.update(json.dumps(tokenizer(probe, split_special_tokens=True)["input_ids"]).encode())
+    return digest.hexdigest()
+
+
+def _entries(file: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """(name, header entry, where the data start) of each tensor in a safetensors file."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 2 <= length <= min(size - 8, _LARGEST_HEADER):
+            raise LingyuError("is no safetensors file", where=file, next="Copy or download the base anew")
+        try:
+            header = json.loads(stream.read(length))
+        except ValueError:
+            raise LingyuError("is no safetensors file", where=file, next="Copy or download the base anew") from None
+    for name, entry in header.items():
+        if name != "__metadata__":
+            if entry["data_offsets"][1] > size - 8 - length:
+                raise LingyuError("ends too early", where=file, next="Copy or download the base anew")
+            yield name, entry, 8 + length
+
+
+def _plain_name(name: str) -> str | None:
+    """The tensor's name without the model's prefix, or None where it is no part of the encoder."""
+    for candidate in (name, name.partition(".")[2]):
+        if _BODY.match(candidate) and not _NOT_BODY.search(candidate):
+            return re.sub(r"LayerNorm\.(gamma|beta)$", _new_norm_name, candidate)
+    return None
+
+
+def _new_norm_name(match: re.Match[str]) -> str:
+    return "LayerNorm.weight" if match[1] == "gamma" else "LayerNorm.bias"

@@ -1,0 +1,122 @@
+"""The `lingyu` command. Each subcommand lives in a module of its own, which is imported only when it is called."""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import click
+
+from lingyu import __version__
+from lingyu.errors import LingyuError, did_you_mean, exit_status, wants_json
+
+COMMANDS = {
+    "check": ("lingyu.cli.check:check", "Say everything that is wrong with recipes, before anything runs."),
+    "doctor": ("lingyu.cli.doctor:doctor", "Show what this machine has, and what a recipe will use of it."),
+    "data": ("lingyu.cli.data:data", "Prepare labelled data, and look for what is wrong with it."),
+    "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
+    "adapters": ("lingyu.cli.adapters:adapters", "List, show and verify adapters, and move their channels."),
+    "base": ("lingyu.cli.base:base", "Find a base: its folder, family and fingerprints."),
+}
+"""Name -> (where it lives, its line in the help): so that the help imports none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for answers: transformers talks there when imported
+            command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = did_you_mean(args[0], COMMANDS)
+            known = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}"
+            raise LingyuError(f"{args[0]}: no such command", where="lingyu", next=known)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="lingyu %(version)s")
+def lingyu() -> None:
+    """Domain adapters for Chinese encoders: train one from a recipe, keep it, answer with it.
+
+    \b
+    Example:
+      lingyu check recipes/hotel.yaml
+      accelerate launch train_lora.py recipes/hotel.yaml
+      lingyu predict --adapter hotel 房间很干净，下次还来
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point: runs one command line, and gives back its exit status (see lingyu.errors)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that can't show a character is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = exit_status(lambda: _run(words), as_json=wants_json(words))
+    except BrokenPipeError:  # while an error was being reported
+        status = 2
+    _leave_no_output_behind()
+    return status
+
+
+def _run(words: list[str]) -> None:
+    """Run a command line; what click says is wrong with it becomes our own error."""
+    try:
+        lingyu.main(args=words, prog_name="lingyu", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        raise LingyuError("a command is missing", where=_path(words), next="The lines above name them") from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        raise _as_our_error(error, words) from None
+    except SystemExit:  # click's answer to a closed pipe; our commands end with exceptions only
+        raise BrokenPipeError from None
+
+
+def _as_our_error(error: click.ClickException, words: list[str]) -> LingyuError:
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    path = ctx.command_path if ctx else _path(words)
+    next_step = f"See {path} --help"
+    if isinstance(error, click.NoSuchOption):
+        known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
+        near = did_you_mean(error.option_name, known)
+        return LingyuError(
+            f"{error.option_name}: no such option", where=path, next=f"Did you mean {near}?" if near else next_step
+        )
+    return LingyuError(error.format_message().rstrip("."), where=path, next=next_step)
+
+
+def _path(words: list[str]) -> str:
+    """The command that a command line is for, where click does not say."""
+    return f"lingyu {words[0]}" if words and words[0] in COMMANDS else "lingyu"
+
+
+def _leave_no_output_behind() -> None:
+    """Send what is left for a closed pipe (`lingyu ... | head`) nowhere: at its end Python would complain about it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,83 @@
+"""What train_lora.py calls: a recipe, overrides, --resume, --dry-run."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from lingyu.errors import exit_status, wants_json
+from lingyu.recipe import LoadedRecipe, load_recipe_with_origins, resolved_yaml
+
+
+@click.command(
+    epilog="Example: accelerate launch train_lora.py recipes/hotel.yaml train.num_train_epochs=3 lora.r=16",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("recipe")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option(
+    "--resume", is_flag=False, flag_value="", metavar="[RUN]", help="Go on with RUN, or the newest unfinished."
+)
+@click.option("--dry-run", is_flag=True, help="Read and check everything, print it, and stop before training.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON document on stdout.")
+def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_run: bool, as_json: bool) -> None:
+    """Train an adapter from RECIPE, measure it on its test rows, publish it as the next version."""
+    loaded = load_recipe_with_origins(recipe, overrides)
+    console = Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
+    _say_recipe(loaded, console)
+
+    from lingyu.lora import prepare, train
+
+    if dry_run:
+        for line in prepare(loaded.recipe).lines():
+            console.print(line, highlight=False)
+        return
+    outcome = train(loaded.recipe, console=console, resume=resume is not None, run_name=resume or None)
+    if outcome is None:
+        return
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "version": outcome.version.reference,
+                    "folder": str(outcome.version.folder),
+                    "run": str(outcome.run),
+                    "verdict": outcome.verdict,
+                    "metrics": outcome.metrics,
+                },
+                ensure_ascii=False,
+            )
+        )
+        return
+
+    from lingyu.evaluation import table_of
+
+    screen = Console(soft_wrap=True)
+    screen.print(table_of(outcome.metrics))
+    screen.print(escape(outcome.verdict), highlight=False)
+    for alarm in outcome.metrics["alarms"]:
+        screen.print(f"[bold red]alarm:[/] {escape(alarm)}", highlight=False)
+    folder, store = outcome.version.folder, loaded.recipe.publish.to
+    screen.print(f"published {outcome.version.reference} in {folder}", highlight=False)
+    option = "" if store == "adapters" else f" --store {store}"
+    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.name} 这里写一句话", highlight=False)
+
+
+def _say_recipe(loaded: LoadedRecipe, console: Console) -> None:
+    """The resolved recipe; behind a value that is not the default, where it comes from."""
+    console.print(escape(resolved_yaml(loaded.recipe)), highlight=False)
+    for key, origin in loaded.origins.items():
+        if origin == "command line":
+            console.print(f"{key}: from the command line", highlight=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of train_lora.py."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return exit_status(
+        lambda: train_lora.main(given, prog_name="train_lora.py", standalone_mode=False), as_json=wants_json(given)
+    )

@@ -1,0 +1,25 @@
+"""Labelled rows: reading them from any source, splitting them without leaks, preparing known public sets."""
+
+from .catalog import KNOWN, KnownSet
+from .counts import Counts
+from .getting import Prepared, get, known_set
+from .loading import Part, Splits, load_splits
+from .reading import Row, read_rows, read_table
+from .tables import Table, TableRow
+
+__all__ = [
+    "KNOWN",
+    "Counts",
+    "KnownSet",
+    "Part",
+    "Prepared",
+    "Row",
+    "Splits",
+    "Table",
+    "TableRow",
+    "get",
+    "known_set",
+    "load_splits",
+    "read_rows",
+    "read_table",
+]

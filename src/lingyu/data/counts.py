@@ -1,0 +1,40 @@
+"""What became of the rows that were read: a sum that must add up, and notes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Counts:
+    """read: rows by what was read. dropped: rows by reason. kept: rows by part. read = dropped + kept, always."""
+
+    read: Mapping[str, int]
+    dropped: Mapping[str, int]
+    kept: Mapping[str, int]
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        assert self.rows_read == sum(self.dropped.values()) + self.rows_kept, f"rows got lost: {self}"
+
+    @property
+    def rows_read(self) -> int:
+        return sum(self.read.values())
+
+    @property
+    def rows_kept(self) -> int:
+        return sum(self.kept.values())
+
+    def lines(self) -> tuple[str, ...]:
+        """For the terminal: `kept 9,260 of 9,600 rows    empty 12    two labels 34`, the parts, and the notes."""
+        dropped = [f"{reason} {rows:,}" for reason, rows in self.dropped.items() if rows]
+        first = "    ".join([f"kept {self.rows_kept:,} of {self.rows_read:,} rows", *dropped])
+        parts = ["    ".join(f"{part} {rows:,}" for part, rows in self.kept.items())] if len(self.kept) > 1 else []
+        return (first, *parts, *(f"note: {note}" for note in self.notes))
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "read": dict(self.read),
+            "dropped": dict(self.dropped),
+            "kept": dict(self.kept),
+            "notes": list(self.notes),
+        }

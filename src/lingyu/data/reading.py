@@ -1,0 +1,111 @@
+"""Rows of a source: a file (csv, tsv, jsonl, parquet, xlsx) or a data set of the hub."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lingyu.errors import LingyuError, did_you_mean
+
+from .catalog import KNOWN
+from .tables import PARSERS, Table, no_column
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+FORMATS = ", ".join(ending.removeprefix(".") for ending in PARSERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """text and label as they stand in the source; label is '' where none was asked for. where: 'data/hotel.csv:12'."""
+
+    text: str
+    label: str
+    where: str
+
+
+def read_rows(source: str, text: str, label: str | None = None, encoding: str = "utf-8") -> tuple[Row, ...]:
+    """All rows of a source, in order. text, label: names of columns.
+
+    Raises LingyuError for a source that can't be read and for its first row that can't, with how many more there are.
+    """
+    # datasets takes more than a second to import: only here, where rows are really read.
+    from .caching import cached_rows
+
+    if _is_hub_id(source):
+        found = _labelled_rows(source, text, label, encoding)
+        return tuple(Row(row["text"], row["label"], row["where"]) for row in found)
+    sha256 = hashlib.sha256(_content(source)).hexdigest()
+    stored = cached_rows(_labelled_rows, sha256, source=source, text=text, label=label, encoding=encoding)
+    columns = stored.with_format("arrow")[:].to_pydict()
+    return tuple(map(Row, columns["text"], columns["label"], columns["where"]))
+
+
+def read_table(source: str, encoding: str = "utf-8") -> Table:
+    """The table of a source, with all its columns; rows that can't be read come with a fault in place of cells."""
+    if _is_hub_id(source):
+        from .hub import hub_table  # imports datasets
+
+        return hub_table(source)
+    return parse_table(_content(source), source, encoding)
+
+
+def parse_table(content: bytes, source: str, encoding: str = "utf-8") -> Table:
+    """The table that a file of this content and name holds."""
+    return PARSERS[Path(source).suffix.lower()](content, source, encoding)
+
+
+def _labelled_rows(source: str, text: str, label: str | None, encoding: str) -> Iterator[dict[str, str]]:
+    """{text, label, where} of each row."""
+    table = read_table(source, encoding)
+    wanted = {"data.text": text} if label is None else {"data.text": text, "data.label": label}
+    for key, column in wanted.items():
+        table.needs(column, key)
+    faults: list[LingyuError] = []
+    for row in table.rows:
+        lacking = next(((key, column) for key, column in wanted.items() if column not in row.cells), None)
+        if row.fault:
+            faults.append(row.fault)
+        elif lacking:
+            faults.append(no_column(lacking[1], lacking[0], tuple(row.cells), row.where))
+        elif not faults:
+            yield {"text": row.cells[text], "label": row.cells[label] if label else "", "where": row.where}
+    if faults:
+        raise _with_more(faults)
+
+
+def _with_more(faults: list[LingyuError]) -> LingyuError:
+    first, more = faults[0], len(faults) - 1
+    if not more:
+        return first
+    rows = "1 more row" if more == 1 else f"{more:,} more rows"
+    return LingyuError(f"{first.what}; {rows} can't be read either", first.where, first.next)
+
+
+def _is_hub_id(source: str) -> bool:
+    known_ending = Path(source).suffix.lower() in PARSERS
+    return not known_ending and not Path(source).exists() and _HUB_ID.fullmatch(source) is not None
+
+
+def _content(source: str) -> bytes:
+    """The bytes of a file of a known format. Raises LingyuError where there is none."""
+    path = Path(source)
+    if path.is_dir():
+        raise LingyuError("this is a folder, not a file", source, f"Name a file in it: {FORMATS}")
+    if not path.exists():
+        raise LingyuError("no such file", source, _what_next(path))
+    if path.suffix.lower() not in PARSERS:
+        raise LingyuError(f"the ending `{path.suffix}` is none of {FORMATS}", source, "Export the rows as csv or jsonl")
+    content = path.read_bytes()
+    if not content:
+        raise LingyuError("the file is empty", source, "It needs a first line that names the columns, and rows")
+    return content
+
+
+def _what_next(path: Path) -> str:
+    name = next((name for name in (path.stem, path.parent.name) if name in KNOWN), None)
+    if name:
+        return f"Prepare it with: lingyu data get {name}"
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = did_you_mean(path.name, beside)
+    return f"Did you mean {path.with_name(near)}?" if near else "Paths are taken from the folder you are in"

@@ -1,0 +1,205 @@
+"""curves.png and confusion.png, drawn without pyplot: nothing global is read or changed, and no display is needed.
+
+Chinese labels are drawn with the Noto Sans SC that the package zhplot carries. zhplot itself is never imported, since
+its import changes matplotlib's settings for the whole process.
+"""
+
+import importlib.util
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from PIL import Image
+
+Row = Mapping[str, Any]
+DevMetric = Literal["macro_f1", "accuracy", "loss"]
+
+MOST_CLASSES_WITH_NUMBERS = 20
+LONGEST_LABEL = 12  # characters; longer ones are cut
+_MOST_CLASSES_WITH_ZEROS = 8
+_DPI = 110
+_NO_GLYPH = "□"
+_BLUE, _ORANGE, _GREEN, _GREY, _BLACK = "#2b6cb0", "#dd6b20", "#2f855a", "#a0aec0", "#1a202c"
+
+
+def plot_confusion(confusion: Sequence[Sequence[int]] | NDArray[np.integer], labels: Sequence[str]) -> bytes:
+    """PNG of a confusion matrix: rows are true labels, columns predicted ones, colour is the share of the row.
+
+    confusion: (classes, classes) counts    labels: names, in the same order
+
+    Up to 20 classes each cell shows its count and its share; beyond that colour alone, on a scale that lets rare
+    confusions be seen.
+    """
+    counts = np.asarray(confusion, dtype=np.int64)
+    classes = len(labels)
+    assert counts.shape == (classes, classes), f"a confusion of shape {counts.shape} for {classes} labels"
+    support = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, support, out=np.zeros(counts.shape), where=support > 0)
+    font_file = _chinese_font_file()
+    with_numbers = classes <= MOST_CLASSES_WITH_NUMBERS
+    side = 2.6 + 0.62 * classes if with_numbers else 2.6 + 0.145 * classes
+    figure = Figure(figsize=(side + 0.6, side), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(1.0 if with_numbers else 0.5, vmin=0, vmax=1))
+    _name_the_axes(axes, labels, font_file, size=10 if with_numbers else 6.5)
+    if with_numbers:
+        _write_cells(axes, counts, shares, size=9 if classes <= _MOST_CLASSES_WITH_ZEROS else 7)
+    bar = figure.colorbar(image, ax=axes, shrink=0.75, aspect=28, pad=0.02, format=PercentFormatter(1.0))
+    bar.set_label("share of the true label's rows", fontsize=8)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8, length=2)
+    axes.set_title(f"{np.trace(counts):,} of {counts.sum():,} test rows right", fontsize=10, pad=10)
+    return _png(figure)
+
+
+def plot_curves(rows: Sequence[Row], best_by: DevMetric = "macro_f1") -> bytes:
+    """PNG of a run: train loss and learning rate over the steps, and dev at each evaluation with the best one marked.
+
+    rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", "accuracy", "loss"}}.
+    best_by: metric_for_best_model. Values that are missing or not finite are left out; no rows give empty axes.
+    """
+    figure = Figure(figsize=(10, 3.8), dpi=_DPI, layout="constrained")
+    train_axes, dev_axes = figure.subplots(1, 2)
+    _draw_train(train_axes, rows)
+    _draw_dev(dev_axes, [{"step": row["step"], **row["dev"]} for row in rows if "dev" in row], best_by)
+    last_step = max((row["step"] for row in rows), default=1)
+    for axes in (train_axes, dev_axes):
+        axes.set_xlim(0, 1.02 * last_step)
+        axes.set_xlabel("optimiser step")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    return _png(figure)
+
+
+def _name_the_axes(axes: Axes, labels: Sequence[str], font_file: Path, size: float) -> None:
+    glyphs = FT2Font(str(font_file)).get_charmap()
+    names = [_drawable(label, glyphs) for label in labels]
+    upright = len(labels) <= MOST_CLASSES_WITH_NUMBERS and max(map(len, names)) <= 4
+    font = FontProperties(fname=font_file, size=size)
+    # parse_math=False: a label with two dollar signs is no formula
+    axes.set_xticks(range(len(names)), names, fontproperties=font, rotation=0 if upright else 90, parse_math=False)
+    axes.set_yticks(range(len(names)), names, fontproperties=font, parse_math=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.tick_params(which="minor", length=0)
+    axes.grid(which="minor", color="white" if len(names) <= MOST_CLASSES_WITH_NUMBERS else "#edf2f7", linewidth=0.8)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+
+
+def _write_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], size: float) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        share = shares[row, column]
+        if not count and len(counts) > _MOST_CLASSES_WITH_ZEROS:
+            continue
+        text = f"{count:,}\n{share:.0%}" if count else "0"
+        colour = "white" if share > 0.55 else "#2d3748" if count else _GREY
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.3)
+
+
+def _draw_train(axes: Axes, rows: Sequence[Row]) -> None:
+    rates = axes.twinx()
+    (rate,) = rates.plot(*_points(rows, "learning_rate"), color=_GREY, linewidth=1.2, label="learning rate")
+    (loss,) = axes.plot(*_points(rows, "loss"), color=_BLUE, linewidth=1.6, label="train loss")
+    axes.set_zorder(rates.get_zorder() + 1)  # the loss above the rate
+    axes.patch.set_visible(False)
+    axes.set_title("train", fontsize=11)
+    axes.set_ylabel("loss")
+    rates.set_ylabel("learning rate")
+    axes.set_ylim(bottom=0)
+    rates.set_ylim(bottom=0)
+    rates.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    axes.grid(axis="y", alpha=0.25)
+    for each in (axes, rates):
+        each.spines["top"].set_visible(False)
+    _legend_below(axes, [loss, rate])
+
+
+def _draw_dev(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric) -> None:
+    losses = axes.twinx()
+    handles = [
+        target.plot(*_points(evaluations, key), color=colour, marker="o", markersize=3.5, linewidth=1.4, label=label)[0]
+        for target, key, colour, label in (
+            (axes, "macro_f1", _BLUE, "macro-F1"),
+            (axes, "accuracy", _GREEN, "accuracy"),
+            (losses, "loss", _ORANGE, "loss"),
+        )
+    ]
+    steps, values = _points(evaluations, best_by)
+    if values:
+        best = int(np.argmin(values) if best_by == "loss" else np.argmax(values))
+        target = losses if best_by == "loss" else axes
+        name = best_by.replace("_f1", "-F1")
+        (star,) = target.plot(
+            steps[best],
+            values[best],
+            "*",
+            markersize=14,
+            color=_BLACK,
+            markeredgecolor="white",
+            label=f"best {name}: {values[best]:.3f} at step {steps[best]:,}",
+        )
+        handles.append(star)
+    axes.set_title("dev", fontsize=11)
+    axes.set_ylabel("macro-F1, accuracy")
+    losses.set_ylabel("loss")
+    axes.grid(axis="y", alpha=0.25)
+    for each in (axes, losses):
+        each.spines["top"].set_visible(False)
+        each.margins(y=0.15)
+    _legend_below(axes, handles)
+
+
+def _legend_below(axes: Axes, handles: Sequence[Line2D]) -> None:
+    axes.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=8,
+        columnspacing=1.4,
+    )
+
+
+def _points(rows: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
+    """Steps and values of the rows that have a finite value under the key."""
+    found = [(int(row["step"]), float(row[key])) for row in rows if row.get(key) is not None]
+    finite = [(step, value) for step, value in found if np.isfinite(value)]
+    return [step for step, _ in finite], [value for _, value in finite]
+
+
+def _drawable(label: str, glyphs: Mapping[int, int]) -> str:
+    """The label on one line, cut to a length that leaves room for the matrix; □ for what the font can't draw."""
+    line = " ".join(label.split())
+    short = line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"
+    return "".join(character if ord(character) in glyphs else _NO_GLYPH for character in short)
+
+
+def _chinese_font_file() -> Path:
+    spec = importlib.util.find_spec("zhplot")
+    assert spec is not None, "zhplot is a requirement of lingyu"
+    assert spec.origin is not None, "zhplot is a package of files"
+    return Path(spec.origin).parent / "fonts" / "NotoSansSC-Regular.ttf"
+
+
+def _png(figure: Figure) -> bytes:
+    """A palette, a third of the bytes: these pictures are kept in git. The same figure gives the same bytes."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    buffer = io.BytesIO()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,57 @@
+"""LoRA and a head onto a base, by PEFT."""
+
+from dataclasses import dataclass
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
+
+from lingyu.bases import Base, Classifier, auto_target_modules, check_target_modules, require_saved
+from lingyu.recipe import Lora
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """Numbers of parameters."""
+
+    trained: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"trainable params: {self.trained:,} of {self.total:,} ({self.trained / self.total:.2%})"
+
+
+def attach_lora(classifier: Classifier, base: Base, lora: Lora) -> PeftModel:
+    """The classifier with adapter `default`: LoRA on the encoder, the head's leaf Linears trained whole, all in float32.
+
+    Raises LingyuError for target_modules that name no layer, or the head, and where a weight that the base does not
+    bring would not be saved.
+    """
+    model = classifier.model
+    require_saved(classifier.fresh, base.family, base.id)
+    if lora.target_modules == "auto":
+        targets = auto_target_modules(model, base.family)
+    else:
+        targets = check_target_modules(model, base.family, lora.target_modules, base.id)
+    config = LoraConfig(
+        task_type=base.family.peft_task_type,
+        r=lora.r,
+        lora_alpha=int(lora.lora_alpha) if lora.lora_alpha.is_integer() else lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=targets,
+        modules_to_save=list(base.family.head),
+        use_rslora=lora.use_rslora,
+        use_dora=lora.use_dora,
+        init_lora_weights=lora.init_lora_weights,
+    )
+    attached = get_peft_model(model, config)
+    for parameter in attached.parameters():
+        if parameter.requires_grad:
+            # in half precision the updates of a good learning rate round to nothing
+            parameter.data = parameter.data.to(torch.float32)
+    return attached
+
+
+def count_parameters(model: nn.Module) -> Trainable:
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return Trainable(sum(n for n, trained in counts if trained), sum(n for n, _ in counts))

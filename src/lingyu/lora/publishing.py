@@ -1,0 +1,117 @@
+"""A trained and measured adapter becomes a version of a store, with everything that proves what it is."""
+
+import json
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.bases import Base
+from lingyu.data import Splits
+from lingyu.recipe import Recipe, resolved_yaml
+from lingyu.store import (
+    ANSWERS,
+    HASHES,
+    METRICS,
+    BaseRecord,
+    Calibration,
+    CardFacts,
+    LineageEntry,
+    PartRecord,
+    Store,
+    Version,
+    VersionFacts,
+    render_card,
+    write_answers,
+    write_hashes,
+)
+
+from .saving import CONFIG, WEIGHTS
+
+CURVES = "curves.png"
+CONFUSION = "confusion.png"
+_PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What there is to say of a run that has ended. curves, confusion: PNG bytes. notes: who else read the test."""
+
+    recipe: Recipe
+    base: Base
+    splits: Splits
+    notes: list[str]
+    temperature: float
+    metrics: dict[str, Any]
+    test_logits: NDArray[np.float32]
+    curves: bytes
+    confusion: bytes
+
+
+def publish(record: Record, adapter: Path) -> Version:
+    """The next version in the recipe's store. adapter: the folder with PEFT's two files."""
+    facts = _facts(record)
+    recipe = record.recipe
+
+    def write(folder: Path, version: str) -> VersionFacts:
+        for name in (WEIGHTS, CONFIG):
+            shutil.copyfile(adapter / name, folder / name)
+        (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
+        (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        (folder / CURVES).write_bytes(record.curves)
+        (folder / CONFUSION).write_bytes(record.confusion)
+        splits = record.splits
+        write_hashes(folder / HASHES, train=splits.train.hashes, dev=splits.dev.hashes, test=splits.test.hashes)
+        write_answers(folder / ANSWERS, record.test_logits, splits.test.labels, splits.test.hashes)
+        (folder / "README.md").write_text(render_card(_card(record, facts, version)), "utf-8")
+        return facts
+
+    return Store(recipe.publish.to).publish(recipe.name, write, channel=recipe.publish.channel, why="trained")
+
+
+def _facts(record: Record) -> VersionFacts:
+    recipe, base, splits = record.recipe, record.base, record.splits
+    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    return VersionFacts(
+        task=recipe.task,
+        labels=splits.labels,
+        max_length=recipe.train.max_length,
+        base=BaseRecord(
+            id=base.id,
+            revision=base.revision,
+            weights_fingerprint=base.weights_fingerprint,
+            tokenizer_fingerprint=base.tokenizer_fingerprint,
+        ),
+        text_steps=recipe.data.clean,
+        calibration=Calibration(temperature=record.temperature),
+        data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
+        lineage=(LineageEntry(id=base.id, weights_fingerprint=base.weights_fingerprint),),
+        packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
+    )
+
+
+def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:
+    recipe, counts = record.recipe, record.splits.counts
+    return CardFacts(
+        name=recipe.name,
+        version=version,
+        facts=facts,
+        metrics=record.metrics,
+        recipe=resolved_yaml(recipe),
+        counts=(
+            ("read", counts.rows_read),
+            *((f"dropped: {reason}", rows) for reason, rows in counts.dropped.items() if rows),
+            *((f"kept: {part}", rows) for part, rows in counts.kept.items()),
+        ),
+        source=recipe.card.source,
+        license=recipe.card.license,
+        data_license=recipe.card.data_license,
+        larger=recipe.card.larger,
+        leaks=(*record.notes, *counts.notes),
+        pictures=(CURVES, CONFUSION),
+    )

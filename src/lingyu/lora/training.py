@@ -1,0 +1,302 @@
+"""The main job: a recipe to a published adapter version. `train` tells it from top to bottom."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from numpy.typing import NDArray
+from peft import PeftModel
+from rich.console import Console
+
+from lingyu.bases import Base, find_base
+from lingyu.data import Splits, load_splits
+from lingyu.errors import LingyuError
+from lingyu.evaluation import (
+    Answers,
+    Metrics,
+    OverlapNote,
+    evaluate_answers,
+    fit_temperature,
+    majority_baseline,
+    plot_confusion,
+    plot_curves,
+    tfidf_baseline,
+    verdict,
+)
+from lingyu.recipe import Recipe
+from lingyu.store import Version
+from lingyu.tasks import SingleLabel, class_weights_of
+from lingyu.training import (
+    EncodedRows,
+    Inputs,
+    MetricsFile,
+    Precision,
+    Run,
+    Tracker,
+    TrackerCallback,
+    TrainingProgress,
+    build_trainer,
+    chosen_precision,
+    find_run,
+    forget_after,
+    logits_of,
+    plan_batches,
+    read_metrics,
+    require_same_inputs,
+    start_run,
+    tracker_for,
+    train_to_end,
+    training_arguments,
+)
+
+from .attaching import attach_lora, count_parameters
+from .gates import leak_notes
+from .publishing import Record, publish
+from .saving import adapter_tensors, load_adapter, require_same_answers, save_adapter, save_tensors
+
+_INITIAL = "initial.safetensors"
+_PROOF_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves: the version, its metrics and one sentence on what they mean."""
+
+    version: Version
+    metrics: Metrics
+    verdict: str
+    run: Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that is known before the first step."""
+
+    recipe: Recipe
+    base: Base
+    splits: Splits
+    notes: list[OverlapNote]
+    task: SingleLabel
+    train_rows: EncodedRows
+    dev_rows: EncodedRows
+    truncated: int
+    precision: Precision
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(
+            base_weights=self.base.weights_fingerprint,
+            base_tokenizer=self.base.tokenizer_fingerprint,
+            train=self.splits.train.fingerprint,
+            dev=self.splits.dev.fingerprint,
+            num_processes=PartialState().num_processes,
+            precision=self.precision.name,
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        train = self.recipe.train
+        return len(plan_batches(self.train_rows.lengths, train.tokens_per_batch, train.seed, epoch=0))
+
+    @property
+    def tokens_per_step(self) -> float:
+        return sum(self.train_rows.lengths) / self.steps_per_epoch
+
+    def lines(self) -> list[str]:
+        """What a person wants to see before the wait."""
+        rows = len(self.train_rows) / self.steps_per_epoch
+        return [
+            *self.splits.counts.lines(),
+            *map(str, self.notes),
+            f"over {self.recipe.train.max_length} tokens {self.truncated:,} of train and dev (cut, kept)",
+            f"base {self.base.id}  weights {self.base.weights_fingerprint[:12]}  "
+            f"tokenizer {self.base.tokenizer_fingerprint[:12]}",
+            f"precision {self.precision.name} ({self.precision.why})  processes {PartialState().num_processes}",
+            f"a step: {rows:,.0f} rows, {self.tokens_per_step:,.0f} tokens; {self.steps_per_epoch:,} steps an epoch",
+        ]
+
+
+def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: str | None = None) -> Outcome | None:
+    """Run a recipe to its published version. None in the processes beside the main one.
+
+    resume: go on with run_name, or with the recipe's newest unfinished run.
+    Raises LingyuError for every mistake of the user, and Stopped after a signal once the checkpoint is written.
+    """
+    job = prepare(recipe)
+    for line in job.lines():
+        console.print(line, highlight=False)
+    run = _find_or_start(job, resume, run_name)
+    resume_from = run.last_checkpoint if resume else None
+    if resume:
+        step = int(resume_from.name.rpartition("-")[2]) if resume_from else 0
+        console.print(f"resuming {run.folder} after step {step}", highlight=False)
+        if PartialState().is_main_process:
+            forget_after(run.metrics, step)
+
+    model = attach_lora(job.base.load_classifier(job.task.labels, seed=recipe.train.seed), job.base, recipe.lora)
+    console.print(str(count_parameters(model)), highlight=False)
+    initial = _keep_initial(model, recipe, run)
+    tracker = _tracker(job, run)
+    try:
+        trained = _fit(model, job, run, tracker, console, resume_from)
+        if not PartialState().is_main_process:
+            return None
+        outcome = _prove_and_publish(trained, job, run, tracker, console, initial)
+    except BaseException as error:
+        tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
+        raise
+    tracker.finish()
+    return outcome
+
+
+def prepare(recipe: Recipe) -> Job:
+    """Read, check and encode everything that training needs; the gates stand here, before any waiting."""
+    _quiet_libraries()
+    PartialState(cpu=not torch.cuda.is_available())
+    base = find_base(recipe.base, recipe.revision)
+    base.require_length(recipe.train.max_length)
+    splits = load_splits(recipe.data)
+    train, dev = (base.encode(part.texts, recipe.train.max_length) for part in (splits.train, splits.dev))
+    return Job(
+        recipe=recipe,
+        base=base,
+        splits=splits,
+        notes=leak_notes(recipe, base, splits),
+        task=SingleLabel(
+            labels=splits.labels,
+            class_weights=class_weights_of(recipe.train.class_weights, splits.labels, splits.train.labels),
+            label_smoothing_factor=recipe.train.label_smoothing_factor,
+        ),
+        train_rows=EncodedRows(train.input_ids, splits.train.labels),
+        dev_rows=EncodedRows(dev.input_ids, splits.dev.labels),
+        truncated=sum(train.truncated) + sum(dev.truncated),
+        precision=chosen_precision(recipe.train),
+    )
+
+
+def _quiet_libraries() -> None:
+    transformers.logging.set_verbosity_error()
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # peft and the Trainer talk to each other through names that transformers is about to drop
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
+    """The same folder in every process."""
+    run: list[Any] = [None]
+    if PartialState().is_main_process:
+        run[0] = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
+    broadcast_object_list(run)
+    require_same_inputs(run[0], job.inputs)
+    found: Run = run[0]
+    return found
+
+
+def _keep_initial(model: PeftModel, recipe: Recipe, run: Run) -> Path | None:
+    """Where LoRA starts by changing the base, what it started from is needed to undo that."""
+    if not recipe.lora.changes_base:
+        return None
+    file = run.folder / _INITIAL
+    if PartialState().is_main_process and not file.is_file():
+        temporary = file.with_name(f".{file.name}")
+        save_tensors(adapter_tensors(model), temporary)
+        temporary.replace(file)
+    return file
+
+
+def _tracker(job: Job, run: Run) -> Tracker:
+    if not PartialState().is_main_process:
+        return Tracker()
+    recipe = job.recipe
+    base = Path(recipe.base).name
+    return tracker_for(
+        recipe.report_to,
+        group=recipe.name,
+        job_type="train",
+        name=f"{recipe.name}-{base}-r{recipe.lora.r}-s{recipe.train.seed}",
+        tags=[base, recipe.task, recipe.name],
+        config=recipe.model_dump(mode="json"),
+        folder=run.folder,
+    )
+
+
+def _fit(
+    model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console, resume_from: Path | None
+) -> PeftModel:
+    """Train and come back with the model as it is to be published, its arithmetic float32 again."""
+    recipe = job.recipe
+    trainer = build_trainer(
+        model,
+        job.task,
+        recipe.train,
+        train_rows=job.train_rows,
+        dev_rows=job.dev_rows,
+        pad_token_id=job.base.tokenizer.pad_token_id,
+        arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
+        loraplus_lr_ratio=recipe.lora.loraplus_lr_ratio,
+        callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), TrainingProgress(console, job.tokens_per_step)],
+    )
+    train_to_end(trainer, run, resume_command=_resume_command(recipe, run), resume_from=resume_from)
+    # accelerate leaves an autocast around the forward, which would measure the adapter in half precision
+    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+
+
+def _resume_command(recipe: Recipe, run: Run) -> str:
+    return f"accelerate launch train_lora.py {run.folder}/recipe.yaml --resume {run.folder.name}"
+
+
+def _prove_and_publish(
+    trained: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console, initial: Path | None
+) -> Outcome:
+    """Save, read back by plain PEFT, measure what was read back, and publish that."""
+    recipe, base, splits = job.recipe, job.base, job.splits
+    pad_token_id = base.tokenizer.pad_token_id
+    folder = run.folder / "adapter"
+    save_adapter(trained, base, recipe.lora, folder, initial=initial)
+    reloaded = load_adapter(base, job.task.labels, folder, seed=recipe.train.seed + 1).to(trained.device)
+    require_same_answers(trained, reloaded, job.dev_rows.input_ids[:_PROOF_ROWS], pad_token_id)
+
+    dev_logits = logits_of(reloaded, job.dev_rows.input_ids, pad_token_id=pad_token_id).numpy()
+    temperature = fit_temperature(dev_logits, splits.dev.labels)
+    test_rows = base.encode(splits.test.texts, recipe.train.max_length).input_ids
+    test_logits = logits_of(reloaded, test_rows, pad_token_id=pad_token_id).numpy()
+    metrics = measure(splits, test_logits, temperature, seed=recipe.train.seed)
+    dev = {"rows": splits.dev.rows, **job.task.choosing_metrics(dev_logits, splits.dev.labels)}
+
+    rows = read_metrics(run.metrics)
+    record = Record(
+        recipe=recipe,
+        base=base,
+        splits=splits,
+        notes=[str(note) for note in job.notes],
+        temperature=temperature,
+        metrics={"dev": dev, **metrics},
+        test_logits=test_logits,
+        curves=plot_curves(rows, best_by=recipe.train.metric_for_best_model),
+        confusion=plot_confusion(np.asarray(metrics["test"]["confusion"]), splits.labels),
+    )
+    version = publish(record, folder)
+    run.finished(version.version)
+    tracker.summary({"test/accuracy": metrics["test"]["accuracy"]["value"], "test/macro_f1": metrics["test"]["macro_f1"]["value"]})
+    tracker.artifact(f"{version.name}-adapter", version.folder, {"version": version.version})
+    return Outcome(version, metrics, verdict(metrics), run.folder)
+
+
+def measure(splits: Splits, test_logits: NDArray[np.float32], temperature: float, seed: int) -> Metrics:
+    """The test, once, beside TF-IDF and the majority on the same split."""
+    train, test = splits.train, splits.test
+    return evaluate_answers(
+        Answers(splits.labels, test_logits, test.labels, splits.leaked, temperature),
+        tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)),
+        majority_baseline(train.labels, test.rows, len(splits.labels)),
+        seed,
+    )

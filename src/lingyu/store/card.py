@@ -1,0 +1,219 @@
+"""The card of a version (README.md): made from the run's record, never by hand. What is unknown is left out.
+
+PEFT's front matter, then what it is, how to load it, labels, scores beside a baseline without an encoder and what
+follows from them, data and leaks, the recipe in full, versions, limits.
+"""
+
+import io
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ruamel.yaml import YAML
+
+from .manifest import VersionFacts
+from .markdown import bullets, fenced, inline, table
+from .scores import Figures, Interval, Measured, Scores
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """All that a card says.
+
+    metrics: as in metrics.json (see Scores). recipe: the resolved recipe, YAML. counts: (what, rows), the way of the
+    rows from read to kept. dataset: the hub's id, where the rows come from there. larger: the recipe or base to take
+    where this one is too small. leaks: one sentence each, on test texts that were seen elsewhere. pictures: files
+    of the version to show.
+    """
+
+    name: str
+    version: str
+    facts: VersionFacts
+    metrics: Mapping[str, object]
+    recipe: str
+    counts: tuple[tuple[str, int], ...] = ()
+    source: str | None = None
+    dataset: str | None = None
+    license: str | None = None
+    data_license: str | None = None
+    larger: str | None = None
+    leaks: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def render_card(card: CardFacts) -> str:
+    """The whole page, Markdown with front matter."""
+    scores = Scores.model_validate(card.metrics)
+    sections = (
+        f"---\n{_front_matter(card)}---",
+        f"# {card.name} {card.version}",
+        _what_it_is(card),
+        *_section("How to use it", _how_to_use(card)),
+        *_section("Labels", _labels(card)),
+        *_section("Scores", _scores(card, scores)),
+        *_section("Data", _data(card)),
+        *_section("Recipe", iter([fenced(card.recipe, "yaml")])),
+        *_section("Versions", _versions(card)),
+        *_section("Limits", _limits(card)),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(title: str, paragraphs: Iterator[str]) -> Iterator[str]:
+    yield f"## {title}"
+    yield from paragraphs
+
+
+def _front_matter(card: CardFacts) -> str:
+    base = card.facts.base.id
+    known = {
+        "library_name": "peft",
+        "base_model": base,
+        "pipeline_tag": "text-classification",
+        "language": "zh",
+        "license": card.license,
+        "datasets": [card.dataset] if card.dataset else None,
+        "metrics": ["accuracy", "f1"],
+        "tags": [f"base_model:adapter:{base}", "lora", "transformers", "lingyu"],
+    }
+    yaml = YAML()
+    text = io.StringIO()
+    yaml.dump({key: value for key, value in known.items() if value is not None}, text)
+    return text.getvalue()
+
+
+def _what_it_is(card: CardFacts) -> str:
+    facts = card.facts
+    revision = f" at revision {inline(facts.base.revision)}" if facts.base.revision else ""
+    source = f", trained on {inline(card.source)}" if card.source else ""
+    return (
+        f"A LoRA adapter for the Chinese encoder {inline(facts.base.id)}{revision}{source}. "
+        f"It gives a text one of {len(facts.labels)} labels. "
+        f"Texts are read up to {facts.max_length} tokens; longer ones are cut."
+    )
+
+
+def _how_to_use(card: CardFacts) -> Iterator[str]:
+    yield fenced(f"lingyu predict --adapter {card.reference} 这里写一句话", "bash")
+    yield fenced(
+        "from lingyu import Lingyu\n\n"
+        'lingyu = Lingyu.load("adapters")\n'
+        f'answers = lingyu.classify(["这里写一句话"], tenants="{card.reference}")',
+        "python",
+    )
+    base = " ".join(card.facts.base.id.split())
+    yield f"With plain PEFT: `lingyu base path` prints the folder of the base. {_steps_of(card.facts)}".rstrip()
+    yield fenced(f"lingyu base path {shlex.quote(base)}", "bash")
+    yield fenced(
+        "from peft import PeftModel\n"
+        "from transformers import AutoModelForSequenceClassification\n\n"
+        'base = "…"  # what that command prints\n'
+        f"model = AutoModelForSequenceClassification.from_pretrained(base, num_labels={len(card.facts.labels)})\n"
+        f'model = PeftModel.from_pretrained(model, "adapters/{card.name}/{card.version}").eval()',
+        "python",
+    )
+
+
+def _steps_of(facts: VersionFacts) -> str:
+    if not facts.text_steps:
+        return ""
+    return f"`lingyu.text.clean` must have taken the texts through {inline(', '.join(facts.text_steps))} first."
+
+
+def _labels(card: CardFacts) -> Iterator[str]:
+    yield table(("logit", "label"), ((str(index), inline(label)) for index, label in enumerate(card.facts.labels)))
+
+
+def _scores(card: CardFacts, scores: Scores) -> Iterator[str]:
+    yield table(
+        ("", "test texts", "accuracy (95 % interval)", "macro-F1 (95 % interval)", "calibration error"),
+        _score_rows(scores),
+    )
+    difference = scores.fair_difference
+    if scores.baseline and difference:
+        yield _verdict(difference.accuracy, inline(scores.baseline.name), card.larger)
+    if scores.alarms:
+        yield bullets(f"**Alarm:** {inline(alarm)}" for alarm in scores.alarms)
+    if card.pictures:
+        yield "\n".join(f"![{inline(name)}]({name})" for name in card.pictures)
+
+
+def _score_rows(scores: Scores) -> Iterator[tuple[str, ...]]:
+    baseline, clean = scores.baseline, scores.test_without_leaks
+    yield _measured("this adapter", scores.test)
+    if baseline:
+        yield (inline(baseline.name), f"{scores.test.rows:,}", *_figures(baseline), "")
+    if clean:
+        yield _measured("this adapter, without texts that stand in train", clean)
+    if clean and baseline and baseline.test_without_leaks:
+        name = f"{inline(baseline.name)}, without texts that stand in train"
+        yield (name, f"{clean.rows:,}", *_figures(baseline.test_without_leaks), "")
+
+
+def _measured(name: str, scores: Measured) -> tuple[str, ...]:
+    return (name, f"{scores.rows:,}", *_figures(scores), "" if scores.ece is None else f"{scores.ece:.3f}")
+
+
+def _figures(figures: Figures) -> tuple[str, str]:
+    accuracy, macro_f1 = (
+        f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})" for figure in (figures.accuracy, figures.macro_f1)
+    )
+    return accuracy, macro_f1
+
+
+def _verdict(difference: Interval, baseline: str, larger: str | None) -> str:
+    """Whether the encoder earns its keep, plainly: only an interval that leaves out zero decides it."""
+    points = (
+        f"{difference.value * 100:+.1f} points of accuracy over {baseline} "
+        f"(95 % interval {difference.low * 100:+.1f} to {difference.high * 100:+.1f})"
+    )
+    if difference.low > 0:
+        return f"**The encoder earns its keep:** {points}."
+    instead = f" Take instead: {inline(larger)}." if larger else ""
+    if difference.high < 0:
+        return f"**The encoder does not earn its keep, {baseline} is better:** {points}.{instead}"
+    return f"**Whether the encoder earns its keep is open:** {points} is no more than noise.{instead}"
+
+
+def _data(card: CardFacts) -> Iterator[str]:
+    yield table(
+        ("part", "rows", "fingerprint"),
+        ((inline(part), f"{record.rows:,}", record.fingerprint[:12]) for part, record in card.facts.data.items()),
+    )
+    if card.counts:
+        yield "From read to kept: " + "; ".join(f"{inline(what)} {rows:,}" for what, rows in card.counts) + "."
+    if card.data_license:
+        yield f"Licence of the rows, as their source states it: {inline(card.data_license)}."
+    if card.leaks:
+        yield bullets(inline(leak) for leak in card.leaks)
+
+
+def _versions(card: CardFacts) -> Iterator[str]:
+    facts = card.facts
+    rows = [
+        ("base, weights", facts.base.weights_fingerprint[:12]),
+        ("base, tokenizer", facts.base.tokenizer_fingerprint[:12]),
+        *((inline(package), inline(version)) for package, version in sorted(facts.packages.items())),
+    ]
+    yield table(("", "version"), rows)
+    if facts.lineage:
+        yield "The base goes back to, the nearest first:"
+        yield bullets(
+            f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" + (f": {inline(entry.note)}" if entry.note else "")
+            for entry in facts.lineage
+        )
+
+
+def _limits(card: CardFacts) -> Iterator[str]:
+    limits = [
+        "It always answers with one of its labels, for a text of another domain too; "
+        "`--threshold` has it say `uncertain` instead.",
+        "The scores hold for texts like those of the test set. On yours, measure again.",
+    ]
+    if card.facts.calibration.temperature == 1.0:
+        limits.append("Its probabilities are not calibrated.")
+    yield bullets(limits)

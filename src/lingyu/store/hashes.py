@@ -1,0 +1,76 @@
+"""What a version keeps of its data: content hashes of each split, and its answers on the test rows. No text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.errors import LingyuError
+from lingyu.text import Hashes
+
+from .tensors import Array, read_tensors, write_tensors
+
+HASHES = "hashes.safetensors"
+ANSWERS = "answers.safetensors"
+
+_PARTS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """logits: (rows, labels) float32. labels: (rows,) int64, the true ones. Both in the order of the test hashes."""
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def write_hashes(path: Path, *, train: Hashes, dev: Hashes, test: Hashes) -> None:
+    """Content hashes, sorted here: (rows,) int64 each, one a row, so a text that stands twice has its hash twice."""
+    parts = {"train": train, "dev": dev, "test": test}
+    write_tensors(path, {part: np.sort(np.asarray(hashes, dtype=np.int64)) for part, hashes in parts.items()})
+
+
+def read_hashes(path: Path) -> Mapping[str, Hashes]:
+    """part: sorted (rows,) int64, for train, dev and test."""
+    tensors = _exactly(read_tensors(path), _PARTS, path)
+    hashes = {part: _typed(tensors[part], np.int64, 1, path, part) for part in _PARTS}
+    for part, values in hashes.items():
+        if np.any(values[1:] < values[:-1]):
+            raise LingyuError(f"tensor {part!r} is not sorted", where=path)
+    return hashes
+
+
+def write_answers(path: Path, logits: NDArray[np.float32], labels: NDArray[np.int64], hashes: Hashes) -> None:
+    """The test's logits (rows, labels) and labels (rows,), brought from the order of `hashes` into the sorted one.
+
+    Rows with the same hash keep their order.
+    """
+    order = np.argsort(hashes, kind="stable")
+    assert len(logits) == len(labels) == len(hashes), "one row each"
+    write_tensors(path, {"logits": logits[order].astype(np.float32), "labels": labels[order].astype(np.int64)})
+
+
+def read_answers(path: Path) -> Answers:
+    tensors = _exactly(read_tensors(path), ("logits", "labels"), path)
+    logits = _typed(tensors["logits"], np.float32, 2, path, "logits")
+    labels = _typed(tensors["labels"], np.int64, 1, path, "labels")
+    if len(logits) != len(labels):
+        raise LingyuError(f"holds {len(logits):,} rows of logits but {len(labels):,} labels", where=path)
+    return Answers(logits, labels)
+
+
+def _exactly(tensors: dict[str, Array], names: tuple[str, ...], path: Path) -> dict[str, Array]:
+    if set(tensors) != set(names):
+        found = ", ".join(sorted(tensors))
+        raise LingyuError(f"holds the tensors {found:.100}, not {', '.join(names)}", where=path)
+    return tensors
+
+
+def _typed(array: Array, dtype: type[Any], dimensions: int, path: Path, name: str) -> NDArray[Any]:
+    if array.dtype != dtype or array.ndim != dimensions:
+        wanted = f"{dimensions} dimensions of {np.dtype(dtype)}"
+        raise LingyuError(f"tensor {name!r} has {array.ndim} dimensions of {array.dtype}, not {wanted}", where=path)
+    return array

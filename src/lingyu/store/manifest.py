@@ -1,0 +1,120 @@
+"""lingyu.json, the manifest of a version: what it is, on which base, and the hash of every other file.
+
+It holds no text of the data and no path of a machine. The format number decides who can read it: another number is
+an error; an unknown key within a known format is skipped with a warning.
+"""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from lingyu.errors import LingyuError
+from lingyu.recipe.schema import NAME_PATTERN
+
+from .documents import MAX_JSON_BYTES, parse_json, read_bytes, validated
+
+MANIFEST = "lingyu.json"
+FORMAT: Final = 1
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Record(BaseModel):
+    # "allow", not "ignore": what was skipped can then be named.
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", protected_namespaces=())
+
+
+class BaseRecord(Record):
+    """The base as the recipe writes it, and what proves which one it was."""
+
+    id: Text
+    revision: str | None = None
+    weights_fingerprint: Sha256
+    tokenizer_fingerprint: Sha256
+
+
+class Calibration(Record):
+    """Logits are divided by the temperature before the softmax; 1 leaves them as they are."""
+
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class PartRecord(Record):
+    """train, dev or test."""
+
+    rows: Count
+    fingerprint: Sha256
+
+
+class LineageEntry(Record):
+    """One base of the chain that leads from this version's base down to the published one."""
+
+    id: Text
+    weights_fingerprint: Sha256
+    note: str | None = None
+
+
+class FileRecord(Record):
+    sha256: Sha256
+    size: Count
+
+
+class VersionFacts(Record):
+    """What a training run knows of a version; the store adds the rest. labels: in the order of the logits."""
+
+    task: Text
+    labels: tuple[Text, ...]
+    max_length: Annotated[int, Field(ge=1)]
+    base: BaseRecord
+    text_steps: tuple[Text, ...] = ()
+    calibration: Calibration = Calibration()
+    data: dict[str, PartRecord]
+    lineage: tuple[LineageEntry, ...] = ()
+    packages: dict[str, str] = {}
+
+
+class Manifest(VersionFacts):
+    format: Literal[1] = FORMAT
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    version: Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,8}$")]
+    created: AwareDatetime
+    files: dict[str, FileRecord]
+
+    def as_bytes(self) -> bytes:
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file. Raises LingyuError for an unknown format, wrong types, or what is no JSON."""
+    data = read_bytes(path, MAX_JSON_BYTES)
+    found = parse_json(data, path).get("format")
+    if type(found) is not int or found != FORMAT:
+        raise LingyuError(
+            f"has format {found!r:.40}, but this lingyu reads format {FORMAT}",
+            where=path,
+            next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
+        )
+    manifest = validated(Manifest, data, path)
+    skipped = list(_unknown_keys(manifest))
+    if skipped:
+        warnings.warn(f"{path}: skipped what this lingyu does not know: {', '.join(skipped)[:200]}", stacklevel=2)
+    return manifest
+
+
+def _unknown_keys(value: object, prefix: str = "") -> Iterator[str]:
+    """Dotted keys of a record, and of the records within it, that no field takes."""
+    if isinstance(value, Record):
+        yield from (f"{prefix}{key!r}" for key in value.model_extra or ())
+        for name in type(value).model_fields:
+            yield from _unknown_keys(getattr(value, name), f"{prefix}{name}.")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unknown_keys(item, f"{prefix}{key}.")
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _unknown_keys(item, f"{prefix}{index}.")

@@ -1,0 +1,144 @@
+"""A version's folder, read without trusting it: every file is listed, whole and of a kind that can't carry code."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lingyu.errors import LingyuError
+
+from .documents import read_json
+from .manifest import MANIFEST, FileRecord, Manifest, read_manifest
+
+SUFFIXES = (".safetensors", ".json", ".jsonl", ".yaml", ".md", ".png")
+ADAPTER_CONFIG = "adapter_config.json"
+
+# Keys with which a config has a library import code that it names: transformers' auto_map, PEFT's megatron_config.
+_CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "megatron_config"})
+_RESTORE = "Restore the version from a copy, or train it again"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version that was verified. folder: as it was named, relative where it was named so."""
+
+    name: str
+    version: str
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def open_version(folder: Path) -> Version:
+    """The version in a folder, after every file was checked against the manifest. Raises LingyuError, one line."""
+    present = {entry.name for entry in checked_entries(folder)}
+    if MANIFEST not in present:
+        raise LingyuError(f"is no version of an adapter: it holds no {MANIFEST}", where=folder)
+    manifest = read_manifest(folder / MANIFEST)
+    _check_names(folder, present - {MANIFEST}, set(manifest.files))
+    for name, record in manifest.files.items():
+        _check_file(folder / name, record)
+    if ADAPTER_CONFIG in present:
+        refuse_remote_code(folder / ADAPTER_CONFIG)
+    return Version(manifest.name, manifest.version, folder, manifest)
+
+
+def checked_entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What stands in a version's folder, by name. Raises LingyuError for anything but plain files of known kinds."""
+    refuse_symlink(folder)
+    if not folder.is_dir():
+        raise LingyuError("no such folder", where=folder)
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    for entry in entries:
+        path = folder / entry.name
+        refuse_symlink(path)
+        if not entry.is_file(follow_symlinks=False):
+            raise LingyuError("is not a file; a version holds files only", where=path, next="Take it out of the folder")
+        if path.suffix not in SUFFIXES:
+            raise LingyuError(
+                f"files of this kind may carry code and have no place in a store, which holds {' '.join(SUFFIXES)}",
+                where=path,
+                next="Take it out of the folder",
+            )
+    return entries
+
+
+def refuse_symlink(path: Path) -> None:
+    try:
+        is_link = stat.S_ISLNK(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if is_link:
+        raise LingyuError("is a symlink; in a store none is followed", where=path, next="Put what it points to there")
+
+
+def digest(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        return FileRecord(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+
+
+def refuse_remote_code(path: Path) -> None:
+    """Raises LingyuError where a config names code to be imported."""
+    named = sorted(set(_truthy_keys(read_json(path))) & _CODE_KEYS)
+    if named:
+        raise LingyuError(f"{named[0]}: code that comes with an adapter is never run", where=path, next=_RESTORE)
+
+
+def _truthy_keys(value: object) -> Iterator[str]:
+    """Every key with something behind it, at any depth."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if item:
+                yield key
+            yield from _truthy_keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _truthy_keys(item)
+
+
+def _check_names(folder: Path, present: set[str], listed: set[str]) -> None:
+    missing, surplus = sorted(listed - present), sorted(present - listed)
+    if missing:
+        raise LingyuError(f"{missing[0]!r:.80} is listed in {MANIFEST} but missing", where=folder, next=_RESTORE)
+    if surplus:
+        raise LingyuError(f"is not listed in {MANIFEST}", where=folder / surplus[0], next="Take it out of the folder")
+
+
+def _check_file(path: Path, record: FileRecord) -> None:
+    found = digest(path)
+    if found.size != record.size:
+        raise LingyuError(
+            f"has {found.size:,} bytes, but {record.size:,} in {MANIFEST}: the file was changed or cut short",
+            where=path,
+            next=_RESTORE,
+        )
+    if found.sha256 != record.sha256:
+        raise LingyuError(
+            f"has SHA-256 {found.sha256[:12]}, but {record.sha256[:12]} in {MANIFEST}: the file was changed",
+            where=path,
+            next=_RESTORE,
+        )
+
+
+def require_base(version: Version, base_id: str, *, weights_fingerprint: str, tokenizer_fingerprint: str) -> None:
+    """Raises LingyuError, with both sides, unless the version was trained on this base with this tokenizer."""
+    trained = version.manifest.base
+    if trained.weights_fingerprint != weights_fingerprint:
+        raise LingyuError(
+            f"was trained on {trained.id} (weights {trained.weights_fingerprint[:12]}), "
+            f"not on {base_id} (weights {weights_fingerprint[:12]})",
+            where=version.folder,
+            next="On another base its answers are noise: take its own base",
+        )
+    if trained.tokenizer_fingerprint != tokenizer_fingerprint:
+        raise LingyuError(
+            f"was trained with the tokenizer of {trained.id} ({trained.tokenizer_fingerprint[:12]}), "
+            f"not with that of {base_id} ({tokenizer_fingerprint[:12]})",
+            where=version.folder,
+            next="The weights agree, so a file of the tokenizer was changed: restore it",
+        )

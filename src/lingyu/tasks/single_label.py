@@ -1,0 +1,111 @@
+"""single_label: one label out of several for a text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor
+from torch.nn import functional
+
+from .metrics import Accuracy, MacroF1
+
+UNCERTAIN = "uncertain"
+IGNORED = -100  # the label of a row that only fills up a piece of a batch: no loss, and not counted
+
+
+@dataclass(frozen=True)
+class Answer:
+    """label: the most probable one, or `uncertain` where its probability is below the threshold asked for."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SingleLabel:
+    """labels: names in the order of the logits.
+
+    class_weights: a factor for each label's rows in the loss. label_smoothing_factor: share of the target spread evenly.
+    """
+
+    labels: tuple[str, ...]
+    class_weights: tuple[float, ...] | None = None
+    label_smoothing_factor: float = 0.0
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.labels)
+
+    def loss(self, logits: Tensor, labels: Tensor, num_items: Tensor | int) -> Tensor:
+        """Cross entropy summed over the rows and divided by num_items, the rows of the whole optimiser step.
+
+        So the pieces of a step's batch add up to its mean, however many processes and accumulation steps cut it.
+        logits: (rows, labels), labels: (rows,) int64 with IGNORED for filling.
+        """
+        weight = None
+        if self.class_weights is not None:
+            weight = torch.tensor(self.class_weights, dtype=torch.float32, device=logits.device)
+        total = functional.cross_entropy(
+            logits.float(),
+            labels,
+            weight=weight,
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=self.label_smoothing_factor,
+        )
+        return total / num_items
+
+    def choosing_metrics(self, logits: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, float]:
+        """What dev is chosen by."""
+        predictions = self.predictions(logits)
+        return {
+            **Accuracy().compute(predictions=predictions, references=labels),
+            **MacroF1().compute(predictions=predictions, references=labels),
+        }
+
+    @staticmethod
+    def predictions(logits: NDArray[np.floating]) -> NDArray[np.int64]:
+        """(rows, labels) -> (rows,): the index of the largest logit."""
+        return np.asarray(logits.argmax(axis=1), dtype=np.int64)
+
+    @staticmethod
+    def probabilities(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
+        """(rows, labels) -> the same shape, each row sums to 1. temperature: the calibration stored with the adapter."""
+        probabilities: NDArray[np.float64] = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+        return probabilities
+
+    def decode(
+        self, logits: NDArray[np.floating], *, temperature: float = 1.0, threshold: float = 0.0
+    ) -> list[Answer]:
+        """An answer a row of (rows, labels) logits."""
+        return [self._answer(row, threshold) for row in self.probabilities(logits, temperature)]
+
+    def _answer(self, probabilities: NDArray[np.float64], threshold: float) -> Answer:
+        best = int(probabilities.argmax())
+        probability = float(probabilities[best])
+        return Answer(
+            label=self.labels[best] if probability >= threshold else UNCERTAIN,
+            probability=probability,
+            probabilities=dict(zip(self.labels, map(float, probabilities), strict=True)),
+        )
+
+
+def balanced_class_weights(labels: NDArray[np.int64], num_labels: int) -> tuple[float, ...]:
+    """rows / (labels * rows of the label), scikit-learn's `balanced`; 1 for a label without rows."""
+    counts = np.bincount(labels, minlength=num_labels)
+    return tuple(float(len(labels) / (num_labels * count)) if count else 1.0 for count in counts)
+
+
+def class_weights_of(
+    setting: str | dict[str, float] | None, labels: Sequence[str], train_labels: NDArray[np.int64]
+) -> tuple[float, ...] | None:
+    """train.class_weights of a recipe as a factor a label, in the order of the logits."""
+    if setting is None:
+        return None
+    if isinstance(setting, dict):
+        return tuple(setting.get(label, 1.0) for label in labels)
+    return balanced_class_weights(train_labels, len(labels))

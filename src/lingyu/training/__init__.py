@@ -1,0 +1,35 @@
+"""What every training run shares: batches by tokens, optimiser groups, the Trainer, resume, records, progress."""
+
+from .batches import EncodedRows, TokenBudgetBatches, pad, plan_batches
+from .precision import Precision, chosen_precision
+from .progress import TrainingProgress
+from .records import MetricsFile, Tracker, TrackerCallback, forget_after, read_metrics, tracker_for, wandb_has_key, wandb_mode
+from .runs import Inputs, Run, find_run, require_same_inputs, start_run
+from .trainer import build_trainer, logits_of, train_to_end, training_arguments
+
+__all__ = [
+    "EncodedRows",
+    "Inputs",
+    "MetricsFile",
+    "Precision",
+    "Run",
+    "TokenBudgetBatches",
+    "Tracker",
+    "TrackerCallback",
+    "TrainingProgress",
+    "build_trainer",
+    "chosen_precision",
+    "find_run",
+    "forget_after",
+    "logits_of",
+    "pad",
+    "plan_batches",
+    "read_metrics",
+    "require_same_inputs",
+    "start_run",
+    "tracker_for",
+    "train_to_end",
+    "training_arguments",
+    "wandb_has_key",
+    "wandb_mode",
+]

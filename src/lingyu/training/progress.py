@@ -1,0 +1,72 @@
+"""A training run on the screen: a bar on a terminal, a line a log step elsewhere. On stderr."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from .records import as_row
+
+
+class TrainingProgress(TrainerCallback):  # type: ignore[misc]
+    """Steps, loss, tokens a second and time left. tokens_per_step: the mean over an epoch, padding left out."""
+
+    def __init__(self, console: Console, tokens_per_step: float) -> None:
+        self.console = console
+        self.tokens_per_step = tokens_per_step
+        self.bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self.first_step = 0
+        self.started = 0.0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
+        self.first_step = state.global_step
+        self.started = time.monotonic()
+        if self.console.is_terminal:
+            self.task = self.bar.add_task("", total=state.max_steps, completed=state.global_step, note="")
+            self.bar.start()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self.bar.live.is_started:
+            self.bar.update(self.task, completed=state.global_step)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        row = as_row(logs or {}, state.global_step, state.epoch)
+        if row is None or not state.is_world_process_zero:
+            return
+        if "dev" in row:
+            values = "  ".join(f"{key} {value:.4f}" for key, value in row["dev"].items())
+            self.console.print(f"step {row['step']}/{state.max_steps}  epoch {row['epoch']:.2f}  dev: {values}")
+        elif self.bar.live.is_started:
+            self.bar.update(self.task, note=f"loss {row['loss']:.4f}  {self._speed(state)}")
+        else:
+            self.console.print(
+                f"step {row['step']}/{state.max_steps}  epoch {row['epoch']:.2f}  loss {row['loss']:.4f}  "
+                f"learning rate {row['learning_rate']:.2e}  {self._speed(state)}  {self._left(state)} left"
+            )
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.bar.stop()
+
+    def _seconds_per_step(self, state: TrainerState) -> float:
+        return (time.monotonic() - self.started) / max(1, state.global_step - self.first_step)
+
+    def _speed(self, state: TrainerState) -> str:
+        return f"{self.tokens_per_step / self._seconds_per_step(state):,.0f} tokens/s"
+
+    def _left(self, state: TrainerState) -> str:
+        seconds = round(self._seconds_per_step(state) * (state.max_steps - state.global_step))
+        return f"{seconds // 60}:{seconds % 60:02d}"

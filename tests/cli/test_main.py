@@ -1,0 +1,79 @@
+"""The command's skeleton: help without heavy imports, errors in one line with their status."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lingyu import __version__
+from lingyu.cli import COMMANDS, main
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "lingyu", *words], capture_output=True, text=True, check=False)
+
+
+def modules_after(*words: str) -> set[str]:
+    """The modules that a command has imported by its end. The command has to end well."""
+    code = f"import sys; from lingyu.cli import main; assert main({list(words)!r}) == 0; print(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_help_imports_click_and_nothing_heavy() -> None:
+    modules = modules_after("--help")
+    assert "click" in modules
+    assert not modules & {"torch", "transformers", "datasets", "numpy", "pydantic", "ruamel.yaml"}
+
+
+def test_help_lists_every_command_with_its_line() -> None:
+    text = run("--help").stdout
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name}" in text
+        assert line in text
+
+
+def test_the_module_is_the_command() -> None:
+    assert run("--version").stdout == f"lingyu {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["chekc"], "lingyu: chekc: no such command. Did you mean check?"),
+        (["check", "--jsn"], "lingyu check: --jsn: no such option. Did you mean --json?"),
+        (["check", "--explain"], "lingyu check: Option '--explain' requires an argument. See lingyu check --help"),
+        (["--verson"], "lingyu: --verson: no such option. Did you mean --version?"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    output = capsys.readouterr()
+    assert output.err == f"{line}\n"
+    assert output.out == ""
+
+
+def test_with_json_wrong_use_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["chekc", "--json"]) == 2
+    assert capsys.readouterr().out == (
+        '{"error": {"what": "chekc: no such command", "where": "lingyu", "next": "Did you mean check?", "status": 2}}\n'
+    )
+
+
+def test_no_command_shows_the_help_and_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["check", "--schema"], ["check", "a.yaml", "b.yaml", "--json"]])
+def test_a_reader_that_goes_away_is_no_traceback(words: list[str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lingyu", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    talk = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() in (0, 2)
+    assert talk == ""

@@ -1,0 +1,187 @@
+"""Rows add up from read to kept, conflicts and leaks are dealt with as the recipe says, and errors say which row."""
+
+import numpy as np
+import pytest
+
+from lingyu.data import load_splits
+from lingyu.errors import LingyuError
+from lingyu.recipe import Data
+from lingyu.text import content_hash
+
+LABELS = {"0": "负面", "1": "正面"}
+
+
+def rows_of(texts, label):
+    return "".join(f'"{text}",{label}\n' for text in texts)
+
+
+def hundred():
+    """50 rows a label, sorted by label as published sets are."""
+    good, bad = [f"好的第{n}次" for n in range(50)], [f"差的第{n}次" for n in range(50)]
+    return "text,label\n" + rows_of(good, 1) + rows_of(bad, 0)
+
+
+def recipe(train="train.csv", **keys):
+    return Data(train=train, labels=LABELS, **keys)
+
+
+def every_text(splits):
+    return splits.train.texts + splits.dev.texts + splits.test.texts
+
+
+def refusal(data):
+    with pytest.raises(LingyuError) as caught:
+        load_splits(data)
+    assert "\n" not in str(caught.value)
+    assert caught.value.next
+    return caught.value
+
+
+def test_a_single_file_becomes_three_stratified_parts(write):
+    write("train.csv", hundred())
+    splits = load_splits(recipe())
+    assert splits.labels == ("负面", "正面")
+    assert [part.rows for part in (splits.train, splits.dev, splits.test)] == [80, 10, 10]
+    for part in (splits.train, splits.dev, splits.test):
+        assert np.bincount(part.labels).tolist() == [part.rows // 2] * 2
+        assert part.hashes.tolist() == [content_hash(text) for text in part.texts]
+    assert all(
+        ("好" in text) == (label == 1) for text, label in zip(splits.test.texts, splits.test.labels, strict=True)
+    )
+    assert not splits.leaked.any()
+    assert splits.counts.lines() == ("kept 100 of 100 rows", "train 80    dev 10    test 10")
+
+
+def test_the_order_of_label_names_is_that_of_the_recipe(write):
+    write("train.csv", hundred())
+    swapped = load_splits(Data(train="train.csv", labels={"1": "正面", "0": "负面"}))
+    assert swapped.labels == ("正面", "负面")
+    assert all(
+        ("好" in text) == (label == 0) for text, label in zip(swapped.train.texts, swapped.train.labels, strict=True)
+    )
+
+
+def test_empty_texts_and_texts_with_two_labels_are_dropped_and_counted(write):
+    write("train.csv", hundred() + ",1\n<br>  ,0\n两可，两可,1\n两可 两可!,0\n好的第1次。,1\n")
+    splits = load_splits(recipe())
+    assert splits.counts.lines()[0] == "kept 101 of 105 rows    empty 2    two labels 2"
+    assert not any("两可" in text for text in every_text(splits))
+
+
+def test_repeats_with_one_label_are_kept_on_one_side_and_noted(write):
+    write("train.csv", hundred() + "".join(f"好的第{n}次。,1\n" for n in range(50)))
+    splits = load_splits(recipe())
+    assert splits.counts.rows_kept == 150
+    distinct = len(set(splits.train.hashes.tolist()))
+    assert (
+        f"train rows that repeat a text with the same label (kept): {splits.train.rows - distinct}"
+        in splits.counts.notes
+    )
+    assert not np.isin(splits.test.hashes, splits.train.hashes).any()
+
+
+def test_texts_are_cleaned_by_the_named_steps(write):
+    write("train.csv", hundred().replace("好的第1次", "好的&amp;<b>第１次</b>"))
+    cleaned, raw = load_splits(recipe()), load_splits(recipe(clean=()))
+    assert "好的& 第1次" in every_text(cleaned)
+    assert "好的&amp;<b>第１次</b>" in every_text(raw)
+
+
+def test_the_fingerprint_changes_with_a_label_a_text_and_the_order(write):
+    write("train.csv", hundred())
+    part = load_splits(recipe()).train
+    assert part.fingerprint == load_splits(recipe()).train.fingerprint
+    assert len(part.fingerprint) == 64
+    reversed_part = part.take(np.arange(part.rows)[::-1].copy())
+    shorter = part.take(np.arange(part.rows - 1))
+    assert len({part.fingerprint, reversed_part.fingerprint, shorter.fingerprint}) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"), [(("dev",), (90, 5, 10)), (("test",), (90, 10, 5)), (("dev", "test"), (100, 5, 5))]
+)
+def test_what_is_not_given_is_split_off_train(write, given, rows):
+    write("train.csv", hundred())
+    write("other.csv", "text,label\n新的一,1\n新的二,0\n新的二,0\n另一,0\n另一,1\n,1\n")
+    splits = load_splits(recipe(**dict.fromkeys(given, "other.csv")))
+    # A given file stays as published, conflicts and repeats included, but for the empty row.
+    assert (splits.train.rows, splits.dev.rows, splits.test.rows) == rows
+    assert splits.counts.rows_read == 100 + 6 * len(given)
+    assert splits.counts.dropped["empty"] == len(given)
+
+
+def test_a_test_text_that_stands_in_train_stops_with_status_1(write):
+    write("train.csv", hundred())
+    write("test.csv", "text,label\n好的第1次！,1\n新的,0\n好的第2次,0\n")
+    error = refusal(recipe(test="test.csv", dev="test.csv"))
+    assert error.status == 1
+    assert str(error).startswith("test.csv: 2 of 3 rows stand in data.train (train.csv) as the same text")
+    assert "drop_leaked" in str(error)
+    assert "好的" not in str(error)
+
+
+def test_leaked_rows_are_kept_and_marked_or_dropped_and_counted(write):
+    write("train.csv", hundred())
+    write("test.csv", "text,label\n好的第1次！,1\n新的,0\n好的第2次,0\n")
+    write("dev.csv", "text,label\n好的第3次！,1\n新的,0\n")
+    kept = load_splits(recipe(test="test.csv", dev="dev.csv", allow_leakage=True))
+    assert kept.leaked.tolist() == [True, False, True]
+    assert kept.test.rows == 3
+    dropped = load_splits(recipe(test="test.csv", dev="dev.csv", drop_leaked=True))
+    assert dropped.test.texts == ("新的",)
+    assert dropped.leaked.tolist() == [False]
+    assert dropped.counts.dropped["test texts in train"] == 2
+    for splits in (kept, dropped):
+        assert "dev rows whose text stands in train: 1" in splits.counts.notes
+        assert "test rows whose text stands in dev: 1" in splits.counts.notes
+
+
+def test_max_train_samples_draws_the_same_rows_from_any_order_of_the_file(write):
+    write("train.csv", hundred())
+    splits = load_splits(recipe(max_train_samples=20))
+    assert np.bincount(splits.train.labels).tolist() == [10, 10]
+    assert splits.counts.lines()[0] == "kept 40 of 100 rows    beyond max_train_samples 60"
+    header, *lines = hundred().splitlines(keepends=True)
+    write("train.csv", header + "".join(reversed(lines)))
+    again = load_splits(recipe(max_train_samples=20))
+    assert sorted(again.train.texts) == sorted(splits.train.texts)
+    assert sorted(again.test.texts) == sorted(splits.test.texts)
+
+
+def test_a_label_outside_the_recipe_names_the_first_row_and_how_many_more(write):
+    write("train.csv", hundred() + "秘密的话,3\n又一句,好评\n,5\n")
+    message = str(refusal(recipe()))
+    assert message.startswith('train.csv:102: label: "3" is outside data.labels (0, 1); so is 1 more value')
+    assert "秘密" not in message
+
+
+def test_an_empty_label_is_named_as_such(write):
+    write("train.csv", hundred() + "好,\n")
+    assert "an empty value is outside data.labels" in str(refusal(recipe()))
+
+
+def test_one_class_only_is_refused_and_a_label_without_rows_is_noted(write):
+    write("train.csv", "text,label\n" + rows_of([f"好{n}" for n in range(9)], 1))
+    assert "train.csv: every row has the label 正面" in str(refusal(recipe()))
+    write("train.csv", hundred())
+    splits = load_splits(Data(train="train.csv", labels={**LABELS, "2": "中性"}))
+    assert "no row of train.csv has the label 中性" in splits.counts.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("text,label\n好,1\n差,0\n", "too few to split off test and dev"),
+        ("text,label\n好,1\n好,0\n", "every text carries two labels"),
+        ("text,label\n ,1\n,0\n", "no row has a text in column `text`"),
+    ],
+)
+def test_too_little_to_train_on_is_one_line(write, content, says):
+    write("train.csv", content)
+    assert says in str(refusal(recipe()))
+
+
+def test_counts_as_json_add_up(write):
+    write("train.csv", hundred() + ",1\n")
+    found = load_splits(recipe(max_train_samples=30)).counts.as_json()
+    assert sum(found["read"].values()) == sum(found["dropped"].values()) + sum(found["kept"].values()) == 101

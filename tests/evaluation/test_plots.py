@@ -1,0 +1,102 @@
+"""The pictures: real Chinese glyphs, bounded size, same bytes, nothing global touched."""
+
+import io
+import sys
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from lingyu.evaluation import plot_confusion, plot_curves
+
+PNG = b"\x89PNG\r\n\x1a\n"
+TWO = [[41, 9], [7, 143]]
+INTENTS = [f"查{kind}方式({n})" for n in range(12) for kind in ("联系", "收费", "物流", "退款", "保险", "预约")]
+
+ROWS = [
+    {"step": 10, "epoch": 0.2, "loss": 0.61, "learning_rate": 4e-4, "grad_norm": 1.2},
+    {"step": 20, "epoch": 0.4, "loss": 0.42, "learning_rate": 5e-4, "grad_norm": 1.0},
+    {"step": 20, "epoch": 0.4, "dev": {"macro_f1": 0.80, "accuracy": 0.85, "loss": 0.40}},
+    {"step": 30, "epoch": 0.6, "loss": 0.33, "learning_rate": 2e-4, "grad_norm": 0.9},
+    {"step": 30, "epoch": 0.6, "dev": {"macro_f1": 0.78, "accuracy": 0.86, "loss": 0.38}},
+]
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib only warns of a missing glyph
+        yield
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+@pytest.mark.parametrize("labels", [["负面", "正面"], INTENTS[:7], INTENTS[:20], INTENTS[:21], INTENTS])
+def test_confusion_is_a_png_of_bounded_size_without_a_missing_glyph(labels):
+    counts = np.random.default_rng(0).integers(0, 90, (len(labels), len(labels)))
+    png = plot_confusion(counts, labels)
+    assert png.startswith(PNG)
+    assert len(png) < 300_000
+    assert max(pixels(png).shape) < 2000
+
+
+def test_chinese_labels_are_drawn_and_not_boxes():
+    drawn = {
+        labels: pixels(plot_confusion(TWO, labels)) for labels in (("负面", "正面"), ("负画", "正画"), ("□□", "□□"))
+    }
+    pictures = list(drawn.values())
+    for i, one in enumerate(pictures):
+        for other in pictures[i + 1 :]:
+            assert one.shape != other.shape or (one != other).any()
+
+
+def test_odd_labels_are_drawn_on_one_line_and_never_as_a_formula():
+    odd = ["$x_1$", "两\n行", "很长的标签名字" * 9, "\U000f0000", "", "<b>\\frac{1}{2}"]
+    assert plot_confusion(np.eye(6, dtype=int), odd).startswith(PNG)
+    assert plot_confusion(TWO, ["$a$", "正"]) != plot_confusion(TWO, ["a", "正"])
+
+
+def test_a_label_without_rows_and_an_empty_confusion_are_drawn():
+    assert plot_confusion([[0, 0], [3, 4]], ["负面", "正面"]).startswith(PNG)
+    assert plot_confusion([[0, 0], [0, 0]], ["负面", "正面"]).startswith(PNG)
+
+
+def test_same_input_gives_the_same_bytes_and_other_input_others():
+    assert plot_confusion(TWO, ["负面", "正面"]) == plot_confusion(np.array(TWO), ("负面", "正面"))
+    assert plot_confusion(TWO, ["负面", "正面"]) != plot_confusion(np.array(TWO).T, ["负面", "正面"])
+    assert plot_curves(ROWS) == plot_curves(list(ROWS))
+    assert b"Software" not in plot_curves(ROWS)
+
+
+def test_curves_mark_the_best_evaluation_by_the_metric_that_chose_it():
+    pictures = {plot_curves(ROWS, best_by=metric) for metric in ("macro_f1", "accuracy", "loss")}
+    assert len(pictures) == 3
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        ROWS[:1],
+        [{"step": 5, "dev": {"accuracy": 0.5}}],
+        [{"step": 5, "loss": float("nan"), "learning_rate": 1e-4}, {"step": 6, "loss": None}],
+        [{"step": step, "loss": 1 / step, "learning_rate": 1e-4} for step in range(1, 20_000)],
+    ],
+    ids=["none", "one", "accuracy only", "not finite", "long"],
+)
+def test_curves_of_any_record_are_drawn(rows):
+    png = plot_curves(rows)
+    assert png.startswith(PNG)
+    assert len(png) < 300_000
+
+
+def test_drawing_leaves_matplotlib_as_it_was_and_never_imports_zhplot():
+    before = dict(mpl.rcParams)
+    plot_confusion(TWO, ["负面", "正面"])
+    plot_curves(ROWS)
+    assert dict(mpl.rcParams) == before
+    assert "zhplot" not in sys.modules

