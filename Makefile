@@ -29,7 +29,7 @@ setup: $(INSTALLED) ## Install everything into .venv (PYTHON=... names another P
 $(INSTALLED): pyproject.toml constraints.txt
 	@if [ -e $(BEGUN) ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	    [ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer with venv was found. Install one, or name it: make setup PYTHON=/path/to/python3" >&2; exit 1; }; \
-	    (set -x; "$(PYTHON)" -m venv --clear .venv) && rm -f $(INSTALLED); fi
+	    (set -x; "$(PYTHON)" -m venv --clear .venv); fi
 	@touch $(BEGUN)
 	@if [ -e $(INSTALLED) ]; then quiet=--quiet; fi; \
 	    set -x; $(BIN)/python -m pip install $$quiet -c constraints.txt -e '$(EXTRAS)'

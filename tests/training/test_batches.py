@@ -75,9 +75,7 @@ def test_a_piece_is_never_empty_and_its_filling_counts_for_nothing() -> None:
 
 
 def test_rows_are_padded_to_the_longest_of_them() -> None:
-    batch = PaddingCollator(pad_token_id=0)(
-        [{"input_ids": [2, 5, 3], "labels": 1}, {"input_ids": [2, 3], "labels": 0}]
-    )
+    batch = PaddingCollator(pad_token_id=0)([{"input_ids": [2, 5, 3], "labels": 1}, {"input_ids": [2, 3], "labels": 0}])
     assert batch["input_ids"].tolist() == [[2, 5, 3], [2, 3, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
     assert batch["labels"].tolist() == [1, 0]

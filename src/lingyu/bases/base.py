@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.text import Hashes
+
 from .families import Family, family_of, max_positions
 from .fingerprints import tokenizer_fingerprint, weight_files, weights_fingerprint
 
@@ -159,7 +160,9 @@ def _find_folder(id: str, revision: str | None) -> tuple[Path, str | None]:
         raise LingyuError(
             "no such base" if "/" not in id else "no such folder",
             where=id,
-            next=f"Did you mean {near}?" if near else "Give embedded, a folder, or a hub id such as hfl/chinese-macbert-base",
+            next=f"Did you mean {near}?"
+            if near
+            else "Give embedded, a folder, or a hub id such as hfl/chinese-macbert-base",
         )
     return _from_hub(id, revision)
 

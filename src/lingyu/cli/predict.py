@@ -15,7 +15,7 @@ from lingyu.errors import LingyuError
 
 if TYPE_CHECKING:
     from lingyu.data import Table, TableRow
-    from lingyu.serving import Lingyu, Result
+    from lingyu.serving import Result
 
 _CHUNK_ROWS = 256
 _ADDED = ("predicted_label", "probability", "version", "truncated", "error")

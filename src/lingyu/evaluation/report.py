@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from scipy.special import softmax
 
-from lingyu.tasks import metrics
+from lingyu.tasks import SingleLabel, metrics
 
 from .baselines import Baseline
 from .intervals import (
@@ -54,8 +53,7 @@ class Answers:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """(rows, classes), each row sums to 1"""
-        probabilities: NDArray[np.float64] = softmax(self.logits.astype(np.float64) / self.temperature, axis=1)
-        return probabilities
+        return SingleLabel.probabilities(self.logits, self.temperature)
 
     def only(self, rows: NDArray[np.bool_]) -> "Answers":
         """The answers to some of the rows."""

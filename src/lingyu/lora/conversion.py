@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 
-def to_plain_lora(trained: Mapping[str, Tensor], initial: Mapping[str, Tensor], *, use_rslora: bool) -> dict[str, Tensor]:
+def to_plain_lora(
+    trained: Mapping[str, Tensor], initial: Mapping[str, Tensor], *, use_rslora: bool
+) -> dict[str, Tensor]:
     """The tensors of the converted adapter; rank and lora_alpha double. Heads stay as trained.
 
     trained, initial: state dicts of the adapter after and before training, PEFT's names.

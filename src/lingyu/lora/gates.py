@@ -25,5 +25,7 @@ def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[OverlapNote]:
             versions = store.versions(adapter)
             if adapter != recipe.name and versions:
                 version = store.open(f"{adapter}@{versions[-1]}")
-                collections[f"the training data of {adapter}@{versions[-1]}"] = read_hashes(version.folder / HASHES)["train"]
+                collections[f"the training data of {adapter}@{versions[-1]}"] = read_hashes(version.folder / HASHES)[
+                    "train"
+                ]
     return overlaps(splits.test.hashes, collections)

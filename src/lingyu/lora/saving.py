@@ -78,7 +78,9 @@ def load_adapter(base: Base, labels: Sequence[str], folder: Path, *, seed: int =
         ("lacks weights that its base does not bring", random),
     ):
         if names:
-            raise LingyuError(f"{what}: {', '.join(sorted(names)[:3])}", where=folder, next="Don't use it; train it anew")
+            raise LingyuError(
+                f"{what}: {', '.join(sorted(names)[:3])}", where=folder, next="Don't use it; train it anew"
+            )
     return model.eval()
 
 

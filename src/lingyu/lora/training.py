@@ -160,6 +160,7 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
 def prepare(recipe: Recipe) -> Job:
     """Read, check and encode everything that training needs; the gates stand here, before any waiting."""
     _quiet_libraries()
+    _use_all_cores()
     PartialState(cpu=not torch.cuda.is_available())
     base = find_base(recipe.base, recipe.revision)
     base.require_length(recipe.train.max_length)
@@ -188,6 +189,13 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # peft and the Trainer talk to each other through names that transformers is about to drop
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def _use_all_cores() -> None:
+    """`accelerate launch` sets OMP_NUM_THREADS=1 unless told otherwise, which leaves all cores but one idle."""
+    if "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1":
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
 
 
 def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
@@ -286,7 +294,9 @@ def _prove_and_publish(
     )
     version = publish(record, folder)
     run.finished(version.version)
-    tracker.summary({"test/accuracy": metrics["test"]["accuracy"]["value"], "test/macro_f1": metrics["test"]["macro_f1"]["value"]})
+    tracker.summary(
+        {"test/accuracy": metrics["test"]["accuracy"]["value"], "test/macro_f1": metrics["test"]["macro_f1"]["value"]}
+    )
     tracker.artifact(f"{version.name}-adapter", version.folder, {"version": version.version})
     return Outcome(version, metrics, verdict(metrics), run.folder)
 

@@ -66,9 +66,7 @@ class LoadedAdapter:
         return cleaned
 
     def _result(self, text: str, answer: Answer, truncated: bool) -> Result:
-        return Result(
-            text, answer.label, answer.probability, answer.probabilities, self.version.reference, truncated
-        )
+        return Result(text, answer.label, answer.probability, answer.probabilities, self.version.reference, truncated)
 
 
 class Lingyu:
@@ -87,9 +85,7 @@ class Lingyu:
     def load(cls, store: str | Path = "adapters") -> "Lingyu":
         return cls(Path(store))
 
-    def classify(
-        self, texts: Sequence[str], tenants: str | Sequence[str], *, threshold: float = 0.0
-    ) -> list[Result]:
+    def classify(self, texts: Sequence[str], tenants: str | Sequence[str], *, threshold: float = 0.0) -> list[Result]:
         """A result a text, in the order given.
 
         tenants: the adapter of all texts, or one for each: NAME[@VERSION|@CHANNEL], or a folder.

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lingyu.errors import LingyuError
-from lingyu.recipe.schema import NAME_PATTERN
+from lingyu.recipe import NAME_PATTERN
 
 from .documents import MAX_JSON_BYTES, parse_json, read_bytes, validated
 

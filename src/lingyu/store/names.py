@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lingyu.errors import LingyuError
-from lingyu.recipe.schema import NAME_PATTERN
+from lingyu.recipe import NAME_PATTERN
 
 STABLE = "stable"
 

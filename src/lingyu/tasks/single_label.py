@@ -78,9 +78,7 @@ class SingleLabel:
         probabilities: NDArray[np.float64] = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
         return probabilities
 
-    def decode(
-        self, logits: NDArray[np.floating], *, temperature: float = 1.0, threshold: float = 0.0
-    ) -> list[Answer]:
+    def decode(self, logits: NDArray[np.floating], *, temperature: float = 1.0, threshold: float = 0.0) -> list[Answer]:
         """An answer a row of (rows, labels) logits."""
         return [self._answer(row, threshold) for row in self.probabilities(logits, temperature)]
 

@@ -3,7 +3,16 @@
 from .batches import EncodedRows, TokenBudgetBatches, pad, plan_batches
 from .precision import Precision, chosen_precision
 from .progress import TrainingProgress
-from .records import MetricsFile, Tracker, TrackerCallback, forget_after, read_metrics, tracker_for, wandb_has_key, wandb_mode
+from .records import (
+    MetricsFile,
+    Tracker,
+    TrackerCallback,
+    forget_after,
+    read_metrics,
+    tracker_for,
+    wandb_has_key,
+    wandb_mode,
+)
 from .runs import Inputs, Run, find_run, require_same_inputs, start_run
 from .trainer import build_trainer, logits_of, train_to_end, training_arguments
 

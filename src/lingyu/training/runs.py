@@ -1,9 +1,9 @@
 """The folder of a run: `runs/<recipe name>/<time>-<short hash>/`, and finding one to resume.
 
-    recipe.yaml      resolved; a difference at --resume is an error that names the keys
-    run.json         what the run was started on, and whether it has finished
-    metrics.jsonl    a line a log step and a measurement of dev
-    checkpoints/     Trainer's, each with complete.json once all its files are there
+recipe.yaml      resolved; a difference at --resume is an error that names the keys
+run.json         what the run was started on, and whether it has finished
+metrics.jsonl    a line a log step and a measurement of dev
+checkpoints/     Trainer's, each with complete.json once all its files are there
 """
 
 import hashlib
@@ -119,7 +119,11 @@ def require_same_inputs(run: Run, inputs: Inputs) -> None:
         "precision": "the precision",
     }
     before, now = asdict(run.inputs), asdict(inputs)
-    changed = [f"{names[key]} (was {str(before[key])[:12]}, is {str(now[key])[:12]})" for key in names if before[key] != now[key]]
+    changed = [
+        f"{names[key]} (was {str(before[key])[:12]}, is {str(now[key])[:12]})"
+        for key in names
+        if before[key] != now[key]
+    ]
     if changed:
         raise LingyuError(
             f"cannot resume, changed since the run started: {', '.join(changed)}",

@@ -21,6 +21,7 @@ from transformers import (
 from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
 from lingyu.recipe import Train
 from lingyu.tasks import SingleLabel
+
 from .batches import EncodedRows, EpochDataLoader, PaddingCollator, TokenBudgetBatches, pad
 from .optimizer import adamw
 from .precision import Precision
@@ -114,7 +115,9 @@ def build_trainer(
     require_world_size(arguments.world_size)
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
-        return task.loss(outputs["logits"], labels, num_items_in_batch if num_items_in_batch is not None else len(labels))
+        return task.loss(
+            outputs["logits"], labels, num_items_in_batch if num_items_in_batch is not None else len(labels)
+        )
 
     early = train.early_stopping_patience
     trainer = TokenBudgetTrainer(
@@ -186,7 +189,9 @@ def _about_the_disk(error: Exception, run: Run, resume_command: str) -> LingyuEr
     for sign, what in _NO_SPACE:
         if sign in str(error):
             return LingyuError(
-                what, where=run.checkpoints, next=f"Make room, then go on from the last whole checkpoint: {resume_command}"
+                what,
+                where=run.checkpoints,
+                next=f"Make room, then go on from the last whole checkpoint: {resume_command}",
             )
     return None
 
