@@ -66,38 +66,43 @@ def lingyu() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The entry point: runs one command line, and gives back its exit status (see lingyu.errors)."""
+    """The entry point of `lingyu`: runs one command line, and gives back its exit status."""
+    return run(lingyu, "lingyu", arguments)
+
+
+def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command by a command line, the process's own by default; the exit status (see lingyu.errors)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that can't show a character is no reason to stop
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = exit_status(lambda: _run(words), as_json=wants_json(words))
+        status = exit_status(lambda: _invoke(command, name, words), as_json=wants_json(words))
     except BrokenPipeError:  # while an error was being reported
         status = 2
     _leave_no_output_behind()
     return status
 
 
-def _run(words: list[str]) -> None:
+def _invoke(command: click.Command, name: str, words: list[str]) -> None:
     """Run a command line; what click says is wrong with it becomes our own error."""
     try:
-        lingyu.main(args=words, prog_name="lingyu", standalone_mode=False)
+        command.main(args=words, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
-        raise LingyuError("a command is missing", where=_path(words), next="The lines above name them") from None
+        raise LingyuError("a command is missing", where=_path(name, words), next="The lines above name them") from None
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        raise _as_our_error(error, words) from None
+        raise _as_our_error(error, _path(name, words)) from None
     except SystemExit:  # click's answer to a closed pipe; our commands end with exceptions only
         raise BrokenPipeError from None
 
 
-def _as_our_error(error: click.ClickException, words: list[str]) -> LingyuError:
+def _as_our_error(error: click.ClickException, fallback: str) -> LingyuError:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    path = ctx.command_path if ctx else _path(words)
+    path = ctx.command_path if ctx else fallback
     next_step = f"See {path} --help"
     if isinstance(error, click.NoSuchOption):
         known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
@@ -108,9 +113,9 @@ def _as_our_error(error: click.ClickException, words: list[str]) -> LingyuError:
     return LingyuError(error.format_message().rstrip("."), where=path, next=next_step)
 
 
-def _path(words: list[str]) -> str:
+def _path(name: str, words: list[str]) -> str:
     """The command that a command line is for, where click does not say."""
-    return f"lingyu {words[0]}" if words and words[0] in COMMANDS else "lingyu"
+    return f"{name} {words[0]}" if words and words[0] in COMMANDS else name
 
 
 def _leave_no_output_behind() -> None:

@@ -1,11 +1,11 @@
 """lingyu predict: texts from the command line, a file, a pipe, or a person."""
 
+import contextlib
 import csv
 import itertools
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -61,7 +61,8 @@ class _Classifier:
     """One adapter, one threshold, one way to show an answer."""
 
     def __init__(self, adapter: str, store: str, threshold: float, as_json: bool) -> None:
-        from lingyu.serving import Lingyu
+        with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
+            from lingyu.serving import Lingyu
 
         self.lingyu: Lingyu = Lingyu.load(store)
         self.adapter = adapter
@@ -161,7 +162,7 @@ def _answers(
         yield row, errors[at] if at in errors else results[at]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _writer(classifier: _Classifier, table: "Table", column: str, out: str | None) -> Iterator[Any]:
     """Writes a row with its answer: to --out through a temporary sibling, or to the screen."""
     if out is None:
@@ -200,7 +201,7 @@ def _csv_writer(stream: IO[str], columns: tuple[str, ...]) -> Any:
     return write
 
 
-@contextmanager
+@contextlib.contextmanager
 def _progress(source: str) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

@@ -1,5 +1,6 @@
 """What train_lora.py calls: a recipe, overrides, --resume, --dry-run."""
 
+import contextlib
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from lingyu.errors import exit_status, wants_json
+from lingyu.cli import run
 from lingyu.recipe import LoadedRecipe, load_recipe_with_origins, resolved_yaml
 
 
@@ -30,7 +31,8 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
     console = Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
     _say_recipe(loaded, console)
 
-    from lingyu.lora import prepare, train
+    with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
+        from lingyu.lora import prepare, train
 
     if dry_run:
         for line in prepare(loaded.recipe).lines():
@@ -77,7 +79,4 @@ def _say_recipe(loaded: LoadedRecipe, console: Console) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status of train_lora.py."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    return exit_status(
-        lambda: train_lora.main(given, prog_name="train_lora.py", standalone_mode=False), as_json=wants_json(given)
-    )
+    return run(train_lora, "train_lora.py", arguments)
