@@ -34,7 +34,7 @@ _EVAL_ROWS = 64
 def training_arguments(train: Train, checkpoints: Path, precision: Precision) -> TrainingArguments:
     """A recipe's train section as TrainingArguments, around the traps of transformers 5."""
     best = train.load_best_model_at_end
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(checkpoints),
         # without use_cpu two processes started by torchrun would train two models side by side
         use_cpu=not torch.cuda.is_available(),
@@ -67,6 +67,10 @@ def training_arguments(train: Train, checkpoints: Path, precision: Precision) ->
         average_tokens_across_devices=True,
         disable_tqdm=True,
     )
+    # a process uses one GPU: where it sees several, Trainer would take DataParallel, which cuts batches by itself
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
 
 
 class TokenBudgetTrainer(Trainer):  # type: ignore[misc]

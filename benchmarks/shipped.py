@@ -1,0 +1,226 @@
+"""The shipped recipes over seeds, beside TF-IDF and beside the same run on random weights: docs/results.md.
+
+    python benchmarks/shipped.py run hotel:embedded:1,2,3 hotel:random:1       a run that has its JSON is not run again
+    python benchmarks/shipped.py table                                         writes the tables into docs/results.md
+
+A run leaves one small JSON in docs/results/: settings, time, figures, and its answers to the test rows, from which the
+intervals of the seeds' mean are drawn. Data: lingyu data get hotel ecommerce customer_service chnsenticorp.
+"""
+
+import base64
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.data import load_splits
+from lingyu.evaluation import Scores, paired_difference, seeds_mean_interval, tfidf_baseline
+from lingyu.recipe import load_recipe
+from lingyu.store import ANSWERS, HASHES, read_answers, read_hashes
+
+REPO = Path(__file__).resolve().parent.parent
+RESULTS = REPO / "docs" / "results"
+PAGE = REPO / "docs" / "results.md"
+BEGIN, END = "<!-- made by benchmarks/shipped.py table -->", "<!-- end -->"
+RANDOM_BASE = "./bases/embedded-random"
+SEED_OF_BOOTSTRAP = 42
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run. predictions, labels, baseline: (rows,), in the order of the sorted test hashes. leaked: (rows,) bool."""
+
+    recipe: str
+    base: str
+    seed: int
+    seconds: float
+    dev: dict[str, float]
+    predictions: Labels
+    labels: Labels
+    baseline: Labels
+    leaked: NDArray[np.bool_]
+    classes: int
+
+
+def main(arguments: Sequence[str]) -> None:
+    command, *rest = arguments or ["help"]
+    if command == "run" and rest:
+        for wanted in rest:
+            recipe, base, seeds = wanted.split(":")
+            for seed in map(int, seeds.split(",")):
+                run_once(recipe, base, seed)
+    elif command == "table":
+        write_tables()
+    else:
+        print(__doc__)
+
+
+def run_once(recipe: str, base: str, seed: int) -> None:
+    """Train, measure and keep the JSON, unless it is there."""
+    file = RESULTS / f"shipped-{recipe}-{base}-s{seed}.json"
+    if file.exists():
+        return
+    workplace = make_workplace(REPO / "runs" / "results" / f"{recipe}-{base}-s{seed}")
+    if base == "random":
+        make_random_base()
+    overrides = [f"train.seed={seed}", *([f"base={RANDOM_BASE}"] if base == "random" else [])]
+    command = ["accelerate", "launch", "-q", "train_lora.py", f"recipes/{recipe}.yaml", *overrides]
+    began = time.monotonic()
+    print(" ".join(command), flush=True)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(command, cwd=workplace, env=environment, check=True)
+    seconds = time.monotonic() - began
+    RESULTS.mkdir(exist_ok=True)
+    content = as_json(recipe, base, seed, command, seconds, workplace / "adapters" / recipe / "v1")
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def make_workplace(folder: Path) -> Path:
+    """A folder in which a run publishes to a store of its own, by the recipe as it stands."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("train_lora.py", "recipes", "data", "bases"):
+        (folder / name).symlink_to(REPO / name)
+    return folder
+
+
+def make_random_base() -> None:
+    """The embedded encoder's shape and tokenizer with weights as BERT starts before any training."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    from lingyu.bases import EMBEDDED
+
+    folder = REPO / RANDOM_BASE
+    if folder.exists():
+        return
+    torch.manual_seed(0)
+    model = BertModel(BertConfig.from_pretrained(EMBEDDED), add_pooling_layer=False)
+    model.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
+        shutil.copyfile(EMBEDDED / name, folder / name)
+
+
+def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: float, version: Path) -> dict[str, Any]:
+    metrics = json.loads((version / "metrics.json").read_text("utf-8"))
+    manifest = json.loads((version / "lingyu.json").read_text("utf-8"))
+    answers = read_answers(version / ANSWERS)
+    splits = load_splits(load_recipe(REPO / f"recipes/{recipe}.yaml").data)
+    train, test = splits.train, splits.test
+    tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
+    hashes = read_hashes(version / HASHES)
+    return {
+        "recipe": recipe,
+        "base": base,
+        "seed": seed,
+        "command": " ".join(command),
+        "seconds": round(seconds, 1),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "packages": manifest["packages"],
+        "weights_fingerprint": manifest["base"]["weights_fingerprint"],
+        "data": manifest["data"],
+        "dev": metrics["dev"],
+        "test": {key: metrics["test"][key] for key in ("rows", "accuracy", "macro_f1", "ece")},
+        "baseline": {key: metrics["baseline"][key] for key in ("name", "accuracy", "macro_f1")},
+        "classes": len(splits.labels),
+        "answers": {
+            "predictions": packed(answers.logits.argmax(axis=1)),
+            "labels": packed(answers.labels),
+            "baseline": packed(tfidf[np.argsort(test.hashes, kind="stable")]),
+            "leaked": packed(np.isin(hashes["test"], hashes["train"])),
+        },
+    }
+
+
+def packed(values: NDArray[Any]) -> str:
+    """Numbers below 256 as base64, a byte each."""
+    return base64.b64encode(values.astype(np.uint8).tobytes()).decode()
+
+
+def unpacked(text: str) -> Labels:
+    return np.frombuffer(base64.b64decode(text), dtype=np.uint8).astype(np.int64)
+
+
+def results() -> list[Result]:
+    found = []
+    for file in sorted(RESULTS.glob("shipped-*.json")):
+        content = json.loads(file.read_text("utf-8"))
+        answers = {name: unpacked(text) for name, text in content["answers"].items()}
+        answers["leaked"] = answers["leaked"].astype(np.bool_)
+        kept = {key: content[key] for key in ("recipe", "base", "seed", "seconds", "dev", "classes")}
+        found.append(Result(**kept, **answers))
+    return found
+
+
+def write_tables() -> None:
+    """Put the tables between their marks in docs/results.md."""
+    found = results()
+    recipes = list(dict.fromkeys(result.recipe for result in found))
+    tables = "\n\n".join(table_of(recipe, [r for r in found if r.recipe == recipe]) for recipe in recipes)
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", "utf-8")
+    print(tables)
+
+
+def table_of(recipe: str, found: Sequence[Result]) -> str:
+    lines = [f"### {recipe}", "", *heading()]
+    parts = {"": np.zeros(len(found[0].labels), dtype=np.bool_)}
+    if found[0].leaked.any():
+        parts = {", as published": parts[""], ", without leaks": found[0].leaked}
+    for name, left_out in parts.items():
+        lines += rows_of(found, ~left_out, name)
+    embedded = [result for result in found if result.base == "embedded"]
+    seeds = ", ".join(
+        f"{r.seed}: dev {r.dev['macro_f1']:.4f}, test {float((r.predictions == r.labels).mean()):.4f}" for r in embedded
+    )
+    lines += ["", f"Seeds (macro-F1 of dev, accuracy of test): {seeds}.", f"Seconds a run: {times(embedded)}."]
+    return "\n".join(lines)
+
+
+def heading() -> list[str]:
+    return ["| | test rows | seeds | accuracy | macro-F1 |", "| --- | ---: | ---: | --- | --- |"]
+
+
+def rows_of(found: Sequence[Result], rows: NDArray[np.bool_], name: str) -> list[str]:
+    """A line a model, and a line a difference, over some of the test rows."""
+    by_base = {base: [r for r in found if r.base == base] for base in dict.fromkeys(r.base for r in found)}
+    first = found[0]
+    labels, tfidf, classes = first.labels[rows], first.baseline[rows], first.classes
+    answers = {base: np.stack([r.predictions[rows] for r in of_base]) for base, of_base in by_base.items()}
+    lines = []
+    for base, predictions in answers.items():
+        scores = seeds_mean_interval(labels, predictions, classes, SEED_OF_BOOTSTRAP)
+        lines.append(line(f"LoRA on {base}{name}", len(labels), len(predictions), scores))
+    scores = seeds_mean_interval(labels, tfidf[None], classes, SEED_OF_BOOTSTRAP)
+    lines.append(line(f"TF-IDF + logistic regression{name}", len(labels), 1, scores))
+    others = {"TF-IDF": tfidf, **{f"the same on {base}": a for base, a in answers.items() if base != "embedded"}}
+    for other, predictions in others.items():
+        difference = paired_difference(labels, answers["embedded"], predictions, classes, SEED_OF_BOOTSTRAP)
+        lines.append(line(f"LoRA on embedded minus {other}{name}", len(labels), None, difference))
+    return lines
+
+
+def line(name: str, rows: int, seeds: int | None, scores: Scores) -> str:
+    judged = f" ({scores.accuracy.judgement})" if seeds is None else ""
+    return f"| {name} | {rows:,} | {seeds or ''} | {scores.accuracy}{judged} | {scores.macro_f1} |"
+
+
+def times(found: Iterable[Result]) -> str:
+    return ", ".join(f"{result.seconds:.0f}" for result in found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,96 @@
+"""The README's commands, run as they stand there, and its two languages side by side."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import write_reviews
+
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
+
+
+def block_with(repo: Path, readme: str, language: str, words: str) -> str:
+    (found,) = [block for block in blocks((repo / readme).read_text("utf-8"), language) if words in block]
+    return found
+
+
+def run_script(script: str, folder: Path, repo: Path) -> subprocess.CompletedProcess[str]:
+    """A block as a user pastes it, with the commands of this environment in the place of .venv's."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = script.replace(".venv/bin/", "").replace(" train_lora.py ", f" {repo / 'train_lora.py'} ")
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, repo: Path) -> Path:
+    """What the commands need of a checkout, where they may write."""
+    shutil.copytree(repo / "recipes", tmp_path / "recipes")
+    shutil.copytree(repo / "adapters", tmp_path / "adapters")
+    (tmp_path / "data").mkdir()
+    return tmp_path
+
+
+def test_training_on_your_own_rows_is_the_lines_of_the_readme(checkout: Path, repo: Path) -> None:
+    write_reviews(checkout / "data/mine.csv")
+    done = run_script(block_with(repo, "README.md", "bash", "recipes/mine.yaml"), checkout, repo)
+    assert done.returncode == 0, done.stderr
+    assert "recipes/mine.yaml: fine" in done.stdout
+    assert "published mine@v1" in done.stdout
+    assert done.stdout.strip().splitlines()[-1].endswith("房间很干净，下次还来")
+
+
+def test_predict_answers_as_the_readme_says(checkout: Path, repo: Path) -> None:
+    write_reviews(checkout / "in.csv", rows=5)
+    (checkout / "lines.txt").write_text("房间很干净\n前台态度很差\n", "utf-8")
+    done = run_script(block_with(repo, "README.md", "bash", "--column review"), checkout, repo)
+    assert done.returncode == 0, done.stderr
+    assert len((checkout / "out.csv").read_text("utf-8").splitlines()) == 6
+    assert done.stdout.count('"version": "hotel@v') == 2
+
+
+def test_the_python_lines_run(checkout: Path, repo: Path) -> None:
+    script = block_with(repo, "README.md", "python", "Lingyu.load")
+    done = subprocess.run([sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "label='正面'" in done.stdout
+    assert "label='负面'" in done.stdout
+
+
+def test_both_languages_give_the_same_commands(repo: Path) -> None:
+    pages = [(repo / readme).read_text("utf-8") for readme in READMES]
+    for language in ("bash", "python"):
+        commands = [[_without_comments(block) for block in blocks(page, language)] for page in pages]
+        assert commands[0] == commands[1]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_link_of_the_readme_leads_somewhere(readme: str, repo: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (repo / readme).read_text("utf-8"))
+    assert links
+    assert [link for link in links if not (repo / link).exists()] == []
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_first_command_stands_on_the_first_screen(readme: str, repo: Path) -> None:
+    head = (repo / readme).read_text("utf-8").splitlines()[:30]
+    assert "```bash" in head
+
+
+def _without_comments(block: str) -> list[str]:
+    return [re.sub(r"\s+# .*", "", line).rstrip() for line in block.splitlines()]
