@@ -26,6 +26,7 @@ train:
   eval_strategy: steps
   eval_steps: 10
   logging_steps: 1
+  early_stopping_patience: 6
 """
 
 

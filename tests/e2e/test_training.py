@@ -71,7 +71,7 @@ def test_predict_answers_by_it(trained: Workplace, run_command: RunCommand) -> N
 def test_a_run_killed_at_a_random_step_ends_with_the_same_bytes(
     trained: Workplace, workplace: Workplace, repo: Path
 ) -> None:
-    step = random.randint(11, 120)
+    step = random.randint(11, 85)
     print(f"killed at step {step}")
     process = start(workplace, repo)
     wait_for_step(workplace, step)

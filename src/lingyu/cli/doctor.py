@@ -226,7 +226,10 @@ def wandb_login() -> Check:
     if installed_version("wandb") is None:
         return Check("W&B", "good", "not installed; every run writes its own metrics.jsonl")
     mode, login = wandb_mode(), "logged in" if wandb_has_key() else "not logged in"
-    if "WANDB_MODE" in os.environ:
+    asked = os.environ.get("WANDB_MODE")
+    if asked and asked != mode:
+        return Check("W&B", "note", f"{mode}, {login}, although WANDB_MODE={asked}", "Log in with: wandb login")
+    if asked:
         return Check("W&B", "good", f"{mode} (WANDB_MODE), {login}")
     if mode == "online":
         return Check("W&B", "good", f"online, {login}")

@@ -32,13 +32,13 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
     _say_recipe(loaded, console)
 
     with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
-        from lingyu.lora import prepare, train
+        from lingyu import lora
 
     if dry_run:
-        for line in prepare(loaded.recipe).lines():
+        for line in lora.dry_run(loaded.recipe):
             console.print(line, highlight=False)
         return
-    outcome = train(loaded.recipe, console=console, resume=resume is not None, run_name=resume or None)
+    outcome = lora.train(loaded.recipe, console=console, resume=resume is not None, run_name=resume or None)
     if outcome is None:
         return
     if as_json:

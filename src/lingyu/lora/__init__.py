@@ -2,6 +2,6 @@
 
 from .gates import check_data
 from .saving import load_adapter
-from .training import Job, Outcome, prepare, train
+from .training import Outcome, dry_run, train
 
-__all__ = ["Job", "Outcome", "check_data", "load_adapter", "prepare", "train"]
+__all__ = ["Outcome", "check_data", "dry_run", "load_adapter", "train"]

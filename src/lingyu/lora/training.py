@@ -1,6 +1,7 @@
 """The main job: a recipe to a published adapter version. `train` tells it from top to bottom."""
 
 import logging
+import math
 import os
 import warnings
 from dataclasses import dataclass
@@ -110,6 +111,17 @@ class Job:
     def tokens_per_step(self) -> float:
         return sum(self.train_rows.lengths) / self.steps_per_epoch
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run, unless it stops early."""
+        train = self.recipe.train
+        return train.max_steps or math.ceil(train.num_train_epochs * self.steps_per_epoch)
+
+    def fresh_model(self) -> PeftModel:
+        """Base, LoRA and head as they are before the first step."""
+        recipe = self.recipe
+        return attach_lora(self.base.load_classifier(self.task.labels, seed=recipe.train.seed), self.base, recipe.lora)
+
     def lines(self) -> list[str]:
         """What a person wants to see before the wait."""
         rows = len(self.train_rows) / self.steps_per_epoch
@@ -120,7 +132,8 @@ class Job:
             f"base {self.base.id}  weights {self.base.weights_fingerprint[:12]}  "
             f"tokenizer {self.base.tokenizer_fingerprint[:12]}",
             f"precision {self.precision.name} ({self.precision.why})  processes {PartialState().num_processes}",
-            f"a step: {rows:,.0f} rows, {self.tokens_per_step:,.0f} tokens; {self.steps_per_epoch:,} steps an epoch",
+            f"a step: {rows:,.0f} rows, {self.tokens_per_step:,.0f} tokens; {self.steps_per_epoch:,} steps an epoch, "
+            f"{self.steps:,} in all",
         ]
 
 
@@ -141,7 +154,7 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
         if PartialState().is_main_process:
             forget_after(run.metrics, step)
 
-    model = attach_lora(job.base.load_classifier(job.task.labels, seed=recipe.train.seed), job.base, recipe.lora)
+    model = job.fresh_model()
     console.print(str(count_parameters(model)), highlight=False)
     initial = _keep_initial(model, recipe, run)
     tracker = _tracker(job, run)
@@ -155,6 +168,12 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
         raise
     tracker.finish()
     return outcome
+
+
+def dry_run(recipe: Recipe) -> list[str]:
+    """What a run would begin with, to the point where it would begin to train."""
+    job = prepare(recipe)
+    return [*job.lines(), str(count_parameters(job.fresh_model()))]
 
 
 def prepare(recipe: Recipe) -> Job:

@@ -1,5 +1,6 @@
 """Answering: adapters of a store, verified, on their bases."""
 
-from .engine import Lingyu, LoadedAdapter, Result
+from .lingyu import Lingyu
+from .result import Result
 
-__all__ = ["Lingyu", "LoadedAdapter", "Result"]
+__all__ = ["Lingyu", "Result"]

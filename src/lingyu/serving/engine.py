@@ -1,42 +1,22 @@
-"""What turns texts into answers: adapters of a store on their bases, each verified before it answers."""
+"""What turns texts into answers: a version of a store on its base, both verified before they answer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from lingyu.bases import Base, find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import load_adapter
-from lingyu.store import Version, open_adapter, require_base
+from lingyu.store import Version, require_base
 from lingyu.tasks import Answer, SingleLabel, task_named
 from lingyu.text import clean
 from lingyu.training import logits_of
 
-
-@dataclass(frozen=True)
-class Result:
-    """The answer to a text. version: `hotel@v3`. truncated: whether the text was cut to the adapter's max_length."""
-
-    text: str
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    version: str
-    truncated: bool
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "text": self.text,
-            "label": self.label,
-            "probability": self.probability,
-            "probabilities": self.probabilities,
-            "version": self.version,
-            "truncated": self.truncated,
-        }
+from .result import Result
 
 
 @dataclass(frozen=True)
@@ -60,7 +40,7 @@ class LoadedAdapter:
 
     def clean(self, text: str) -> str:
         """The text as the adapter was trained to read it. Raises LingyuError where nothing is left of it."""
-        cleaned = clean(text, self.version.manifest.text_steps)
+        cleaned = clean(_without_lone_surrogates(text), self.version.manifest.text_steps)
         if not cleaned:
             raise LingyuError("the text is empty", next="Give it at least one character")
         return cleaned
@@ -69,76 +49,69 @@ class LoadedAdapter:
         return Result(text, answer.label, answer.probability, answer.probabilities, self.version.reference, truncated)
 
 
-class Lingyu:
-    """The adapters of a store, loaded when they are first asked for.
+def load(version: Version) -> LoadedAdapter:
+    """Raises LingyuError where the base is not to be found, is another one, or does not fit the file."""
+    manifest = version.manifest
+    base = _find_base_of(version)
+    require_base(
+        version,
+        base.id,
+        weights_fingerprint=base.weights_fingerprint,
+        tokenizer_fingerprint=base.tokenizer_fingerprint,
+    )
+    model = load_adapter(base, manifest.labels, version.folder)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return LoadedAdapter(version, base, task_named(manifest.task, manifest.labels), model.to(device))
 
-    >>> lingyu = Lingyu.load("adapters")
-    >>> lingyu.classify(["房间很干净"], tenants="hotel")[0].label
-    '正面'
-    """
 
-    def __init__(self, store: Path) -> None:
-        self.store = store
-        self.adapter = lru_cache(maxsize=None)(self._load)
-
-    @classmethod
-    def load(cls, store: str | Path = "adapters") -> "Lingyu":
-        return cls(Path(store))
-
-    def classify(self, texts: Sequence[str], tenants: str | Sequence[str], *, threshold: float = 0.0) -> list[Result]:
-        """A result a text, in the order given.
-
-        tenants: the adapter of all texts, or one for each: NAME[@VERSION|@CHANNEL], or a folder.
-        threshold: below this probability the label is `uncertain`.
-        Raises LingyuError for an unknown adapter, one that fails verification, or a text without a character.
-        """
-        if isinstance(texts, str):
-            raise LingyuError("classify takes a list of texts", next="Write classify([text], ...)")
-        names = [tenants] * len(texts) if isinstance(tenants, str) else list(tenants)
-        if len(names) != len(texts):
-            raise LingyuError(f"{len(texts)} texts but {len(names)} tenants", next="Give one tenant, or one a text")
-        results: dict[int, Result] = {}
-        for name in dict.fromkeys(names):
-            rows = [row for row, other in enumerate(names) if other == name]
-            answers = self.adapter(name).classify([texts[row] for row in rows], threshold)
-            results.update(zip(rows, answers, strict=True))
-        return [results[row] for row in range(len(texts))]
-
-    def _load(self, name: str) -> LoadedAdapter:
-        version = open_adapter(name, self.store)
-        manifest = version.manifest
-        base = _find_base_of(version)
-        require_base(
-            version,
-            base.id,
-            weights_fingerprint=base.weights_fingerprint,
-            tokenizer_fingerprint=base.tokenizer_fingerprint,
-        )
-        model = load_adapter(base, manifest.labels, version.folder)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return LoadedAdapter(version, base, task_named(manifest.task, manifest.labels), model.to(device))
+def _without_lone_surrogates(text: str) -> str:
+    """The text with U+FFFD for each half of a pair, which no tokenizer takes; so does reading labelled rows."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _find_base_of(version: Version) -> Base:
-    """The base that a version names. A local one is looked for beside the store: at its recorded path, then by
-    fingerprint in bases/.
+    """The base that a version names. A local one is looked for where it is named, then by fingerprint in bases/ beside
+    the store.
 
-    Raises LingyuError with the fingerprint and the lineage where it is not there.
+    Raises LingyuError with the fingerprint and the lineage where it is nowhere. Where other weights lie at the named
+    place, those are given back: whoever verifies them names both sides.
     """
     record = version.manifest.base
-    if record.id == "embedded" or not record.id.startswith((".", "bases/")):
+    if record.id == "embedded" or record.revision is not None:  # a revision is what only a hub's base has
         return find_base(record.id, record.revision)
-    beside_store = version.folder.resolve().parents[2]
-    recorded = (beside_store / record.id).resolve()
-    candidates = [recorded] if recorded.is_relative_to(beside_store) else []
-    candidates += sorted(p.parent for p in (beside_store / "bases").glob("*/config.json"))
-    for folder in candidates:
-        base = Base(id=record.id, revision=record.revision, folder=folder)
-        if (folder / "config.json").is_file() and base.weights_fingerprint == record.weights_fingerprint:
+    parents = version.folder.resolve().parents
+    beside_store = parents[min(2, len(parents) - 1)]  # a version that was copied out of its store may have fewer
+    named = [replace(find_base(str(place)), id=record.id) for place in _named_places(record.id, beside_store)]
+    for base in (*named, *_bases_in(beside_store / "bases", record.id)):
+        if _has_weights(base, record.weights_fingerprint):
             return base
+    if named:
+        return named[0]
     lineage = " <- ".join(entry.id for entry in version.manifest.lineage)
     raise LingyuError(
         f"its base {record.id} (weights {record.weights_fingerprint[:12]}, lineage {lineage}) is not there",
         where=version.reference,
-        next=f"Put it at {recorded}",
+        next=f"Put it into {beside_store / 'bases'}/, under any name",
     )
+
+
+def _named_places(id: str, beside_store: Path) -> Iterator[Path]:
+    """Where a manifest's words lead to a base: from the store's parent, never out of it; from here, never upwards."""
+    recorded = Path(os.path.normpath(beside_store / id))
+    places = [recorded] if recorded.is_relative_to(beside_store) else []
+    places += [Path(id)] if ".." not in Path(id).parts else []
+    return (place for place in places if (place / "config.json").is_file())
+
+
+def _bases_in(folder: Path, id: str) -> Iterator[Base]:
+    """The bases that lie in a folder, whatever they are called there; each is given the name that is looked for."""
+    for config in sorted(folder.glob("*/config.json")):
+        with contextlib.suppress(LingyuError):  # what is no base is not the one
+            yield replace(find_base(str(config.parent)), id=id)
+
+
+def _has_weights(base: Base, fingerprint: str) -> bool:
+    try:
+        return base.weights_fingerprint == fingerprint
+    except LingyuError:  # damaged files have none
+        return False

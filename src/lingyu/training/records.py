@@ -3,13 +3,17 @@
 A tracker that fails never stops a run, and never asks a question: without a key W&B runs offline.
 """
 
+import configparser
+import contextlib
 import json
 import logging
+import math
 import netrc
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -19,10 +23,25 @@ _LOG = logging.getLogger("lingyu.records")
 
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl: {"step", "epoch", "loss", ...} and {"step", "epoch", "dev": {...}}."""
+    """The rows of a metrics.jsonl: {"step", "epoch", "loss", ...} and {"step", "epoch", "dev": {...}}.
+
+    A last line without an end is none: a process was killed, or the disk was full, while it was written. Raises
+    LingyuError for any other line that is no row.
+    """
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    *lines, _ = file.read_bytes().split(b"\n")
+    return [_row(line, f"{file}:{number}") for number, line in enumerate(lines, 1)]
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or "step" not in row:
+        raise LingyuError("is no row of metrics", where=where, next="Remove that line")
+    return row
 
 
 def forget_after(file: Path, step: int) -> None:
@@ -57,38 +76,66 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
         row = as_row(logs or {}, state.global_step, state.epoch)
         if row is None:
             return
-        stop_on_nan(row)
+        stop_on_nan(row, is_loss_scaled=args.fp16)
         if state.is_world_process_zero:
             with self.file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row) + "\n")
 
 
-def stop_on_nan(row: Mapping[str, Any]) -> None:
-    """Raises LingyuError where training has diverged: nothing after that is worth its time, nothing is published."""
-    for key in ("loss", "grad_norm"):
-        value = row.get(key)
-        if value is not None and not abs(float(value)) < float("inf"):
+def stop_on_nan(row: Mapping[str, Any], *, is_loss_scaled: bool = False) -> None:
+    """Raises LingyuError where training has diverged: nothing after that is worth its time, nothing is published.
+
+    is_loss_scaled: float16 finds its scale by gradients that overflow; those steps are left out, and the run is well.
+    """
+    values = {"loss": row.get("loss"), "dev loss": row.get("dev", {}).get("loss")}
+    if not is_loss_scaled:
+        values["grad_norm"] = row.get("grad_norm")
+    for name, value in values.items():
+        if value is not None and not math.isfinite(value):
             raise LingyuError(
-                f"{key} is {value} at step {row['step']}: training has diverged",
+                f"{name} is {value} at step {row['step']}: training has diverged",
                 next="Lower train.learning_rate, or set train.bf16=false and train.fp16=false",
                 status=1,
             )
 
 
 def wandb_has_key() -> bool:
-    """Whether W&B can log in without asking: by WANDB_API_KEY, or by a netrc entry for its host."""
-    if os.environ.get("WANDB_API_KEY"):
+    """Whether W&B can log in without asking: by the environment, or by the netrc entry of its server."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("://")[-1].split("/")[0]
     try:
-        return netrc.netrc().authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
+        # not authenticators(), which gives the file's `default` entry, a login for anywhere, to a server without one
+        entry = netrc.netrc(_netrc_file()).hosts.get(_wandb_host())
+    except (OSError, ValueError, netrc.NetrcParseError):
         return False
+    return entry is not None and bool(entry[2])
+
+
+def _netrc_file() -> Path:
+    if os.environ.get("NETRC"):
+        return Path(os.environ["NETRC"]).expanduser()
+    return next(
+        (file for name in (".netrc", "_netrc") if (file := Path.home() / name).exists()), Path.home() / ".netrc"
+    )
+
+
+def _wandb_host() -> str:
+    """The server's name, and port where it has one: of WANDB_BASE_URL, `wandb login --host`, or the public one."""
+    settings = configparser.ConfigParser(interpolation=None)
+    folder = os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
+    with contextlib.suppress(OSError, ValueError, configparser.Error):
+        settings.read(Path(folder).expanduser() / "settings", "utf-8")
+    saved = settings.get("default", "base_url", fallback="https://api.wandb.ai")
+    return urlsplit(os.environ.get("WANDB_BASE_URL") or saved).netloc
 
 
 def wandb_mode() -> str:
-    """WANDB_MODE where it is set; else online with a key and offline without: never a question."""
-    return os.environ.get("WANDB_MODE") or ("online" if wandb_has_key() else "offline")
+    """WANDB_MODE where it is set, else online; but offline for whoever is not logged in: never a question."""
+    asked = os.environ.get("WANDB_MODE") or "online"
+    return asked if asked in _WITHOUT_SERVER or wandb_has_key() else "offline"
+
+
+_WITHOUT_SERVER = ("offline", "dryrun", "disabled")
 
 
 class Tracker:
@@ -96,6 +143,7 @@ class Tracker:
 
     def __init__(self, run: Any = None) -> None:
         self.run = run
+        self.failures: set[str] = set()
 
     def log(self, row: Mapping[str, Any]) -> None:
         flat = {key: value for key, value in row.items() if key not in ("step", "dev")}
@@ -126,7 +174,10 @@ class Tracker:
         try:
             call(self.run)
         except Exception as error:  # whatever a tracker does, the run goes on
-            _LOG.warning("W&B: %s: %s", type(error).__name__, error)
+            failure = f"{type(error).__name__}: {error}"
+            if failure not in self.failures:  # said once, not at every step
+                _LOG.warning("W&B: %s", failure)
+            self.failures.add(failure)
 
 
 def tracker_for(
@@ -148,7 +199,7 @@ def tracker_for(
         raise missing_extra("wandb", "wandb") from None
     try:
         run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", "lingyu"),
+            project=os.environ.get("WANDB_PROJECT") or "lingyu",
             group=group,
             job_type=job_type,
             name=name,

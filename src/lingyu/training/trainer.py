@@ -61,6 +61,7 @@ def training_arguments(train: Train, checkpoints: Path, precision: Precision) ->
         logging_nan_inf_filter=False,  # it would hide the NaN that we stop on
         report_to=[],
         seed=train.seed,
+        restore_callback_states_from_checkpoint=True,  # else a resumed run forgets how long it has been patient
         remove_unused_columns=False,
         label_names=["labels"],
         ddp_find_unused_parameters=False,
