@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from lingyu.cli import main as lingyu
 from lingyu.cli.train import main as train_lora
+from lingyu.training.runs import mark_complete
 
 from .conftest import Workplace, write_reviews
 
@@ -85,13 +87,20 @@ def test_nan_stops_the_run(place: Workplace, capsys: pytest.CaptureFixture[str])
     assert not (place.folder / "adapters").exists()
 
 
+def forget_publishing(place: Workplace) -> None:
+    """Put a run back to where it had trained and not yet published."""
+    shutil.rmtree(place.folder / "adapters")
+    file = place.runs()[0] / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"version": None}))
+
+
 class TestResume:
     @pytest.fixture
     def unfinished(self, place: Workplace, capsys: pytest.CaptureFixture[str]) -> Workplace:
-        """A run that fell over when it published: everything but the version is there."""
-        (place.folder / "adapters").write_text("no folder")
-        assert train_lora([str(place.recipe), "train.max_steps=20"]) == 2
-        (place.folder / "adapters").unlink()
+        """A run that was killed behind its last checkpoint."""
+        assert train_lora([str(place.recipe), "train.max_steps=20"]) == 0
+        forget_publishing(place)
+        shutil.rmtree(place.runs()[0] / "adapter")
         capsys.readouterr()
         return place
 
@@ -115,6 +124,36 @@ class TestResume:
         assert "checkpoint-20" in line
         shutil.rmtree(file.parent)
         assert train_lora([str(unfinished.recipe), "train.max_steps=20", "--resume"]) == 0
+
+    def test_a_best_checkpoint_that_is_gone_is_named(
+        self, unfinished: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        checkpoints = unfinished.runs()[0] / "checkpoints"
+        state_file = checkpoints / "checkpoint-20/trainer_state.json"
+        state = json.loads(state_file.read_text()) | {"best_global_step": 10}
+        state_file.write_text(json.dumps(state))
+        mark_complete(state_file.parent)
+        shutil.rmtree(checkpoints / "checkpoint-10", ignore_errors=True)
+        assert train_lora([str(unfinished.recipe), "train.max_steps=20", "--resume"]) == 2
+        assert "checkpoint-10: this checkpoint, the best on dev so far, is gone" in last_line(capsys)
+
+    def test_what_was_trained_but_not_published_is_published(
+        self, place: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert train_lora([str(place.recipe), "train.max_steps=20"]) == 0
+        trained = place.adapter_bytes()
+        forget_publishing(place)
+        capsys.readouterr()
+        assert train_lora([str(place.recipe), "train.max_steps=20", "--resume"]) == 0
+        assert "step 10/20" not in capsys.readouterr().err, "it trained again"
+        assert place.adapter_bytes() == trained
+
+    def test_a_run_that_another_process_works_on_is_left_alone(
+        self, unfinished: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with FileLock(unfinished.runs()[0] / ".lock"):
+            assert train_lora([str(unfinished.recipe), "train.max_steps=20", "--resume"]) == 2
+        assert "another process works on this run" in last_line(capsys)
 
     def test_a_half_written_checkpoint_is_passed_over(self, unfinished: Workplace) -> None:
         (unfinished.runs()[0] / "checkpoints/checkpoint-20/complete.json").unlink()

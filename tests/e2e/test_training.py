@@ -107,6 +107,44 @@ def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(
     assert workplace.adapter_bytes() == trained.adapter_bytes()
 
 
+def test_the_launchers_end_by_sigterm_leaves_a_checkpoint(trained: Workplace, workplace: Workplace, repo: Path) -> None:
+    command = [sys.executable, "-m", "accelerate.commands.launch", "-q", str(repo / "train_lora.py")]
+    launcher = subprocess.Popen(
+        [*command, str(workplace.recipe)], cwd=workplace.folder, stderr=subprocess.PIPE, text=True
+    )
+    wait_for_step(workplace, 23)
+    launcher.terminate()
+    _, err = launcher.communicate(timeout=60)  # the training holds the pipe until it has ended
+    assert "is saved. Go on with: accelerate launch train_lora.py" in err
+    resumed = start(workplace, repo, "--resume")
+    _, err = resumed.communicate(timeout=180)
+    assert resumed.returncode == 0, err
+    assert workplace.adapter_bytes() == trained.adapter_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "setting",
+    ["lora.init_lora_weights=pissa_niter_4", "train.gradient_accumulation_steps=3", "lora.use_dora=true"],
+)
+def test_every_way_to_train_survives_three_kills(
+    setting: str, workplace: Workplace, tmp_path: Path, tiny_base: Path, repo: Path
+) -> None:
+    undisturbed = make_workplace(tmp_path / "undisturbed", tiny_base)
+    process = start(undisturbed, repo, setting)
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    for kill, step in enumerate((random.randint(11, 25), random.randint(30, 45), random.randint(50, 65))):
+        process = start(workplace, repo, setting, *(["--resume"] if kill else []))
+        wait_for_step(workplace, step)
+        process.kill()
+        process.communicate()
+    resumed = start(workplace, repo, setting, "--resume")
+    _, err = resumed.communicate(timeout=180)
+    assert resumed.returncode == 0, err
+    assert workplace.adapter_bytes() == undisturbed.adapter_bytes()
+
+
 def test_two_processes_train_what_one_does(workplace: Workplace, tmp_path: Path, tiny_base: Path, repo: Path) -> None:
     config_file = workplace.folder / "bases/tiny/config.json"
     config = json.loads(config_file.read_text())

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from lingyu.cli import run
+from lingyu.errors import LingyuError
 from lingyu.recipe import LoadedRecipe, load_recipe_with_origins, resolved_yaml
 
 
@@ -27,8 +27,12 @@ from lingyu.recipe import LoadedRecipe, load_recipe_with_origins, resolved_yaml
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON document on stdout.")
 def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_run: bool, as_json: bool) -> None:
     """Train an adapter from RECIPE, measure it on its test rows, publish it as the next version."""
+    if resume and resume.endswith((".yaml", ".yml")):
+        raise LingyuError(f"--resume took {resume} for the name of a run", next="Write --resume behind the recipe")
     loaded = load_recipe_with_origins(recipe, overrides)
-    console = Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
+    console = Console(
+        stderr=True, soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0"
+    )
     _say_recipe(loaded, console)
 
     with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
@@ -36,7 +40,7 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
 
     if dry_run:
         for line in lora.dry_run(loaded.recipe):
-            console.print(line, highlight=False)
+            console.print(line)
         return
     outcome = lora.train(loaded.recipe, console=console, resume=resume is not None, run_name=resume or None)
     if outcome is None:
@@ -58,23 +62,23 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
 
     from lingyu.evaluation import table_of
 
-    screen = Console(soft_wrap=True)
-    screen.print(table_of(outcome.metrics))
-    screen.print(escape(outcome.verdict), highlight=False)
+    screen = Console(soft_wrap=True, highlight=False, markup=False)
+    Console().print(table_of(outcome.metrics))
+    screen.print(outcome.verdict)
     for alarm in outcome.metrics["alarms"]:
-        screen.print(f"[bold red]alarm:[/] {escape(alarm)}", highlight=False)
-    folder, store = outcome.version.folder, loaded.recipe.publish.to
-    screen.print(f"published {outcome.version.reference} in {folder}", highlight=False)
+        screen.print(f"alarm: {alarm}", style="bold red")
+    store = loaded.recipe.publish.to
+    screen.print(f"published {outcome.version.reference} in {outcome.version.folder}")
     option = "" if store == "adapters" else f" --store {store}"
-    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.name} 这里写一句话", highlight=False)
+    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.name} 这里写一句话")
 
 
 def _say_recipe(loaded: LoadedRecipe, console: Console) -> None:
-    """The resolved recipe; behind a value that is not the default, where it comes from."""
-    console.print(escape(resolved_yaml(loaded.recipe)), highlight=False)
+    """The resolved recipe, and what of it the command line changed."""
+    console.print(resolved_yaml(loaded.recipe))
     for key, origin in loaded.origins.items():
         if origin == "command line":
-            console.print(f"{key}: from the command line", highlight=False)
+            console.print(f"{key}: from the command line")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

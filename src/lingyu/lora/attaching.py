@@ -22,7 +22,7 @@ class Trainable:
 
 
 def attach_lora(classifier: Classifier, base: Base, lora: Lora) -> PeftModel:
-    """The classifier with adapter `default`: LoRA on the encoder, the head's leaf Linears trained whole, all in float32.
+    """The classifier with adapter `default`: LoRA on the encoder, the head's leaf Linears whole, all in float32.
 
     Raises LingyuError for target_modules that name no layer, or the head, and where a weight that the base does not
     bring would not be saved.

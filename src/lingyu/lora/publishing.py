@@ -1,6 +1,7 @@
 """A trained and measured adapter becomes a version of a store, with everything that proves what it is."""
 
 import json
+import os
 import platform
 import shutil
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from lingyu.bases import Base
 from lingyu.data import Splits
+from lingyu.errors import LingyuError
 from lingyu.recipe import Recipe, resolved_yaml
 from lingyu.store import (
     ANSWERS,
@@ -51,6 +53,14 @@ class Record:
     test_logits: NDArray[np.float32]
     curves: bytes
     confusion: bytes
+
+
+def require_writable(store: Path) -> None:
+    """Raises LingyuError before an hour of training where its result could not be published."""
+    nearest = next(folder for folder in (store, *store.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        what = "no permission to write the store" if nearest.is_dir() else "not a folder, so no store"
+        raise LingyuError(what, where=nearest, next="Name another in publish.to")
 
 
 def publish(record: Record, adapter: Path) -> Version:

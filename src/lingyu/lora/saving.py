@@ -8,12 +8,12 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from peft import PeftModel, get_peft_model_state_dict
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from lingyu.bases import Base
 from lingyu.errors import LingyuError
 from lingyu.recipe import Lora
+from lingyu.store import read_tensors
 from lingyu.training import logits_of
 
 from .conversion import to_plain_lora
@@ -61,9 +61,8 @@ def load_adapter(base: Base, labels: Sequence[str], folder: Path, *, seed: int =
     Raises LingyuError unless every tensor in the file has its place, every place its tensor, and every weight that the
     base does not bring comes from the file.
     """
+    in_file = set(read_tensors(folder / WEIGHTS))  # all finite, or refused
     classifier = base.load_classifier(labels, seed=seed)
-    with safe_open(folder / WEIGHTS, "pt") as file:
-        in_file = set(file.keys())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about missing keys, which are checked here

@@ -3,10 +3,12 @@
 import logging
 import math
 import os
+import shutil
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +25,6 @@ from lingyu.errors import LingyuError
 from lingyu.evaluation import (
     Answers,
     Metrics,
-    OverlapNote,
     evaluate_answers,
     fit_temperature,
     majority_baseline,
@@ -52,15 +53,18 @@ from lingyu.training import (
     plan_batches,
     read_metrics,
     require_same_inputs,
+    require_tracker,
+    require_world_size,
     start_run,
     tracker_for,
     train_to_end,
     training_arguments,
+    uses_cpu,
 )
 
 from .attaching import attach_lora, count_parameters
 from .gates import leak_notes
-from .publishing import Record, publish
+from .publishing import Record, publish, require_writable
 from .saving import adapter_tensors, load_adapter, require_same_answers, save_adapter, save_tensors
 
 _INITIAL = "initial.safetensors"
@@ -84,7 +88,7 @@ class Job:
     recipe: Recipe
     base: Base
     splits: Splits
-    notes: list[OverlapNote]
+    notes: list[str]
     task: SingleLabel
     train_rows: EncodedRows
     dev_rows: EncodedRows
@@ -102,7 +106,7 @@ class Job:
             precision=self.precision.name,
         )
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         train = self.recipe.train
         return len(plan_batches(self.train_rows.lengths, train.tokens_per_batch, train.seed, epoch=0))
@@ -127,7 +131,7 @@ class Job:
         rows = len(self.train_rows) / self.steps_per_epoch
         return [
             *self.splits.counts.lines(),
-            *map(str, self.notes),
+            *self.notes,
             f"over {self.recipe.train.max_length} tokens {self.truncated:,} of train and dev (cut, kept)",
             f"base {self.base.id}  weights {self.base.weights_fingerprint[:12]}  "
             f"tokenizer {self.base.tokenizer_fingerprint[:12]}",
@@ -145,28 +149,23 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
     """
     job = prepare(recipe)
     for line in job.lines():
-        console.print(line, highlight=False)
-    run = _find_or_start(job, resume, run_name)
-    resume_from = run.last_checkpoint if resume else None
-    if resume:
-        step = int(resume_from.name.rpartition("-")[2]) if resume_from else 0
-        console.print(f"resuming {run.folder} after step {step}", highlight=False)
-        if PartialState().is_main_process:
-            forget_after(run.metrics, step)
-
+        console.print(line)
     model = job.fresh_model()
-    console.print(str(count_parameters(model)), highlight=False)
-    initial = _keep_initial(model, recipe, run)
-    tracker = _tracker(job, run)
-    try:
-        trained = _fit(model, job, run, tracker, console, resume_from)
-        if not PartialState().is_main_process:
-            return None
-        outcome = _prove_and_publish(trained, job, run, tracker, console, initial)
-    except BaseException as error:
-        tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
-        raise
-    tracker.finish()
+    console.print(str(count_parameters(model)))
+    run = _find_or_start(job, resume, run_name)
+    is_main = PartialState().is_main_process
+    with run.held() if is_main else nullcontext():
+        tracker = _tracker(job, run)
+        try:
+            if not run.adapter.is_dir():
+                trained = _fit(model, job, run, tracker, console)
+                if is_main:
+                    _save_with_proof(trained, job, run)
+            outcome = _measure_and_publish(job, run, tracker) if is_main else None
+        except BaseException as error:
+            tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
+            raise
+        tracker.finish()
     return outcome
 
 
@@ -180,7 +179,10 @@ def prepare(recipe: Recipe) -> Job:
     """Read, check and encode everything that training needs; the gates stand here, before any waiting."""
     _quiet_libraries()
     _use_all_cores()
-    PartialState(cpu=not torch.cuda.is_available())
+    require_world_size(PartialState(cpu=uses_cpu()).num_processes)
+    precision = chosen_precision(recipe.train)
+    require_tracker(recipe.report_to)
+    require_writable(Path(recipe.publish.to))
     base = find_base(recipe.base, recipe.revision)
     base.require_length(recipe.train.max_length)
     splits = load_splits(recipe.data)
@@ -198,7 +200,7 @@ def prepare(recipe: Recipe) -> Job:
         train_rows=EncodedRows(train.input_ids, splits.train.labels),
         dev_rows=EncodedRows(dev.input_ids, splits.dev.labels),
         truncated=sum(train.truncated) + sum(dev.truncated),
-        precision=chosen_precision(recipe.train),
+        precision=precision,
     )
 
 
@@ -218,26 +220,29 @@ def _use_all_cores() -> None:
 
 
 def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
-    """The same folder in every process."""
-    run: list[Any] = [None]
+    """The same folder in every process, or the same error: one that waits for a run would wait forever."""
+    found: list[Run | LingyuError | None] = [None]
     if PartialState().is_main_process:
-        run[0] = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
-    broadcast_object_list(run)
-    require_same_inputs(run[0], job.inputs)
-    found: Run = run[0]
-    return found
+        try:
+            run = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
+            require_same_inputs(run, job.inputs)
+            found = [run]
+        except LingyuError as error:
+            found = [error]
+    broadcast_object_list(found)
+    if isinstance(found[0], LingyuError):
+        raise found[0]
+    assert found[0] is not None
+    return found[0]
 
 
-def _keep_initial(model: PeftModel, recipe: Recipe, run: Run) -> Path | None:
+def _keep_initial(model: PeftModel, run: Run) -> None:
     """Where LoRA starts by changing the base, what it started from is needed to undo that."""
-    if not recipe.lora.changes_base:
-        return None
     file = run.folder / _INITIAL
     if PartialState().is_main_process and not file.is_file():
         temporary = file.with_name(f".{file.name}")
         save_tensors(adapter_tensors(model), temporary)
         temporary.replace(file)
-    return file
 
 
 def _tracker(job: Job, run: Run) -> Tracker:
@@ -256,11 +261,17 @@ def _tracker(job: Job, run: Run) -> Tracker:
     )
 
 
-def _fit(
-    model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console, resume_from: Path | None
-) -> PeftModel:
-    """Train and come back with the model as it is to be published, its arithmetic float32 again."""
+def _fit(model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console) -> PeftModel:
+    """Train, from the last checkpoint where there is one; the model as it is to be published, in float32 again."""
     recipe = job.recipe
+    resume_from = run.last_checkpoint
+    if resume_from is not None:
+        console.print(f"resuming {run.folder} after {resume_from.name}")
+    if PartialState().is_main_process:
+        forget_after(run.metrics, int(resume_from.name.rpartition("-")[2]) if resume_from else 0)
+    if recipe.lora.changes_base:
+        _keep_initial(model, run)
+    progress = TrainingProgress(console, job.tokens_per_step)
     trainer = build_trainer(
         model,
         job.task,
@@ -270,32 +281,47 @@ def _fit(
         pad_token_id=job.base.tokenizer.pad_token_id,
         arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
         loraplus_lr_ratio=recipe.lora.loraplus_lr_ratio,
-        callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), TrainingProgress(console, job.tokens_per_step)],
+        callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), progress],
     )
-    train_to_end(trainer, run, resume_command=_resume_command(recipe, run), resume_from=resume_from)
+    try:
+        train_to_end(trainer, run, resume_command=_resume_command(run), resume_from=resume_from)
+    finally:
+        progress.stop()
     # accelerate leaves an autocast around the forward, which would measure the adapter in half precision
     return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
-def _resume_command(recipe: Recipe, run: Run) -> str:
-    return f"accelerate launch train_lora.py {run.folder}/recipe.yaml --resume {run.folder.name}"
+def _resume_command(run: Run) -> str:
+    processes = PartialState().num_processes
+    on_cpu = "ACCELERATE_USE_CPU=true " if uses_cpu() else ""
+    several = f"--multi_gpu --num_processes {processes} "
+    launch = "accelerate launch " if processes == 1 else f"{on_cpu}accelerate launch {several}"
+    return f"{launch}train_lora.py {run.folder}/recipe.yaml --resume {run.folder}"
 
 
-def _prove_and_publish(
-    trained: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console, initial: Path | None
-) -> Outcome:
-    """Save, read back by plain PEFT, measure what was read back, and publish that."""
-    recipe, base, splits = job.recipe, job.base, job.splits
-    pad_token_id = base.tokenizer.pad_token_id
-    folder = run.folder / "adapter"
+def _save_with_proof(trained: PeftModel, job: Job, run: Run) -> None:
+    """Save the adapter, read it back by plain PEFT, and keep it only if it answers as the trained model does."""
+    base, recipe = job.base, job.recipe
+    folder = run.folder / ".adapter"
+    shutil.rmtree(folder, ignore_errors=True)
+    initial = run.folder / _INITIAL if recipe.lora.changes_base else None
     save_adapter(trained, base, recipe.lora, folder, initial=initial)
     reloaded = load_adapter(base, job.task.labels, folder, seed=recipe.train.seed + 1).to(trained.device)
-    require_same_answers(trained, reloaded, job.dev_rows.input_ids[:_PROOF_ROWS], pad_token_id)
+    require_same_answers(
+        trained, reloaded, job.dev_rows.input_ids[:_PROOF_ROWS], pad_token_id=base.tokenizer.pad_token_id
+    )
+    folder.rename(run.adapter)
 
-    dev_logits = logits_of(reloaded, job.dev_rows.input_ids, pad_token_id=pad_token_id).numpy()
+
+def _measure_and_publish(job: Job, run: Run, tracker: Tracker) -> Outcome:
+    """Measure the adapter as plain PEFT reads it from the run's folder, and publish that."""
+    recipe, base, splits = job.recipe, job.base, job.splits
+    pad_token_id = base.tokenizer.pad_token_id
+    model = load_adapter(base, job.task.labels, run.adapter).to("cpu" if uses_cpu() else "cuda")
+    dev_logits = logits_of(model, job.dev_rows.input_ids, pad_token_id=pad_token_id).numpy()
     temperature = fit_temperature(dev_logits, splits.dev.labels)
     test_rows = base.encode(splits.test.texts, recipe.train.max_length).input_ids
-    test_logits = logits_of(reloaded, test_rows, pad_token_id=pad_token_id).numpy()
+    test_logits = logits_of(model, test_rows, pad_token_id=pad_token_id).numpy()
     metrics = measure(splits, test_logits, temperature, seed=recipe.train.seed)
     dev = {"rows": splits.dev.rows, **job.task.choosing_metrics(dev_logits, splits.dev.labels)}
 
@@ -304,14 +330,18 @@ def _prove_and_publish(
         recipe=recipe,
         base=base,
         splits=splits,
-        notes=[str(note) for note in job.notes],
+        notes=job.notes,
         temperature=temperature,
         metrics={"dev": dev, **metrics},
         test_logits=test_logits,
         curves=plot_curves(rows, best_by=recipe.train.metric_for_best_model),
         confusion=plot_confusion(np.asarray(metrics["test"]["confusion"]), splits.labels),
     )
-    version = publish(record, folder)
+    try:
+        version = publish(record, run.adapter)
+    except LingyuError as error:
+        next_step = f"The trained adapter is kept. Once that is mended: {_resume_command(run)}"
+        raise LingyuError(error.what, error.where, next_step, status=error.status) from error
     run.finished(version.version)
     tracker.summary(
         {"test/accuracy": metrics["test"]["accuracy"]["value"], "test/macro_f1": metrics["test"]["macro_f1"]["value"]}

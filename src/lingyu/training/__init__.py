@@ -1,7 +1,7 @@
 """What every training run shares: batches by tokens, optimiser groups, the Trainer, resume, records, progress."""
 
 from .batches import EncodedRows, TokenBudgetBatches, pad, plan_batches
-from .precision import Precision, chosen_precision
+from .precision import Precision, chosen_precision, uses_cpu
 from .progress import TrainingProgress
 from .records import (
     MetricsFile,
@@ -9,12 +9,13 @@ from .records import (
     TrackerCallback,
     forget_after,
     read_metrics,
+    require_tracker,
     tracker_for,
     wandb_has_key,
     wandb_mode,
 )
 from .runs import Inputs, Run, find_run, require_same_inputs, start_run
-from .trainer import build_trainer, logits_of, train_to_end, training_arguments
+from .trainer import build_trainer, logits_of, require_world_size, train_to_end, training_arguments
 
 __all__ = [
     "EncodedRows",
@@ -35,10 +36,13 @@ __all__ = [
     "plan_batches",
     "read_metrics",
     "require_same_inputs",
+    "require_tracker",
+    "require_world_size",
     "start_run",
     "tracker_for",
     "train_to_end",
     "training_arguments",
+    "uses_cpu",
     "wandb_has_key",
     "wandb_mode",
 ]

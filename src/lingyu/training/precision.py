@@ -1,11 +1,18 @@
 """Which arithmetic a run uses, and why."""
 
+import os
 from dataclasses import dataclass
 
 import torch
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Train
+
+
+def uses_cpu() -> bool:
+    """Whether a run stays on the CPU: there is no GPU, or ACCELERATE_USE_CPU says so."""
+    asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes", "on", "y", "t")
+    return asked or not torch.cuda.is_available()
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Precision:
 def chosen_precision(train: Train) -> Precision:
     """What train.bf16 and train.fp16 come to on this machine. Raises LingyuError for what it can't do."""
     if train.fp16:
-        if not torch.cuda.is_available():
+        if uses_cpu():
             raise LingyuError("train.fp16 needs a GPU", next="Leave it out: bf16: auto takes what this machine has")
         return Precision("float16", "asked for")
     fast, why = _bf16_is_fast()
@@ -31,7 +38,7 @@ def chosen_precision(train: Train) -> Precision:
 
 
 def _bf16_is_fast() -> tuple[bool, str]:
-    if torch.cuda.is_available():
+    if not uses_cpu():
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return True, "the GPU has it"
         return False, "the GPU has no bfloat16"

@@ -58,7 +58,8 @@ class TrainingProgress(TrainerCallback):  # type: ignore[misc]
                 f"learning rate {row['learning_rate']:.2e}  {self._speed(state)}  {self._left(state)} left"
             )
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def stop(self) -> None:
+        """Give the terminal back, however the training ended."""
         self.bar.stop()
 
     def _seconds_per_step(self, state: TrainerState) -> float:

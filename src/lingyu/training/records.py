@@ -166,7 +166,7 @@ class Tracker:
         self._try(log_artifact)
 
     def finish(self, exit_code: int = 0) -> None:
-        self._try(lambda run: run.finish(exit_code=exit_code, quiet=True))
+        self._try(lambda run: run.finish(exit_code=exit_code))
 
     def _try(self, call: Any) -> None:
         if self.run is None:
@@ -180,6 +180,15 @@ class Tracker:
             self.failures.add(failure)
 
 
+def require_tracker(report_to: Iterable[str]) -> None:
+    """Raises LingyuError where wandb is asked for and not installed."""
+    if "wandb" in report_to:
+        try:
+            import wandb  # noqa: F401
+        except ImportError:
+            raise missing_extra("wandb", "wandb") from None
+
+
 def tracker_for(
     report_to: Iterable[str],
     *,
@@ -190,20 +199,20 @@ def tracker_for(
     config: Mapping[str, Any],
     folder: Path,
 ) -> Tracker:
-    """Start what report_to asks for. Raises LingyuError only where wandb is asked for and not installed."""
+    """Start what report_to asks for; see require_tracker."""
     if "wandb" not in report_to:
         return Tracker()
-    try:
-        import wandb
-    except ImportError:
-        raise missing_extra("wandb", "wandb") from None
+    import wandb
+
+    if not os.environ.get("WANDB_MODE"):
+        os.environ.pop("WANDB_MODE", None)  # set but empty, it is a fault to wandb
     try:
         run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "lingyu",
             group=group,
             job_type=job_type,
             name=name,
-            tags=[tag[:64] for tag in tags],
+            tags=list(dict.fromkeys(tag[:64] for tag in tags if tag)),  # 1 to 64 characters each, or it stops
             config=dict(config),
             dir=str(folder),
             mode=wandb_mode(),

@@ -4,16 +4,21 @@ recipe.yaml      resolved; a difference at --resume is an error that names the k
 run.json         what the run was started on, and whether it has finished
 metrics.jsonl    a line a log step and a measurement of dev
 checkpoints/     Trainer's, each with complete.json once all its files are there
+adapter/         PEFT's two files, once training has ended and they were proved
 """
 
 import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import Recipe, differences, load_recipe, resolved_yaml
@@ -49,6 +54,11 @@ class Run:
         return self.folder / "metrics.jsonl"
 
     @property
+    def adapter(self) -> Path:
+        """Is there once training has ended: what is left is to measure and publish it."""
+        return self.folder / "adapter"
+
+    @property
     def is_finished(self) -> bool:
         return self.version is not None
 
@@ -66,12 +76,33 @@ class Run:
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint that was written to its end. Raises LingyuError where one has changed since."""
+        """The newest checkpoint that was written to its end.
+
+        Raises LingyuError where it, or the best one that it names, is not as it was written.
+        """
         for folder in sorted(self.checkpoints.glob("checkpoint-*"), key=_step, reverse=True):
             if (folder / _COMPLETE).is_file():
                 _check(folder)
+                best = _read_json(folder / "trainer_state.json").get("best_global_step")
+                if best is not None:
+                    _check(self.checkpoints / f"checkpoint-{best}")
                 return folder
         return None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from working in the same folder. Raises LingyuError where one does."""
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LingyuError(
+                "another process works on this run", where=self.folder, next="Wait for it, or leave out --resume"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def start_run(recipe: Recipe, inputs: Inputs, runs: Path = RUNS) -> Run:
@@ -146,6 +177,12 @@ def mark_complete(checkpoint: Path) -> None:
 
 
 def _check(checkpoint: Path) -> None:
+    if not (checkpoint / _COMPLETE).is_file():
+        raise LingyuError(
+            "this checkpoint, the best on dev so far, is gone",
+            where=checkpoint,
+            next="Leave out --resume to start afresh",
+        )
     for name, digest in _read_json(checkpoint / _COMPLETE).items():
         file = checkpoint / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:

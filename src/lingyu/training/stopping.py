@@ -1,6 +1,9 @@
-"""Ctrl-C and SIGTERM end a training run after a checkpoint; a second one ends it at once."""
+"""Ctrl-C and SIGTERM end a training run after a checkpoint; a second Ctrl-C ends it at once."""
 
+import ctypes
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -8,6 +11,14 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def hear_of_the_launchers_end() -> None:
+    """Get SIGHUP when `accelerate launch` dies: it passes no signal on, and would leave the training running unseen."""
+    if sys.platform == "linux" and "ACCELERATE_MIXED_PRECISION" in os.environ:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
 
 
 class StopAtSignal(TrainerCallback):  # type: ignore[misc]
@@ -19,7 +30,9 @@ class StopAtSignal(TrainerCallback):  # type: ignore[misc]
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Catch both signals for as long as the training runs."""
-        before = {number: signal.signal(number, self._catch) for number in (signal.SIGINT, signal.SIGTERM)}
+        wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        # nohup asks to go on when the terminal closes
+        before = {n: signal.signal(n, self._catch) for n in wanted if signal.getsignal(n) != signal.SIG_IGN}
         try:
             yield
         finally:
@@ -27,9 +40,9 @@ class StopAtSignal(TrainerCallback):  # type: ignore[misc]
                 signal.signal(number, handler)
 
     def _catch(self, number: int, _: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = number
+        self.received = self.received or number
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

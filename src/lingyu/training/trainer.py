@@ -1,6 +1,7 @@
 """transformers' Trainer, with our batches, optimiser groups and callbacks."""
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from lingyu.tasks import SingleLabel
 
 from .batches import EncodedRows, EpochDataLoader, PaddingCollator, TokenBudgetBatches, pad
 from .optimizer import adamw
-from .precision import Precision
+from .precision import Precision, uses_cpu
 from .runs import Run, mark_complete
-from .stopping import StopAtSignal
+from .stopping import StopAtSignal, hear_of_the_launchers_end
 
 _EVAL_ROWS = 64
 
@@ -37,7 +38,7 @@ def training_arguments(train: Train, checkpoints: Path, precision: Precision) ->
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         # without use_cpu two processes started by torchrun would train two models side by side
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=uses_cpu(),
         learning_rate=train.learning_rate,
         num_train_epochs=train.num_train_epochs,
         max_steps=train.max_steps or -1,
@@ -117,7 +118,6 @@ def build_trainer(
     callbacks: Sequence[TrainerCallback],
 ) -> TokenBudgetTrainer:
     """The Trainer of a run, ready to train."""
-    require_world_size(arguments.world_size)
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
         return task.loss(
@@ -163,14 +163,15 @@ def require_world_size(world_size: int) -> None:
 def train_to_end(trainer: Trainer, run: Run, *, resume_command: str, resume_from: Path | None) -> None:
     """Train; on a signal save, then raise Stopped with the command that goes on. A full disk is one line."""
     stop = StopAtSignal()
+    hear_of_the_launchers_end()
     trainer.add_callback(stop)
     try:
         with stop.listening():
             trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise _about_the_disk(error, run, resume_command) or error from None
+        raise _about_the_machine(error, run, resume_command) or error from None
     if stop.received is not None:
-        status = SIGTERM if stop.received == 15 else CTRL_C
+        status = CTRL_C if stop.received == signal.SIGINT else SIGTERM
         raise Stopped(
             f"stopped after step {trainer.state.global_step}, which is saved",
             next=f"Go on with: {resume_command}",
@@ -189,8 +190,14 @@ _NO_SPACE: tuple[tuple[str, str], ...] = (
 )
 
 
-def _about_the_disk(error: Exception, run: Run, resume_command: str) -> LingyuError | None:
-    """The line for a checkpoint that could not be written, or None where the error is about something else."""
+def _about_the_machine(error: Exception, run: Run, resume_command: str) -> LingyuError | None:
+    """The line for memory or disk that did not suffice, or None where the error is about something else."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return LingyuError(
+            "the GPU's memory does not suffice",
+            next="Raise train.gradient_accumulation_steps, set train.gradient_checkpointing=true, or lower "
+            "train.tokens_per_batch, and start afresh",
+        )
     for sign, what in _NO_SPACE:
         if sign in str(error):
             return LingyuError(
