@@ -2,8 +2,8 @@
 
 import sys
 
+from lingyu.cli import run
 from lingyu.cli.data import get
-from lingyu.errors import exit_status, wants_json
 
 if __name__ == "__main__":
-    sys.exit(exit_status(lambda: get.main(standalone_mode=False), as_json=wants_json(sys.argv)))
+    sys.exit(run(get, "get.py"))

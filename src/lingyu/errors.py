@@ -23,7 +23,8 @@ SIGTERM = 143
 class LingyuError(Exception):
     """What happened, where, and what to do next, as one line.
 
-    status: the exit status of a command that ends with it: 2 for wrong use or input, 1 where it ran and the answer is no.
+    status: the exit status of a command that ends with it: 2 for wrong use or input, 1 where it ran and the answer is
+    no.
     """
 
     def __init__(self, what: str, where: object = None, next: str | None = None, *, status: int = 2) -> None:
@@ -36,14 +37,15 @@ class LingyuError(Exception):
     def __str__(self) -> str:
         line = self.what if self.where is None else f"{self.where}: {self.what}"
         if self.next:
-            line = f"{line.rstrip('.')}. {self.next}"
-        return " ".join(line.split())
+            line = line.rstrip(".")
+            line = f"{line} {self.next}" if line.endswith(("?", "!")) else f"{line}. {self.next}"
+        return printable(line)
 
     def as_json(self) -> dict[str, Any]:
         return {"error": {"what": self.what, "where": self.where, "next": self.next, "status": self.status}}
 
 
-class Faults(LingyuError):
+class Faults(LingyuError):  # noqa: N818 - what it holds
     """Several errors of one input, one line each, in the order in which they stand there."""
 
     def __init__(self, faults: Iterable[LingyuError]) -> None:
@@ -58,8 +60,14 @@ class Faults(LingyuError):
         return {"errors": [fault.as_json()["error"] for fault in self.faults]}
 
 
-class Stopped(LingyuError):
+class Stopped(LingyuError):  # noqa: N818 - no error, but the user's wish
     """A signal ended the work; what had to be kept is kept. status: CTRL_C or SIGTERM."""
+
+
+def printable(text: str) -> str:
+    """The text on one line that does nothing to a terminal: escapes stand for what can't be seen. Chinese stays."""
+    line = " ".join(text.split())
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
@@ -72,23 +80,31 @@ def missing_extra(package: str, extra: str) -> LingyuError:
     return LingyuError(f"this needs the package {package}", next=f"Install it with: pip install 'lingyu[{extra}]'")
 
 
+_MAKE_ROOM = "Make room, then try again"
+_CHECK_PATH = "Check the path"
+_CHECK_PERMISSIONS = "Check the path and its permissions"
+
 _OS_ERRORS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file would be larger than this process may write",
-    errno.EACCES: "no permission",
-    errno.EPERM: "no permission",
-    errno.EROFS: "the file system is read-only",
-    errno.ENOENT: "no such file or folder",
-    errno.ENOTDIR: "not a folder",
-    errno.EISDIR: "a folder, not a file",
+    errno.ENOSPC: ("the disk is full", _MAKE_ROOM),
+    errno.EDQUOT: ("the disk quota is used up", _MAKE_ROOM),
+    errno.EFBIG: (
+        "the file would be larger than this process may write",
+        "Raise the limit (ulimit -f), then try again",
+    ),
+    errno.EACCES: ("no permission", _CHECK_PERMISSIONS),
+    errno.EPERM: ("no permission", _CHECK_PERMISSIONS),
+    errno.EROFS: ("the file system is read-only", "Name a folder that can be written"),
+    errno.ENOENT: ("no such file or folder", _CHECK_PATH),
+    errno.ENOTDIR: ("not a folder", _CHECK_PATH),
+    errno.EISDIR: ("a folder, not a file", _CHECK_PATH),
 }
+"""errno -> what happened, and what to do next."""
 
 
 def from_os_error(error: OSError) -> LingyuError:
-    """The line for a failure of the file system."""
-    what = _OS_ERRORS.get(error.errno or 0, error.strerror or str(error))
-    return LingyuError(what, where=error.filename, next="Nothing half-written was kept")
+    """The line for a failure of the file system, reading or writing."""
+    what, next_step = _OS_ERRORS.get(error.errno or 0, (error.strerror or str(error), _CHECK_PERMISSIONS))
+    return LingyuError(what, where=error.filename, next=next_step)
 
 
 def report(error: LingyuError, *, as_json: bool) -> None:

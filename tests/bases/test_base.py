@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from lingyu.bases import FAMILIES, auto_target_modules, check_target_modules, find_base, require_saved
+from lingyu.bases import FAMILIES, auto_target_modules, check_target_modules, find_base, is_hub_id, require_saved
 from lingyu.errors import LingyuError
 
 SMALL = {
@@ -28,6 +29,7 @@ SMALL = {
         ("./nowhere", "no such folder"),
         ("hfl/no-such-model-at-all", "HF_ENDPOINT"),
         ("a/b/c", "no such folder"),
+        ("modelscope:iic/nlp_structbert_backbone_base_std", "modelscope download --model iic/nlp_structbert"),
     ],
 )
 def test_a_base_that_is_nowhere_is_one_line(id: str, says: str) -> None:
@@ -42,6 +44,68 @@ def test_a_base_that_brings_code_is_refused(tiny_base: Path, tmp_path: Path) -> 
     (tmp_path / "b" / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "evil.Model"}}))
     with pytest.raises(LingyuError, match="auto_map"):
         find_base(str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ('{"model_type": "structbert"}', r"'structbert' is not known here\. Take a base of one of these: bert"),
+        ('{"hidden_size": 32}', r"names no model_type\. Write one into it: bert"),
+        ("[1]", "names no model_type"),
+        ("{", "is not JSON"),
+        ('{"model_type": "bert", "hidden_size": "wide"}', r"its config\.json can't be read .*hidden_size"),
+    ],
+)
+def test_a_config_that_is_none_of_ours_is_one_line(tiny_base: Path, tmp_path: Path, config: str, says: str) -> None:
+    shutil.copytree(tiny_base, tmp_path / "b")
+    (tmp_path / "b" / "config.json").write_text(config)
+    with pytest.raises(LingyuError, match=says) as caught:
+        assert find_base(str(tmp_path / "b")).config
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("tokenizer.json", "{"), ("tokenizer.json", '{"model": 3}'), ("tokenizer_config.json", "{")],
+)
+def test_a_broken_tokenizer_is_one_line(tiny_base: Path, tmp_path: Path, file: str, content: str) -> None:
+    shutil.copytree(tiny_base, tmp_path / "b")
+    (tmp_path / "b" / file).write_text(content)
+    with pytest.raises(LingyuError, match=r"its tokenizer can't be read \(.*Copy the tokenizer's files") as caught:
+        assert find_base(str(tmp_path / "b")).tokenizer
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_has_no_revision(tiny_base: Path) -> None:
+    for id in ("embedded", str(tiny_base)):
+        with pytest.raises(LingyuError, match=r"a folder has no revision v2\. Leave revision out"):
+            find_base(id, "v2")
+
+
+def test_what_is_looked_for_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_hub_id("hfl/chinese-macbert-base")
+    for id in ("embedded", "./hfl/base", "bases/hotel", "~/base", "/data/base", "a/b/c", "modelscope:iic/base"):
+        assert not is_hub_id(id), id
+    (tmp_path / "hfl" / "chinese-macbert-base").mkdir(parents=True)
+    assert not is_hub_id("hfl/chinese-macbert-base")
+
+
+def test_a_hub_repository_without_safetensors_is_told_from_a_wrong_folder(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache as the hub's client leaves it: of a repository with a pickle only, no weights are ever fetched."""
+    repository = tmp_path / "models--hfl--old"
+    snapshot = repository / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("a" * 40)
+    shutil.copyfile(tiny_base / "config.json", snapshot / "config.json")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(LingyuError, match=r"^hfl/old: .*a pickle at most.*refs/pr/N.*convert it and give the folder"):
+        find_base("hfl/old")
+    shutil.copyfile(tiny_base / "model.safetensors", snapshot / "model.safetensors")
+    assert find_base("hfl/old").revision == "a" * 40
 
 
 def test_special_tokens_in_a_text_are_text(tiny_base: Path) -> None:
@@ -71,6 +135,51 @@ def test_the_seed_decides_over_fresh_weights_only(tiny_base: Path) -> None:
     weights = [dict(classifier.model.named_parameters()) for classifier in (one, same, other)]
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
     assert {name for name in weights[0] if not weights[0][name].equal(weights[2][name])} <= one.fresh
+
+
+@pytest.mark.parametrize("model_type", sorted(FAMILIES))
+def test_a_published_head_makes_way_for_a_fresh_one(model_type: str, tmp_path: Path) -> None:
+    """The same number of labels or not: the classifier is that of the encoder alone, weight for weight."""
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(model_type, **SMALL, num_labels=2))
+    model.save_pretrained(tmp_path / "published")
+    shutil.copytree(tmp_path / "published", tmp_path / "encoder")
+    tensors = load_file(tmp_path / "published" / "model.safetensors")
+    head = {name for name in tensors if name.startswith("classifier.")}
+    assert head
+    save_file({name: tensors[name] for name in tensors.keys() - head}, tmp_path / "encoder" / "model.safetensors")
+
+    bases = [find_base(str(tmp_path / name)) for name in ("published", "encoder")]
+    published, encoder = (base.load_classifier(["a", "b"], seed=42) for base in bases)
+    assert published.fresh == encoder.fresh == head
+    weights, others = published.model.state_dict(), encoder.model.state_dict()
+    assert all(weights[name].equal(others[name]) for name in others)
+    assert all(weights[name].equal(tensors[name]) for name in tensors.keys() - head)
+    assert not any(weights[name].equal(tensors[name]) for name in head if name.endswith("weight"))
+    assert bases[0].weights_fingerprint == bases[1].weights_fingerprint
+
+
+def test_what_is_loaded_is_what_was_fingerprinted(tiny_base: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_base, tmp_path / "b")
+    tensors = load_file(tmp_path / "b" / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, tmp_path / "b" / "other.safetensors")
+    config = json.loads((tmp_path / "b" / "config.json").read_text())
+    (tmp_path / "b" / "config.json").write_text(json.dumps(config | {"transformers_weights": "other.safetensors"}))
+    (tmp_path / "b" / "adapter_config.json").write_text('{"base_model_name_or_path": "elsewhere", "peft_type": "LORA"}')
+    loaded = find_base(str(tmp_path / "b")).load_classifier(["a", "b"]).model.state_dict()
+    assert all(loaded[name].equal(tensor) for name, tensor in tensors.items() if name.startswith("bert."))
+
+
+@pytest.mark.parametrize("has_bar", [True, False])
+def test_loading_leaves_the_progress_bar_as_it_was(tiny_base: Path, has_bar: bool) -> None:
+    from transformers.utils import logging
+
+    before = logging.is_progress_bar_enabled()
+    (logging.enable_progress_bar if has_bar else logging.disable_progress_bar)()
+    try:
+        find_base(str(tiny_base)).load_classifier(["a", "b"])
+        assert logging.is_progress_bar_enabled() == has_bar
+    finally:
+        (logging.enable_progress_bar if before else logging.disable_progress_bar)()
 
 
 @pytest.mark.parametrize("model_type", sorted(FAMILIES))

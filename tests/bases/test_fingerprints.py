@@ -69,6 +69,37 @@ def test_an_index_that_points_outside_is_refused(tmp_path: Path) -> None:
         weight_files(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"x": 3}}'])
+def test_a_broken_index_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(LingyuError, match="no index of safetensors files"):
+        weight_files(tmp_path)
+
+
+def test_two_sets_of_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """transformers would load the one, and another reader the other."""
+    shutil.copytree(tiny_base, tmp_path / "b")
+    shutil.copyfile(tmp_path / "b" / "model.safetensors", tmp_path / "b" / "shard.safetensors")
+    (tmp_path / "b" / "model.safetensors.index.json").write_text('{"weight_map": {"x": "shard.safetensors"}}')
+    with pytest.raises(LingyuError, match=r"two sets of weights\. Keep the one"):
+        find_base(str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("bert.encoder.layer.0.output.dense.bias", "encoder.layer.0.output.dense.bias"),
+        ("bert.embeddings.LayerNorm.weight", "bert.embeddings.LayerNorm.gamma"),
+    ],
+)
+def test_a_tensor_under_two_names_is_refused(tiny_base: Path, tmp_path: Path, name: str, twin: str) -> None:
+    folder = copy_with(tiny_base, tmp_path / "b", lambda tensors: tensors | {twin: tensors[name] + 1})
+    with pytest.raises(LingyuError, match=f"twice, as .*{twin}"):
+        weights_fingerprint(folder)
+    with pytest.raises(LingyuError, match=f"twice, as .*{twin}"):
+        find_base(str(folder)).load_classifier(["a", "b"])
+
+
 def test_a_pickle_only_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(LingyuError, match="pickle"):

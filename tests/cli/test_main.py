@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import click
 import pytest
 
 from lingyu import __version__
-from lingyu.cli import COMMANDS, main
+from lingyu.cli import COMMANDS, lingyu, main
+from lingyu.cli import run as command_line
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +47,9 @@ def test_the_module_is_the_command() -> None:
         (["check", "--jsn"], "lingyu check: --jsn: no such option. Did you mean --json?"),
         (["check", "--explain"], "lingyu check: Option '--explain' requires an argument. See lingyu check --help"),
         (["--verson"], "lingyu: --verson: no such option. Did you mean --version?"),
+        (["data", "gte"], "lingyu data: gte: no such command. Did you mean get?"),
+        (["adapters", "verify"], "lingyu adapters: verify: no such command. There are list, show"),
+        (["base", "pth"], "lingyu base: pth: no such command. Did you mean path?"),
     ],
 )
 def test_wrong_use_is_one_line_and_status_2(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +71,39 @@ def test_no_command_shows_the_help_and_is_status_2(capsys: pytest.CaptureFixture
     assert "Commands:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["check", "--schema"], ["check", "a.yaml", "b.yaml", "--json"]])
+def commands() -> list[list[str]]:
+    """The words of every command and subcommand."""
+    found: list[list[str]] = [[]]
+    for name in COMMANDS:
+        command = lingyu.get_command(click.Context(lingyu), name)
+        found.append([name])
+        if isinstance(command, click.Group):
+            found += [[name, inner] for inner in command.commands]
+    return found
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_help_has_an_example(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--help"]) == 0
+    assert "Example" in capsys.readouterr().out
+
+
+def test_an_exit_that_is_no_closed_pipe_keeps_its_status() -> None:
+    with pytest.raises(SystemExit) as caught:
+        command_line(click.Command("leave", callback=lambda: sys.exit(3)), "leave", [])
+    assert caught.value.code == 3
+
+
+def test_the_script_that_prepares_data_is_the_command(repo: Path) -> None:
+    script = [sys.executable, str(repo / "data_tools" / "get.py")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "get.py: Missing argument 'NAME'. See get.py --help\n")
+    done = subprocess.run([*script, "hotl"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Did you mean hotel?" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["check", "--schema"], ["check", "a.yaml", "b.yaml", "--json"], ["doctor"]])
 def test_a_reader_that_goes_away_is_no_traceback(words: list[str]) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "lingyu", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -126,6 +126,29 @@ def test_the_same_content_is_already_there_and_other_content_is_replaced_by_forc
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["reviews.csv", "reviews.json"]
 
 
+@pytest.mark.parametrize("mine", ['{"name": "mine", "source_files": {}}', '{"name": "reviews"}', "[1]", "no json"])
+def test_a_json_file_of_the_users_is_replaced_by_force_only(tmp_path, reviews, mine):
+    asked = {"source": local_copy(tmp_path), "out": tmp_path / "data"}
+    about = tmp_path / "data" / "reviews.json"
+    about.parent.mkdir()
+    about.write_text(mine, "utf-8")
+    assert f"{about}: stands there with other content" in refusal(**asked)
+    assert [path.name for path in about.parent.iterdir()] == ["reviews.json"]
+    assert about.read_text("utf-8") == mine
+    get("reviews", **asked, force=True)
+    assert json.loads(about.read_text("utf-8"))["name"] == "reviews"
+
+
+def test_what_an_earlier_version_said_of_the_set_is_renewed(tmp_path, reviews):
+    asked = {"source": local_copy(tmp_path), "out": tmp_path / "data"}
+    get("reviews", **asked)
+    about = tmp_path / "data" / "reviews.json"
+    now = about.read_bytes()
+    about.write_text(json.dumps(json.loads(now) | {"what": "words of an earlier version"}), "utf-8")
+    assert not get("reviews", **asked).already_there
+    assert about.read_bytes() == now
+
+
 def test_named_parts_are_left_out_and_rare_labels_merged_before_rows_are_dropped(tmp_path, reviews, monkeypatch):
     rows = [("甲", "常见", n) for n in range(40)] + [("甲", "少见", n) for n in range(39)] + [("乙", "常见", 99)]
     rows += [("甲", "常见", 0)] * 3

@@ -153,6 +153,7 @@ def test_two_processes_train_what_one_does(workplace: Workplace, tmp_path: Path,
     for place in (workplace, other):
         (place.folder / "bases/tiny/config.json").write_text(json.dumps(no_dropout))
     settings = ["train.max_steps=20", "train.bf16=false", "train.load_best_model_at_end=false"]
+    settings += ["train.early_stopping_patience=null"]
     one = start(workplace, repo, *settings)
     _, err = one.communicate(timeout=120)
     assert one.returncode == 0, err

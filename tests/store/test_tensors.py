@@ -90,6 +90,7 @@ def test_a_lying_file_is_refused_in_one_line(path, lie):
         read_tensors(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert caught.value.next
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.store import ADAPTER_CONFIG, MANIFEST, require_base
+from lingyu.store import ADAPTER_CONFIG, MANIFEST, open_version, require_base
 
 FILES = (
     "README.md",
@@ -25,6 +25,7 @@ def refusal(store):
     with pytest.raises(LingyuError) as caught:
         store.open("hotel")
     assert "\n" not in str(caught.value)
+    assert caught.value.next
     return str(caught.value)
 
 
@@ -58,6 +59,19 @@ def test_a_missing_file_is_found(store, hotel, name):
 def test_a_missing_manifest_is_found(store, hotel):
     (hotel.folder / MANIFEST).unlink()
     assert "holds no lingyu.json" in refusal(store)
+
+
+def test_a_folder_that_is_none_or_holds_no_version_says_what_next(store, hotel, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder, says in (("empty", "holds no lingyu.json. Name the folder of"), ("gone", "lingyu adapters list")):
+        with pytest.raises(LingyuError, match=says):
+            open_version(tmp_path / folder)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"{", b"[]", b"[" * 100_000, b'{"stable": 3}', b" " * (2**24 + 1)])
+def test_broken_channels_are_one_line_with_a_next_step(store, hotel, content):
+    (store.root / "hotel" / "channels.json").write_bytes(content)
+    assert refusal(store)
 
 
 def test_a_surplus_file_is_found(store, hotel):

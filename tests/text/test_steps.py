@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lingyu.errors import LingyuError
 from lingyu.text import STEPS, clean
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
@@ -41,6 +42,8 @@ def test_width_never_changes_a_chinese_character(text: str) -> None:
     assert [char for char in STEPS["width"](text) if unicodedata.category(char) == "Lo"] == kept
 
 
-def test_an_unknown_step_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        clean("好", ["htm"])
+def test_a_step_of_a_later_lingyu_is_one_line_with_the_known_ones() -> None:
+    with pytest.raises(
+        LingyuError, match=r"the text step 'html2'; it knows html, control, width.*pip install -U lingyu"
+    ):
+        clean("好", ["html", "html2"])

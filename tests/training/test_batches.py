@@ -1,5 +1,7 @@
 """Batches: every row once, within the budget, the same for every process, and a pure function of (seed, epoch)."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,7 +53,7 @@ def test_little_of_a_batch_is_padding() -> None:
 def test_buckets_cover_all_lengths_in_rising_order(longest: int) -> None:
     bounds = bucket_bounds(longest)
     assert bounds[-1] == max(1, longest)
-    assert all(low < high for low, high in zip(bounds, bounds[1:], strict=False))
+    assert all(low < high for low, high in pairwise(bounds))
 
 
 @given(LENGTHS, st.integers(1, 4), st.integers(1, 3))

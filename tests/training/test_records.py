@@ -19,6 +19,7 @@ import pytest
 from transformers import TrainerControl, TrainerState
 
 import lingyu.lora.training
+from lingyu.cli.doctor import wandb_login
 from lingyu.cli.train import main as train_lora
 from lingyu.errors import LingyuError
 from lingyu.recipe import load_recipe
@@ -206,7 +207,7 @@ def test_a_server_of_ones_own_is_the_one_that_wandb_login_wrote_down(home: Path)
         ("online", "offline", "online"),
         ("shared", "offline", "shared"),
         ("offline", "offline", "offline"),
-        ("dryrun", "dryrun", "dryrun"),
+        ("dryrun", "offline", "offline"),
         ("disabled", "disabled", "disabled"),
     ],
 )
@@ -217,6 +218,25 @@ def test_the_mode_that_is_set_is_taken_where_nothing_has_to_be_asked(
     assert wandb_mode() == without_login
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     assert wandb_mode() == with_login
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "says"),
+    [
+        ("", "good", "offline, not logged in; `wandb login` sends runs"),
+        ("offline", "good", "offline (WANDB_MODE), not logged in"),
+        ("dryrun", "good", "offline (WANDB_MODE), not logged in"),
+        ("online", "note", "offline, not logged in, although WANDB_MODE=online"),
+    ],
+)
+def test_the_doctor_says_the_same(
+    asked: str, state: str, says: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", asked)
+    check = wandb_login()
+    assert check.state == state
+    assert check.detail.startswith(says)
 
 
 # A real run on a terminal
@@ -253,6 +273,8 @@ def wandb_records(file: Path) -> Iterator[Any]:
         if kind == 0:  # the rest of the block is filling
             at += left
             continue
+        if at + 7 + size > len(data):  # still being written
+            return
         message += data[at + 7 : at + 7 + size]
         at += 7 + size
         if kind in (1, 4):
@@ -430,4 +452,8 @@ def test_an_empty_mode_and_an_empty_tag_do_not_cost_the_record(home: Path, monke
     tracker.finish()
     assert not tracker.failures
     (file,) = home.glob("wandb/offline-run-*/run-*.wandb")
-    assert next(list(record.run.tags) for record in wandb_records(file) if record.HasField("run")) == ["t"]
+    deadline = time.monotonic() + 30  # wandb's own process may still be writing it down
+    while not (runs := [record.run for record in wandb_records(file) if record.HasField("run")]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert list(runs[0].tags) == ["t"]

@@ -1,9 +1,11 @@
 """Finding a base, reading its tokenizer, loading it as a classifier."""
 
+import copy
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,15 +13,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.text import Hashes
 
-from .families import Family, family_of, max_positions
-from .fingerprints import tokenizer_fingerprint, weight_files, weights_fingerprint
+from .families import FAMILIES, Family, family_of, max_positions
+from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, weights_fingerprint
 
 EMBEDDED = Path(__file__).parent / "embedded"
+_MODELSCOPE = "modelscope:"
+_COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # never a pickle, never code
 
 
@@ -51,7 +56,8 @@ class Base:
     def config(self) -> Any:
         from transformers import AutoConfig
 
-        return AutoConfig.from_pretrained(self.folder)
+        with _in_one_line("its config.json can't be read", self.id, "Copy the base from the publisher anew"):
+            return AutoConfig.from_pretrained(self.folder)
 
     @cached_property
     def family(self) -> Family:
@@ -67,15 +73,16 @@ class Base:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """Raises LingyuError for one that does not fit the weights or can't read Chinese."""
+        """Raises LingyuError for one that can't be read, does not fit the weights or knows no Chinese."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(self.folder)
+        with _in_one_line("its tokenizer can't be read", self.id, _COPY_TOKENIZER):
+            tokenizer = AutoTokenizer.from_pretrained(self.folder)
         if len(tokenizer) > self.config.vocab_size:
             raise LingyuError(
                 f"its tokenizer has {len(tokenizer):,} entries, its embeddings {self.config.vocab_size:,}",
                 where=self.id,
-                next="Copy the tokenizer's files from the publisher anew",
+                next=_COPY_TOKENIZER,
             )
         probe = tokenizer("酒店的服务很好")["input_ids"]
         if probe.count(tokenizer.unk_token_id) * 2 > len(probe):
@@ -111,21 +118,29 @@ class Base:
             )
 
     def load_classifier(self, labels: Sequence[str], seed: int = 0) -> Classifier:
-        """The encoder with a fresh head, in float32. seed: of every weight that the base does not bring."""
-        from transformers import AutoModelForSequenceClassification, set_seed
+        """The encoder with a fresh head, in float32. seed: of every weight that the base does not bring.
 
+        Loaded is what the fingerprint counts, and nothing else: a published classifier's own head makes way for ours,
+        and no other file of the folder has a say.
+        """
+        from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, set_seed
+
+        config = copy.deepcopy(self.config)
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: i for i, label in enumerate(labels)}
+        weights = _encoder_weights(self.folder)
         set_seed(seed)
         with warnings.catch_warnings(), _quiet_transformers():
             warnings.simplefilter("ignore")
-            model, info = AutoModelForSequenceClassification.from_pretrained(
-                self.folder,
-                num_labels=len(labels),
-                id2label=dict(enumerate(labels)),
-                label2id={label: i for i, label in enumerate(labels)},
+            model, info = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)].from_pretrained(
+                None,
+                config=config,
+                state_dict=weights,
                 dtype=torch.float32,
-                ignore_mismatched_sizes=True,  # a published classifier's own head makes way for ours
+                ignore_mismatched_sizes=True,  # a weight of another shape is one that the base does not bring
                 output_loading_info=True,
             )
+        model.name_or_path = model.config.name_or_path = str(self.folder)  # where PEFT looks for the config
         return Classifier(
             model, frozenset(info["missing_keys"]) | frozenset(entry[0] for entry in info["mismatched_keys"])
         )
@@ -134,37 +149,63 @@ class Base:
 def find_base(id: str, revision: str | None = None) -> Base:
     """The base that a recipe names: `embedded`, a folder, or a hub id.
 
-    Raises LingyuError where it is nowhere, holds pickles only, or wants to run code of its own.
+    Raises LingyuError where it is nowhere, is of no known family, holds pickles only, or wants to run code of its own.
     """
     folder, revision = _find_folder(id, revision)
     config = folder / "config.json"
     if not config.is_file():
         raise LingyuError("holds no config.json", where=id, next="Give the folder of a transformers encoder")
-    try:
-        if "auto_map" in json.loads(config.read_text("utf-8")):
-            raise LingyuError("asks to run code of its own (auto_map)", where=config, next="Take another base")
-    except ValueError:
-        raise LingyuError("is not JSON", where=config, next="Copy the base anew") from None
+    _check_config(config, id)
     weight_files(folder)
     return Base(id=id, revision=revision, folder=folder)
 
 
+def is_hub_id(id: str) -> bool:
+    """Whether a base of this name is looked for on the hub: it has the form owner/name, and no such folder is here."""
+    is_path = id.startswith((".", "/", "~", "bases/", _MODELSCOPE)) or Path(id).is_dir()
+    return id.count("/") == 1 and not is_path
+
+
+def _check_config(file: Path, id: str) -> None:
+    """Raises LingyuError for a config that names code, or no family of ours. Read without waiting for transformers."""
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        raise LingyuError("is not JSON", where=file, next="Copy the base anew") from None
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
+    if "auto_map" in config:
+        raise LingyuError("asks to run code of its own (auto_map)", where=file, next="Take another base")
+    family_of(config["model_type"], id)
+
+
 def _find_folder(id: str, revision: str | None) -> tuple[Path, str | None]:
-    if id == "embedded":
-        return EMBEDDED, None
-    if Path(id).is_dir():
-        return Path(id), None
-    if id.startswith((".", "/", "~", "bases/")) or id.count("/") != 1:
-        siblings = [str(Path(id).parent / p.name) for p in Path(id).parent.glob("*") if p.is_dir()]
-        near = did_you_mean(id, [*siblings, "embedded"])
+    """Where the base lies, and for a hub's the commit that its revision led to."""
+    if is_hub_id(id):
+        return _from_hub(id, revision)
+    if id.startswith(_MODELSCOPE):
+        name = id.removeprefix(_MODELSCOPE)
         raise LingyuError(
-            "no such base" if "/" not in id else "no such folder",
+            "this version reads folders and hub ids of Hugging Face's protocol only",
             where=id,
-            next=f"Did you mean {near}?"
-            if near
-            else "Give embedded, a folder, or a hub id such as hfl/chinese-macbert-base",
+            next=f"Fetch it with `modelscope download --model {name} --local_dir bases/{Path(name).name}`, "
+            "and give that folder",
         )
-    return _from_hub(id, revision)
+    folder = EMBEDDED if id == "embedded" else Path(id)
+    if not folder.is_dir():
+        raise _nowhere(id)
+    if revision is not None:
+        raise LingyuError(
+            f"a folder has no revision {revision}", where=id, next="Leave revision out, or give the id of a hub"
+        )
+    return folder, None
+
+
+def _nowhere(id: str) -> LingyuError:
+    siblings = [str(Path(id).parent / p.name) for p in Path(id).parent.glob("*") if p.is_dir()]
+    near = did_you_mean(id, [*siblings, "embedded"])
+    hint = f"Did you mean {near}?" if near else "Give embedded, a folder, or a hub id such as hfl/chinese-macbert-base"
+    return LingyuError("no such base" if "/" not in id else "no such folder", where=id, next=hint)
 
 
 def _from_hub(id: str, revision: str | None) -> tuple[Path, str]:
@@ -182,20 +223,53 @@ def _from_hub(id: str, revision: str | None) -> tuple[Path, str]:
             where=id,
             next="Set HF_ENDPOINT to a mirror, or give a folder that holds the base",
         ) from None
+    if not any(folder.glob("*.safetensors")):
+        raise LingyuError(
+            f"its repository on the hub holds no safetensors at revision {revision or 'main'}, a pickle at most, "
+            "which can run code when it is read",
+            where=id,
+            next="Set revision to one that holds them (often refs/pr/N, see the repository's pull requests), "
+            "or convert it and give the folder",
+        )
     return folder, folder.name  # a snapshot's folder is named by its commit
 
 
-class _quiet_transformers:  # noqa: N801 - used like a function
+def _encoder_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The encoder's tensors by their names in the files."""
+    weights: dict[str, torch.Tensor] = {}
+    names = {tensor.name for tensor in encoder_tensors(folder).values()}
+    for file in weight_files(folder):
+        try:
+            with safe_open(file, framework="pt") as opened:
+                weights |= {name: opened.get_tensor(name) for name in opened.keys() if name in names}  # noqa: SIM118
+        except SafetensorError as error:
+            raise LingyuError(
+                f"is no sound safetensors file ({error})", where=file, next="Copy or download the base anew"
+            ) from None
+    return weights
+
+
+@contextmanager
+def _in_one_line(what: str, where: str, next: str) -> Iterator[None]:
+    """For files that others wrote: transformers and tokenizers raise whatever their parsers do, bare Exception too."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise LingyuError(f"{what} ({reason})", where=where, next=next) from error
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
     """Loading reports fresh heads as if something were wrong; we check them ourselves."""
+    from transformers.utils import logging
 
-    def __enter__(self) -> None:
-        from transformers.utils import logging
-
-        self._verbosity = logging.get_verbosity()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        from transformers.utils import logging
-
-        logging.set_verbosity(self._verbosity)
+    verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bar:
+            logging.enable_progress_bar()

@@ -62,7 +62,7 @@ def encoder_linears(model: nn.Module, family: Family) -> list[str]:
 
 
 def auto_target_modules(model: nn.Module, family: Family) -> list[str]:
-    """`target_modules: auto` in PEFT's terms: the ends of all encoder linears' paths behind the layer number, sorted."""
+    """`target_modules: auto` in PEFT's terms: the ends of all encoder linears' paths after the layer number, sorted."""
     ends = set()
     for path in encoder_linears(model, family):
         parts = path.split(".")
@@ -101,7 +101,7 @@ def require_saved(missing: Iterable[str], family: Family, where: object) -> None
     lost = sorted(key for key in missing if not _is_named(key.rpartition(".")[0], family.head))
     if lost:
         raise LingyuError(
-            f"the base does not hold {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}, and no adapter would save it",
+            f"the base lacks {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}, and no adapter would save it",
             where=where,
             next="These weights would be random at every load. Take a complete encoder",
         )

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,46 +75,81 @@ PROBES = (
 )
 
 
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor of the encoder as it lies in a file: under its own name there, size_bytes long from start on."""
+
+    file: Path
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    size_bytes: int
+
+
 def weights_fingerprint(folder: Path) -> str:
-    """SHA-256 (hex) over name, dtype, shape and bytes of the embeddings, layers and pooler, in sorted order of the names.
+    """SHA-256 (hex) over name, dtype, shape and bytes of the embeddings, layers and pooler, sorted by name.
 
     Names are without the model's prefix, and gamma/beta are called weight/bias. Raises LingyuError for a file that is
     not whole, or that holds no encoder.
     """
-    tensors = {}
-    for file in weight_files(folder):
-        for name, entry, start in _entries(file):
-            plain = _plain_name(name)
-            if plain is not None:
-                tensors[plain] = (file, entry, start)
-    if not tensors:
-        raise LingyuError("holds no encoder weights", where=folder, next="Give the folder of a transformers encoder")
     digest = hashlib.sha256()
-    for plain in sorted(tensors):
-        file, entry, start = tensors[plain]
-        digest.update(f"{plain}\0{entry['dtype']}\0{tuple(entry['shape'])}\0".encode())
-        with file.open("rb") as stream:
-            stream.seek(start + entry["data_offsets"][0])
-            left = entry["data_offsets"][1] - entry["data_offsets"][0]
-            while left:
-                block = stream.read(min(left, 1 << 22))
-                if not block:
-                    raise LingyuError("ends too early", where=file, next="Copy or download the base anew")
-                digest.update(block)
-                left -= len(block)
+    for plain, tensor in sorted(encoder_tensors(folder).items()):
+        digest.update(f"{plain}\0{tensor.dtype}\0{tensor.shape}\0".encode())
+        for block in _blocks(tensor):
+            digest.update(block)
     return digest.hexdigest()
 
 
+def encoder_tensors(folder: Path) -> dict[str, StoredTensor]:
+    """The tensors that make the base, by their plain names: what is fingerprinted, and all that is ever loaded of it.
+
+    Raises LingyuError where there are none, or where two have the same plain name: which is meant, nobody knows.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    for file in weight_files(folder):
+        for tensor in _tensors(file):
+            plain = _plain_name(tensor.name)
+            if plain is None:
+                continue
+            if plain in tensors:
+                raise LingyuError(
+                    f"holds {plain} twice, as {tensors[plain].name} and as {tensor.name}",
+                    where=folder,
+                    next="Don't use this base: what it is depends on who reads it",
+                )
+            tensors[plain] = tensor
+    if not tensors:
+        raise LingyuError("holds no encoder weights", where=folder, next="Give the folder of a transformers encoder")
+    return tensors
+
+
+def _blocks(tensor: StoredTensor) -> Iterator[bytes]:
+    """The tensor's bytes, piece by piece."""
+    with tensor.file.open("rb") as stream:
+        stream.seek(tensor.start)
+        left = tensor.size_bytes
+        while left:
+            block = stream.read(min(left, 1 << 22))
+            if not block:
+                raise LingyuError("ends too early", where=tensor.file, next="Copy or download the base anew")
+            yield block
+            left -= len(block)
+
+
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a base. Raises LingyuError where there are none."""
-    index = folder / INDEX
+    """The safetensors files of a base. Raises LingyuError where there are none, or two sets of them."""
+    index, single = folder / INDEX, folder / WEIGHTS
+    if index.is_file() and single.is_file():
+        raise LingyuError(
+            f"holds {WEIGHTS} and {INDEX}, two sets of weights",
+            where=folder,
+            next="Keep the one that the base's publisher means, and remove the other",
+        )
     if index.is_file():
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        if any(Path(name).name != name for name in names):
-            raise LingyuError("names files outside the folder", where=index, next="Don't use this base")
-        return [folder / name for name in sorted(names)]
-    if (folder / WEIGHTS).is_file():
-        return [folder / WEIGHTS]
+        return [folder / name for name in _shards(index)]
+    if single.is_file():
+        return [single]
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
         raise LingyuError(
             "its weights are a pickle only, which can run code when it is read",
@@ -122,6 +158,19 @@ def weight_files(folder: Path) -> list[Path]:
             "AutoModel.from_pretrained(folder).save_pretrained(new_folder)",
         )
     raise LingyuError(f"holds no {WEIGHTS}", where=folder, next="Give the folder of a transformers encoder")
+
+
+def _shards(index: Path) -> list[str]:
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        outside = any(Path(name).name != name for name in names)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise LingyuError(
+            "is no index of safetensors files", where=index, next="Copy or download the base anew"
+        ) from None
+    if outside:
+        raise LingyuError("names files outside the folder", where=index, next="Don't use this base")
+    return sorted(names)
 
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:
@@ -134,8 +183,8 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
     return digest.hexdigest()
 
 
-def _entries(file: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
-    """(name, header entry, where the data start) of each tensor in a safetensors file."""
+def _tensors(file: Path) -> Iterator[StoredTensor]:
+    """Every tensor of a safetensors file."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -147,9 +196,10 @@ def _entries(file: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
             raise LingyuError("is no safetensors file", where=file, next="Copy or download the base anew") from None
     for name, entry in header.items():
         if name != "__metadata__":
-            if entry["data_offsets"][1] > size - 8 - length:
+            begin, end = entry["data_offsets"]
+            if end > size - 8 - length:
                 raise LingyuError("ends too early", where=file, next="Copy or download the base anew")
-            yield name, entry, 8 + length
+            yield StoredTensor(file, name, entry["dtype"], tuple(entry["shape"]), 8 + length + begin, end - begin)
 
 
 def _plain_name(name: str) -> str | None:

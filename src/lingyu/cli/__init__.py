@@ -15,15 +15,29 @@ from lingyu.errors import LingyuError, did_you_mean, exit_status, wants_json
 COMMANDS = {
     "check": ("lingyu.cli.check:check", "Say everything that is wrong with recipes, before anything runs."),
     "doctor": ("lingyu.cli.doctor:doctor", "Show what this machine has, and what a recipe will use of it."),
-    "data": ("lingyu.cli.data:data", "Prepare labelled data, and look for what is wrong with it."),
+    "data": ("lingyu.cli.data:data", "List known public sets of labelled texts, and prepare one."),
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
-    "adapters": ("lingyu.cli.adapters:adapters", "List, show and verify adapters, and move their channels."),
-    "base": ("lingyu.cli.base:base", "Find a base: its folder, family and fingerprints."),
+    "adapters": ("lingyu.cli.adapters:adapters", "List the adapters of a store; verify one and show it."),
+    "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),
 }
 """Name -> (where it lives, its line in the help): so that the help imports none of them."""
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """A group that says what was nearly meant by a command that it does not have."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            near = did_you_mean(args[0], known)
+            next_step = f"Did you mean {near}?" if near else f"There are {', '.join(known)}"
+            raise LingyuError(f"{args[0]}: no such command", where=ctx.command_path, next=next_step)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -37,15 +51,6 @@ class LazyGroup(click.Group):
             command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            near = did_you_mean(args[0], COMMANDS)
-            known = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}"
-            raise LingyuError(f"{args[0]}: no such command", where="lingyu", next=known)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -86,6 +91,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
 
 def _invoke(command: click.Command, name: str, words: list[str]) -> None:
     """Run a command line; what click says is wrong with it becomes our own error."""
+    stdout = sys.stdout
     try:
         command.main(args=words, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -96,8 +102,11 @@ def _invoke(command: click.Command, name: str, words: list[str]) -> None:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
         raise _as_our_error(error, _path(name, words)) from None
-    except SystemExit:  # click's answer to a closed pipe; our commands end with exceptions only
-        raise BrokenPipeError from None
+    except SystemExit as stop:
+        # rich answers a closed pipe so, and click, which puts a wrapper around stdout then
+        if isinstance(stop.__context__, BrokenPipeError) or sys.stdout is not stdout:
+            raise BrokenPipeError from None
+        raise
 
 
 def _as_our_error(error: click.ClickException, fallback: str) -> LingyuError:

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import LingyuError
+from lingyu.cli import Group
+from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
-    from ..store import Manifest, Store, Version
+    from lingyu.store import Manifest, Store, Version
 
 _STORE = click.option("--store", default="adapters", show_default=True, help="The folder of the adapters.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
@@ -32,7 +33,7 @@ class Row:
     error: str | None = None
 
 
-@click.group()
+@click.group(cls=Group)
 def adapters() -> None:
     """The adapters of a store, their versions and channels.
 
@@ -50,7 +51,7 @@ def list_adapters(store: str, as_json: bool) -> None:
     \b
     Example: lingyu adapters list --store adapters
     """
-    from ..store import Store
+    from lingyu.store import Store
 
     rows = [row for name in Store(store).adapters() for row in _rows(Store(store), name)]
     if as_json:
@@ -73,7 +74,7 @@ def show(reference: str, store: str, as_json: bool) -> None:
     \b
     Example: lingyu adapters show hotel@v3
     """
-    from ..store import open_adapter
+    from lingyu.store import open_adapter
 
     version = open_adapter(reference, store)
     if as_json:
@@ -93,7 +94,7 @@ def _rows(store: "Store", name: str) -> list[Row]:
 
 
 def _row(store: "Store", name: str, version: str, channels: tuple[str, ...]) -> Row:
-    from ..store import METRICS, read_scores
+    from lingyu.store import METRICS, read_scores
 
     try:
         manifest = store.manifest(name, version)
@@ -107,7 +108,7 @@ def _row(store: "Store", name: str, version: str, channels: tuple[str, ...]) -> 
 
 def _plain(value: str) -> Text:
     """Text for a terminal: a label of somebody's adapter can neither be rich's markup nor move the cursor."""
-    return Text("".join(character if character.isprintable() else "�" for character in value))
+    return Text(printable(value))
 
 
 def _list_table(rows: list[Row]) -> Table:

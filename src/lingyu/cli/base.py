@@ -4,8 +4,10 @@ import json
 
 import click
 
+from lingyu.cli import Group
 
-@click.group(epilog="Example: lingyu base path embedded")
+
+@click.group(cls=Group, epilog="Example: lingyu base path embedded")
 def base() -> None:
     """Where a base lies, and its fingerprints."""
 

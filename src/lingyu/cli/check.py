@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,13 @@ def check(arguments: tuple[str, ...], resolved: bool, reads_data: bool, schema: 
         _check_files(files, overrides, shows=_Shows(resolved=resolved, data=reads_data, json=as_json))
 
 
+@dataclass(frozen=True)
 class _Shows:
     """What is printed of a recipe that is fine."""
 
-    def __init__(self, *, resolved: bool, data: bool, json: bool) -> None:
-        self.resolved = resolved
-        self.data = data
-        self.json = json
+    resolved: bool
+    data: bool
+    json: bool
 
 
 def _files_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

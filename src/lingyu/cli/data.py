@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lingyu.cli import Group
+
 if TYPE_CHECKING:
     from lingyu.data.downloading import Progress
 
@@ -18,7 +20,7 @@ Example:
 """
 
 
-@click.group()
+@click.group(cls=Group, epilog="Example: lingyu data get hotel")
 def data() -> None:
     """Known public sets: list them, prepare one."""
 

@@ -5,7 +5,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -18,14 +17,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..data import KNOWN
-from ..errors import LingyuError
-from ..recipe import Data, Recipe, Train, load_recipe
-from ..store import Store
+from lingyu.data import find_file, is_hub_set
+from lingyu.errors import LingyuError, missing_extra
+from lingyu.recipe import Data, Recipe, Train, load_recipe
+from lingyu.store import Store
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate")
 LOW_DISK_BYTES = 5 * 10**9  # a large base, its checkpoints and a run's logs
-FILE_KINDS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 MARKS = {"good": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}
 
 
@@ -45,6 +43,18 @@ class Section:
     checks: tuple[Check, ...]
 
 
+class NotReadyError(LingyuError):
+    """Something is missing: a line below the screen, or the whole document as JSON."""
+
+    def __init__(self, sections: tuple[Section, ...]) -> None:
+        self.sections = sections
+        bad = [check.name for section in sections for check in section.checks if check.state == "bad"]
+        super().__init__(f"not ready: {', '.join(bad)}", next="The lines with ✗ say what to do", status=1)
+
+    def as_json(self) -> dict[str, object]:
+        return as_document(self.sections)
+
+
 @click.command()
 @click.argument("recipe", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the screen.")
@@ -58,12 +68,12 @@ def doctor(recipe: Path | None, as_json: bool) -> None:
     """
     loaded = load_recipe(recipe) if recipe else None  # a faulty recipe is told at once, before torch is waited for
     sections = examine(loaded)
-    if as_json:
-        click.echo(json.dumps(as_document(sections), ensure_ascii=False, indent=2))
-    else:
+    if not as_json:
         show(sections, Console(highlight=False, soft_wrap=True))
     if not is_fine(sections):
-        sys.exit(1)
+        raise NotReadyError(sections)
+    if as_json:
+        click.echo(json.dumps(as_document(sections), ensure_ascii=False))
 
 
 def examine(recipe: Recipe | None = None) -> tuple[Section, ...]:
@@ -114,6 +124,8 @@ def cpu() -> Check:
     """Its model, and the threads that torch takes of the cores that this process may use."""
     import torch
 
+    from lingyu.bases import usable_cores
+
     cores, threads = usable_cores(), torch.get_num_threads()
     detail = f"{cpu_model()}, torch takes {threads} of {cores} cores"
     if threads < cores and "OMP_NUM_THREADS" in os.environ:
@@ -132,14 +144,9 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def usable_cores() -> int:
-    """Those that this process may run on: fewer than the machine's in a container."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def arithmetic() -> Check:
     """What `bf16: auto`, the default, comes to here."""
-    from ..training import chosen_precision
+    from lingyu.training import chosen_precision
 
     precision = chosen_precision(Train())
     return Check("precision", "good", f"{precision.name}: {precision.why}")
@@ -221,13 +228,13 @@ def hub_cache() -> Check:
 
 def wandb_login() -> Check:
     """How a run with `report_to: [wandb]` is recorded. Looks for a key, never shows one, never asks for one."""
-    from ..training import wandb_has_key, wandb_mode
+    from lingyu.training import wandb_has_key, wandb_mode
 
     if installed_version("wandb") is None:
         return Check("W&B", "good", "not installed; every run writes its own metrics.jsonl")
     mode, login = wandb_mode(), "logged in" if wandb_has_key() else "not logged in"
     asked = os.environ.get("WANDB_MODE")
-    if asked and asked != mode:
+    if asked in ("online", "shared") and mode == "offline":
         return Check("W&B", "note", f"{mode}, {login}, although WANDB_MODE={asked}", "Log in with: wandb login")
     if asked:
         return Check("W&B", "good", f"{mode} (WANDB_MODE), {login}")
@@ -270,29 +277,33 @@ def recipe_checks(recipe: Recipe) -> Iterable[Check]:
 
 def base_check(recipe: Recipe) -> Check:
     """The base is opened where it lies; one that would have to be fetched is looked for in the cache only."""
-    from ..bases import find_base
+    from lingyu.bases import find_base
 
-    if is_hub_id(recipe.base) and not is_cached(recipe.base, recipe.revision):
+    if must_be_fetched(recipe.base, recipe.revision):
         return uncached_base(recipe.base)
     try:
         base = find_base(recipe.base, recipe.revision)
         base.require_length(recipe.train.max_length)
-        head = " and ".join(base.family.head)
+        config, head = base.config, " and ".join(base.family.head)
     except LingyuError as error:
         return failed("base", error)
-    config = base.config
     shape = f"{config.model_type}, {config.num_hidden_layers} layers, {config.hidden_size} wide"
     return Check("base", "good", f"{recipe.base}: {shape}; trained whole: {head}; in {base.folder}")
 
 
-def is_hub_id(base: str) -> bool:
-    return base.count("/") == 1 and not base.startswith((".", "/", "~", "bases/")) and not Path(base).is_dir()
-
-
-def is_cached(base: str, revision: str | None) -> bool:
+def must_be_fetched(base: str, revision: str | None) -> bool:
+    """Whether the base is one of the hub that its cache does not hold."""
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    return isinstance(try_to_load_from_cache(base, "config.json", revision=revision), str)
+    from lingyu.bases import is_hub_id
+
+    if not is_hub_id(base):
+        return False
+    try:
+        return not isinstance(try_to_load_from_cache(base, "config.json", revision=revision), str)
+    except HFValidationError:
+        return False  # no id at all: finding the base says so
 
 
 def uncached_base(base: str) -> Check:
@@ -319,7 +330,7 @@ def device_check() -> Check:
 
 
 def precision_check(recipe: Recipe) -> Check:
-    from ..training import chosen_precision
+    from lingyu.training import chosen_precision
 
     try:
         precision = chosen_precision(recipe.train)
@@ -330,18 +341,15 @@ def precision_check(recipe: Recipe) -> Check:
 
 def source_check(name: str, source: str) -> Check:
     """A file must be there, with what is needed to read its kind; a hub data set is only named."""
-    path = Path(source)
-    if path.is_file():
-        if path.suffix == ".xlsx" and installed_version("openpyxl") is None:
-            return Check(
-                name, "bad", f"{source}: openpyxl not installed", "Install it with: pip install 'lingyu[data]'"
-            )
-        return Check(name, "good", f"{source}, {path.stat().st_size / 10**6:,.1f} MB")
-    if path.suffix not in FILE_KINDS and source.count("/") == 1:
+    if is_hub_set(source):
         return Check(name, "note", f"{source}: a data set of the hub, fetched when training starts")
-    known = next((part for part in (path.stem, path.parent.name) if part in KNOWN), None)
-    line = f"Prepare it with: lingyu data get {known}" if known else f"Put it there, or set data.{name}"
-    return Check(name, "bad", f"{source}: no such file", line)
+    try:
+        file = find_file(source)
+    except LingyuError as error:
+        return failed(name, error)
+    if file.suffix.lower() == ".xlsx" and installed_version("openpyxl") is None:
+        return failed(name, missing_extra("openpyxl", "data"))
+    return Check(name, "good", f"{source}, {file.stat().st_size / 10**6:,.1f} MB")
 
 
 def split_check(data: Data) -> Check:
@@ -353,7 +361,7 @@ def split_check(data: Data) -> Check:
 
 
 def tracker_check(recipe: Recipe) -> Check:
-    from ..training import wandb_mode
+    from lingyu.training import wandb_mode
 
     if "wandb" not in recipe.report_to:
         return Check("tracking", "good", "the run's own metrics.jsonl")

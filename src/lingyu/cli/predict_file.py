@@ -72,7 +72,7 @@ def _check_out(out: str, source: str) -> None:
     if path.is_dir():
         raise LingyuError("--out is a folder", where=out, next="Name a file in it")
     if path.exists() and not path.is_file():
-        # it would be replaced by a file: /dev/null for everyone, where the user may do that
+        # the rename would put a file in its place: in that of /dev/null, for everyone, where root does it
         raise LingyuError("--out is a device or a pipe", where=out, next="Leave it out: the answers go to the screen")
     if path.exists() and Path(source).exists() and path.samefile(source):
         raise LingyuError("--out is the file itself", where=out, next="Name another file")

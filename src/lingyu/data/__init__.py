@@ -4,7 +4,7 @@ from .catalog import KNOWN, KnownSet
 from .counts import Counts
 from .getting import Prepared, get, known_set
 from .loading import Part, Splits, load_splits
-from .reading import Row, read_rows, read_table
+from .reading import Row, find_file, is_hub_set, read_rows, read_table
 from .tables import Table, TableRow
 
 __all__ = [
@@ -17,7 +17,9 @@ __all__ = [
     "Splits",
     "Table",
     "TableRow",
+    "find_file",
     "get",
+    "is_hub_set",
     "known_set",
     "load_splits",
     "read_rows",

@@ -83,7 +83,8 @@ def get(
     prepared, counts = _prepare(known, sources)
     files = {out / path: _as_csv(pairs) for path, pairs in prepared.items()}
     files[out / f"{name}.json"] = _about(known, sources, counts, prepared.values())
-    return Prepared(name, tuple(files), counts, already_there=not _write(files, force))
+    _refuse_to_replace(files, known, force)
+    return Prepared(name, tuple(files), counts, already_there=not _write(files))
 
 
 def known_set(name: str) -> KnownSet:
@@ -268,14 +269,30 @@ def _about(known: KnownSet, sources: Sequence[_Source], counts: Counts, prepared
     return (json.dumps(about, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def _write(files: dict[Path, bytes], force: bool) -> bool:
+def _refuse_to_replace(files: dict[Path, bytes], known: KnownSet, force: bool) -> None:
+    """Raises LingyuError for a file with other content; what an earlier `get` said of the set is ours to replace."""
+    for path, content in files.items():
+        differs = path.exists() and path.read_bytes() != content
+        if differs and not force and not _is_about(path, known):
+            raise LingyuError(
+                "stands there with other content", path, "Replace it with --force, or write elsewhere with --out"
+            )
+
+
+def _is_about(path: Path, known: KnownSet) -> bool:
+    """Whether a file is what `get` wrote of this set, some time or other."""
+    if path.suffix != ".json":
+        return False
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("name") == known.name and "source_files" in found
+
+
+def _write(files: dict[Path, bytes]) -> bool:
     """Write all files, each by a rename; False where each stood there already with this content."""
     differing = {path: content for path, content in files.items() if not path.exists() or path.read_bytes() != content}
-    mine = next((path for path in differing if path.exists() and path.suffix == ".csv"), None)
-    if mine is not None and not force:
-        raise LingyuError(
-            "stands there with other content", mine, "Replace it with --force, or write elsewhere with --out"
-        )
     temporary: dict[Path, Path] = {}
     try:
         for path, content in differing.items():

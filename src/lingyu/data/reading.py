@@ -32,7 +32,7 @@ def read_rows(source: str, text: str, label: str | None = None, encoding: str = 
     # datasets takes more than a second to import: only here, where rows are really read.
     from .caching import cached_rows
 
-    if _is_hub_id(source):
+    if is_hub_set(source):
         found = _labelled_rows(source, text, label, encoding)
         return tuple(Row(row["text"], row["label"], row["where"]) for row in found)
     sha256 = hashlib.sha256(_content(source)).hexdigest()
@@ -43,7 +43,7 @@ def read_rows(source: str, text: str, label: str | None = None, encoding: str = 
 
 def read_table(source: str, encoding: str = "utf-8") -> Table:
     """The table of a source, with all its columns; rows that can't be read come with a fault in place of cells."""
-    if _is_hub_id(source):
+    if is_hub_set(source):
         from .hub import hub_table  # imports datasets
 
         return hub_table(source)
@@ -82,13 +82,14 @@ def _with_more(faults: list[LingyuError]) -> LingyuError:
     return LingyuError(f"{first.what}; {rows} can't be read either", first.where, first.next)
 
 
-def _is_hub_id(source: str) -> bool:
+def is_hub_set(source: str) -> bool:
+    """Whether a source of this name is looked for on the hub: org/name or org/name:part, and no such file is here."""
     known_ending = Path(source).suffix.lower() in PARSERS
     return not known_ending and not Path(source).exists() and _HUB_ID.fullmatch(source) is not None
 
 
-def _content(source: str) -> bytes:
-    """The bytes of a file of a known format. Raises LingyuError where there is none."""
+def find_file(source: str) -> Path:
+    """The file of a known format that a source names. Raises LingyuError where there is none."""
     path = Path(source)
     if path.is_dir():
         raise LingyuError("this is a folder, not a file", source, f"Name a file in it: {FORMATS}")
@@ -96,7 +97,11 @@ def _content(source: str) -> bytes:
         raise LingyuError("no such file", source, _what_next(path))
     if path.suffix.lower() not in PARSERS:
         raise LingyuError(f"the ending `{path.suffix}` is none of {FORMATS}", source, "Export the rows as csv or jsonl")
-    content = path.read_bytes()
+    return path
+
+
+def _content(source: str) -> bytes:
+    content = find_file(source).read_bytes()
     if not content:
         raise LingyuError("the file is empty", source, "It needs a first line that names the columns, and rows")
     return content

@@ -19,7 +19,7 @@ def to_plain_lora(
     """The tensors of the converted adapter; rank and lora_alpha double. Heads stay as trained.
 
     trained, initial: state dicts of the adapter after and before training, PEFT's names.
-    With rsLoRA the scaling is lora_alpha / sqrt(r), so that doubling both makes it sqrt(2) times too large: B gives way.
+    With rsLoRA the scaling is lora_alpha / sqrt(r): doubling both makes it sqrt(2) times too large, and B gives way.
     """
     factor = 2**-0.5 if use_rslora else 1.0
     converted = {}

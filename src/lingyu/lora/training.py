@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from peft import PeftModel
 from rich.console import Console
 
-from lingyu.bases import Base, find_base
+from lingyu.bases import Base, find_base, usable_cores
 from lingyu.data import Splits, load_splits
 from lingyu.errors import LingyuError
 from lingyu.evaluation import (
@@ -216,7 +216,7 @@ def _use_all_cores() -> None:
     """`accelerate launch` sets OMP_NUM_THREADS=1 unless told otherwise, which leaves all cores but one idle."""
     if "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1":
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+        torch.set_num_threads(max(1, usable_cores() // processes))
 
 
 def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:

@@ -124,22 +124,24 @@ def read_text(path: Path) -> str:
     except IsADirectoryError:
         raise LingyuError("a folder, not a recipe", where=path, next=f"Name its files: {path}/*.yaml") from None
     except OSError as error:
-        raise LingyuError(from_os_error(error).what, where=path) from None
+        known = from_os_error(error)
+        raise LingyuError(known.what, where=path, next=known.next) from None
     if len(raw) > _LARGEST_BYTES:
-        raise LingyuError("larger than 1 MiB, so no recipe", where=path)
+        next_step = "Name the recipe; rows are named in it, by data.train"
+        raise LingyuError("larger than 1 MiB, so no recipe", where=path, next=next_step)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _not_utf8(path, raw, error) from None
 
 
-def _sibling_like(path: Path) -> str | None:
+def _sibling_like(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"There is no folder {folder} here"
     siblings = {file.stem: file for file in sorted(folder.glob("*.y*ml"))}
     near = did_you_mean(path.stem, siblings)
-    return f"Did you mean {siblings[near]}?" if near else None
+    return f"Did you mean {siblings[near]}?" if near else "Paths are taken from the folder you are in"
 
 
 def _not_utf8(path: Path, raw: bytes, error: UnicodeDecodeError) -> LingyuError:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lingyu.errors import did_you_mean
 
-from .document import MappingNode, Node, ScalarNode, SequenceNode
+from .document import MappingNode, Node, ScalarNode, SequenceNode, scalar_value
 from .keys import KEYS, SECTIONS, join
 
 Phrase = tuple[str, str | None]
@@ -33,11 +33,22 @@ def _choices(expected: str) -> list[str]:
 
 
 def _not_a_whole_number(node: Node, context: Mapping[str, Any]) -> Phrase:
-    return f"{shown(node)} is not a whole number", None
+    return f"{shown(node)} is not a whole number", _in_digits(node, "3")
 
 
 def _not_a_number(node: Node, context: Mapping[str, Any]) -> Phrase:
-    return f"{shown(node)} is not a number", None
+    return f"{shown(node)} is not a number", _in_digits(node, "0.1 or 1e-4")
+
+
+def _not_a_finite_number(node: Node, context: Mapping[str, Any]) -> Phrase:
+    return f"{shown(node)} is not a finite number", _in_digits(node, "0.1 or 1e-4")
+
+
+def _in_digits(node: Node, example: str) -> str:
+    """What to do where a number belongs."""
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and type(scalar_value(node.text)) in (int, float):
+        return "Leave out the quotation marks"
+    return f"Write it in digits, for instance {example}"
 
 
 def _not_a_truth_value(node: Node, context: Mapping[str, Any]) -> Phrase:
@@ -78,14 +89,14 @@ def _not_a_name(node: Node, context: Mapping[str, Any]) -> Phrase:
 
 
 def _bound(words: str, key: str) -> Callable[[Node, Mapping[str, Any]], Phrase]:
-    return lambda node, context: (f"{shown(node)} will not do", f"It has to be {words} {context[key]:g}")
+    return lambda node, context: (f"{shown(node)} will not do", f"It has to be {words} {context[key]:.10g}")
 
 
 _PHRASES: dict[str, Callable[[Node, Mapping[str, Any]], Phrase]] = {
     "int_type": _not_a_whole_number,
     "int_from_float": _not_a_whole_number,
     "float_type": _not_a_number,
-    "finite_number": lambda node, context: (f"{shown(node)} is not a finite number", None),
+    "finite_number": _not_a_finite_number,
     "bool_type": _not_a_truth_value,
     "string_type": _not_text,
     "string_unicode": lambda node, context: ("half a character (a lone surrogate) is no text", None),

@@ -4,10 +4,11 @@ Keys are the field's own words: PEFT's for LoRA, TrainingArguments' for training
 only documentation: `lingyu check --explain KEY`, the JSON Schema and the docs read it from here.
 """
 
+import os
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -16,6 +17,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 2)]  # NumPy's range, and a saved adapter is proved with the next one
 
 
 class Section(BaseModel):
@@ -79,7 +81,7 @@ class Split(Section):
         default=0.1, description="Share of the rows that chooses: the epoch, early stopping, your settings."
     )
     test: Share = Field(default=0.1, description="Share of the rows that is measured once, at the end.")
-    seed: int = Field(
+    seed: Seed = Field(
         default=42, description="Which rows go where. It is apart from train.seed, so that seeds share a test set."
     )
 
@@ -251,7 +253,7 @@ class Train(Section):
     )
     save_total_limit: Count = Field(default=2, description="Checkpoints kept beside the best.")
     logging_steps: Count = Field(default=10, description="Optimiser steps between two lines of the log.")
-    seed: int = Field(default=42, description="Of the head's first weights, the order of rows and dropout.")
+    seed: Seed = Field(default=42, description="Of the head's first weights, the order of rows and dropout.")
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -291,9 +293,18 @@ class Card(Section):
     larger: str | None = Field(default=None, description="The recipe and base to take where this one is too small.")
 
 
+def _no_path_of_this_machine(base: str) -> str:
+    if os.path.isabs(base) or base.startswith("~"):
+        raise ValueError(
+            f"{base} is a path of this machine, which a version would record; "
+            "give the folder relative to the one you start from, for example ./bases/hotel"
+        )
+    return base
+
+
 class Recipe(Section):
     name: Name = Field(description="Of the recipe, its runs and its adapter.", examples=["hotel"])
-    base: str = Field(
+    base: Annotated[str, AfterValidator(_no_path_of_this_machine)] = Field(
         default="embedded",
         min_length=1,
         description="embedded, a folder, or a hub id. An encoder that transformers reads.",

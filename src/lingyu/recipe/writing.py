@@ -134,5 +134,5 @@ def _type_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"list of {_type_words(schema['items'], definitions)}"
     if schema.get("type") == "object":
         return f"mapping to {_type_words(schema['additionalProperties'], definitions)}"
-    bounds = [f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if bound in schema]
+    bounds = [f"{words} {schema[bound]:.10g}" for bound, words in _BOUNDS.items() if bound in schema]
     return " ".join([_TYPES[schema["type"]], *([", ".join(bounds)] if bounds else [])])

@@ -12,7 +12,7 @@ from lingyu.errors import LingyuError, from_os_error
 
 MAX_JSON_BYTES = 16 * 2**20
 
-_DAMAGED = "The file is damaged: take it from a copy"
+DAMAGED = "The file is damaged: take it from a copy"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -26,12 +26,14 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise LingyuError("is not a file", where=path, next="Take it away or restore the file")
         if status.st_size > max_bytes:
-            raise LingyuError(f"has {status.st_size:,} bytes; at most {max_bytes:,} are read here", where=path)
+            raise LingyuError(
+                f"has {status.st_size:,} bytes; at most {max_bytes:,} are read here", where=path, next=DAMAGED
+            )
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             return file.read(max_bytes)
     except OSError as error:
         known = from_os_error(error)
-        raise LingyuError(known.what, where=path) from None
+        raise LingyuError(known.what, where=path, next=known.next) from None
 
 
 def parse_json(data: bytes, where: Path) -> dict[str, object]:
@@ -39,13 +41,11 @@ def parse_json(data: bytes, where: Path) -> dict[str, object]:
     try:
         document = json.loads(data)
     except RecursionError:
-        raise LingyuError("is nested too deeply to be read", where=where) from None
+        raise LingyuError("is nested too deeply to be read", where=where, next=DAMAGED) from None
     except ValueError as error:
-        raise LingyuError(
-            f"is not JSON ({error})", where=where, next="The file is damaged: take it from a copy"
-        ) from None
+        raise LingyuError(f"is not JSON ({error})", where=where, next=DAMAGED) from None
     if not isinstance(document, dict):
-        raise LingyuError("holds no JSON object", where=where, next=_DAMAGED)
+        raise LingyuError("holds no JSON object", where=where, next=DAMAGED)
     return document
 
 
@@ -62,4 +62,4 @@ def validated(model: type[Model], data: bytes, where: Path) -> Model:
         key = ".".join(str(part) for part in first["loc"])
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
         message = f"{key}: {first['msg']}{more}" if key else f"{first['msg']}{more}"
-        raise LingyuError(message, where=where) from None
+        raise LingyuError(message, where=where, next=DAMAGED) from None

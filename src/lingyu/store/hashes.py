@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lingyu.errors import LingyuError
 from lingyu.text import Hashes
 
+from .documents import DAMAGED
 from .tensors import Array, read_tensors, write_tensors
 
 HASHES = "hashes.safetensors"
@@ -39,7 +40,7 @@ def read_hashes(path: Path) -> Mapping[str, Hashes]:
     hashes = {part: _typed(tensors[part], np.int64, 1, path, part) for part in _PARTS}
     for part, values in hashes.items():
         if np.any(values[1:] < values[:-1]):
-            raise LingyuError(f"tensor {part!r} is not sorted", where=path)
+            raise LingyuError(f"tensor {part!r} is not sorted", where=path, next=DAMAGED)
     return hashes
 
 
@@ -58,19 +59,21 @@ def read_answers(path: Path) -> Answers:
     logits = _typed(tensors["logits"], np.float32, 2, path, "logits")
     labels = _typed(tensors["labels"], np.int64, 1, path, "labels")
     if len(logits) != len(labels):
-        raise LingyuError(f"holds {len(logits):,} rows of logits but {len(labels):,} labels", where=path)
+        raise LingyuError(f"holds {len(logits):,} rows of logits but {len(labels):,} labels", where=path, next=DAMAGED)
     return Answers(logits, labels)
 
 
 def _exactly(tensors: dict[str, Array], names: tuple[str, ...], path: Path) -> dict[str, Array]:
     if set(tensors) != set(names):
         found = ", ".join(sorted(tensors))
-        raise LingyuError(f"holds the tensors {found:.100}, not {', '.join(names)}", where=path)
+        raise LingyuError(f"holds the tensors {found:.100}, not {', '.join(names)}", where=path, next=DAMAGED)
     return tensors
 
 
 def _typed(array: Array, dtype: type[Any], dimensions: int, path: Path, name: str) -> NDArray[Any]:
     if array.dtype != dtype or array.ndim != dimensions:
         wanted = f"{dimensions} dimensions of {np.dtype(dtype)}"
-        raise LingyuError(f"tensor {name!r} has {array.ndim} dimensions of {array.dtype}, not {wanted}", where=path)
+        raise LingyuError(
+            f"tensor {name!r} has {array.ndim} dimensions of {array.dtype}, not {wanted}", where=path, next=DAMAGED
+        )
     return array

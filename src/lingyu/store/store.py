@@ -15,6 +15,8 @@ from .names import STABLE, AdapterReference, check_channel, check_name, is_versi
 from .staging import claim, hidden_path, sync, write_synced, writers_turn
 from .verification import Version, checked_entries, digest, open_version, refuse_symlink
 
+_NOTHING_KEPT = "Nothing half-written was kept"
+
 # Writes a version's files, all but the manifest, into a folder, given the version's number; tells what it is.
 WriteVersion = Callable[[Path, str], VersionFacts]
 
@@ -87,9 +89,12 @@ class Store:
     def publish(self, name: str, write: WriteVersion, *, channel: str | None = STABLE, why: str) -> Version:
         """Make the adapter's next version of what `write` puts into a folder, and set the channel to it.
 
-        All of it is seen at once, or nothing is. `write` gets the folder and the version's number, and is called
-        again with the next number in the rare case that someone took this one meanwhile without asking for the lock.
-        Raises LingyuError where the store can't be written or the disk is full; nothing is left of the attempt.
+        The version is seen at once and whole, or not at all. Its channel follows a moment later: whoever is killed in
+        between leaves a whole version that no channel names, which set_channel then gives one.
+
+        `write` gets the folder and the version's number, and is called again with the next number in the rare case
+        that someone took this one meanwhile without asking for the lock. Raises LingyuError where the store can't be
+        written or the disk is full; nothing is left of the attempt.
         """
         check_name(name)
         if channel is not None:
@@ -124,9 +129,10 @@ class Store:
         except OSError as error:
             known = from_os_error(error)
             elsewhere = known.where is not None and not Path(known.where).is_relative_to(self.root / name)
-            raise LingyuError(known.what, known.where if elsewhere else self.root / name, known.next) from error
+            where = known.where if elsewhere else self.root / name
+            raise LingyuError(known.what, where, f"{known.next}. {_NOTHING_KEPT}") from error
         except SafetensorError as error:  # how that library's writer reports a full disk
-            raise LingyuError(str(error), where=self.root / name, next="Nothing half-written was kept") from error
+            raise LingyuError(str(error), where=self.root / name, next=f"Try again. {_NOTHING_KEPT}") from error
 
     def _folder(self, name: str) -> Path:
         folder = self.root / check_name(name)

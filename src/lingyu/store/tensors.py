@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from lingyu.errors import LingyuError
 
-from .documents import read_bytes
+from .documents import DAMAGED, read_bytes
 
 # An adapter of BERT-large at rank 256 with its heads has about 0.4 GB.
 MAX_TENSOR_BYTES = 2 * 2**30
@@ -43,9 +43,10 @@ def read_tensors(path: Path) -> dict[str, Array]:
     try:
         tensors = safetensors.numpy.load(data)
     except KeyError as error:
-        raise LingyuError(f"holds a tensor of type {error.args[0]!r}, which no adapter has", where=path) from None
+        what = f"holds a tensor of type {error.args[0]!r}, which no adapter has"
+        raise LingyuError(what, where=path, next=DAMAGED) from None
     except (SafetensorError, ValueError, OverflowError, MemoryError, RecursionError) as error:
-        raise LingyuError(f"is no sound safetensors file ({error})", where=path, next="Take it from a copy") from None
+        raise LingyuError(f"is no sound safetensors file ({error})", where=path, next=DAMAGED) from None
     for name, array in tensors.items():
         _check_values(path, name, array)
     return {name: array.copy() for name, array in tensors.items()}
@@ -53,7 +54,8 @@ def read_tensors(path: Path) -> dict[str, Array]:
 
 def _check_values(path: Path, name: str, array: Array) -> None:
     if array.dtype.kind not in _KINDS:
-        raise LingyuError(f"tensor {name!r:.100} has type {array.dtype}, which no adapter has", where=path)
+        what = f"tensor {name!r:.100} has type {array.dtype}, which no adapter has"
+        raise LingyuError(what, where=path, next=DAMAGED)
     # The sum of finite float32 values can overflow, so each value is looked at.
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())

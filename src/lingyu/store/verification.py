@@ -17,6 +17,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 # Keys with which a config has a library import code that it names: transformers' auto_map, PEFT's megatron_config.
 _CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "megatron_config"})
+_LIST = "See which versions there are: lingyu adapters list"
 _RESTORE = "Restore the version from a copy, or train it again"
 
 
@@ -38,7 +39,11 @@ def open_version(folder: Path) -> Version:
     """The version in a folder, after every file was checked against the manifest. Raises LingyuError, one line."""
     present = {entry.name for entry in checked_entries(folder)}
     if MANIFEST not in present:
-        raise LingyuError(f"is no version of an adapter: it holds no {MANIFEST}", where=folder)
+        raise LingyuError(
+            f"is no version of an adapter: it holds no {MANIFEST}",
+            where=folder,
+            next="Name the folder of an adapter or of a version, such as adapters/hotel or adapters/hotel/v3",
+        )
     manifest = read_manifest(folder / MANIFEST)
     _check_names(folder, present - {MANIFEST}, set(manifest.files))
     for name, record in manifest.files.items():
@@ -52,7 +57,7 @@ def checked_entries(folder: Path) -> list[os.DirEntry[str]]:
     """What stands in a version's folder, by name. Raises LingyuError for anything but plain files of known kinds."""
     refuse_symlink(folder)
     if not folder.is_dir():
-        raise LingyuError("no such folder", where=folder)
+        raise LingyuError("no such folder", where=folder, next=_LIST)
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     for entry in entries:
         path = folder / entry.name

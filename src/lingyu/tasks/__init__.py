@@ -1,6 +1,8 @@
-"""What a head answers: its outputs, loss, metrics, and how logits become an answer. One object for training and serving."""
+"""What a head answers: its outputs, loss, metrics, and how logits become an answer. One object trains and serves."""
 
 from collections.abc import Sequence
+
+from lingyu.errors import LingyuError
 
 from . import metrics
 from .single_label import IGNORED, UNCERTAIN, Answer, SingleLabel, class_weights_of
@@ -9,6 +11,7 @@ __all__ = ["IGNORED", "UNCERTAIN", "Answer", "SingleLabel", "class_weights_of", 
 
 
 def task_named(name: str, labels: Sequence[str]) -> SingleLabel:
-    """The task object that answers for a stored adapter."""
-    assert name == "single_label", name
+    """The task object that answers for a stored adapter. Raises LingyuError for a task of a later lingyu."""
+    if name != "single_label":
+        raise LingyuError(f"this lingyu does not know the task {name!r}", next="Update it: pip install -U lingyu")
     return SingleLabel(labels=tuple(labels))

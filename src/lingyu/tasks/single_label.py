@@ -29,7 +29,8 @@ class Answer:
 class SingleLabel:
     """labels: names in the order of the logits.
 
-    class_weights: a factor for each label's rows in the loss. label_smoothing_factor: share of the target spread evenly.
+    class_weights: a factor for each label's rows in the loss. label_smoothing_factor: share of the target that is
+    spread evenly.
     """
 
     labels: tuple[str, ...]
@@ -74,7 +75,7 @@ class SingleLabel:
 
     @staticmethod
     def probabilities(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
-        """(rows, labels) -> the same shape, each row sums to 1. temperature: the calibration stored with the adapter."""
+        """(rows, labels) -> the same shape, each row sums to 1. temperature: the calibration stored with an adapter."""
         probabilities: NDArray[np.float64] = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
         return probabilities
 

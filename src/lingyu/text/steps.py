@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from lingyu.errors import LingyuError
+
 _TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
 _MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is deeper than this is an attack, not a review
 
@@ -52,7 +54,12 @@ STEPS: dict[str, Callable[[str], str]] = {"html": html, "control": control, "wid
 
 
 def clean(text: str, steps: Sequence[str]) -> str:
-    """The text after the named steps, in the order given, stripped. Raises KeyError for a name that is no step."""
+    """The text after the named steps, in the order given, stripped. Raises LingyuError for a name that is no step."""
     for name in steps:
+        if name not in STEPS:
+            raise LingyuError(
+                f"this lingyu does not know the text step {name!r}; it knows {', '.join(STEPS)}",
+                next="An adapter of a later lingyu needs it: pip install -U lingyu",
+            )
         text = STEPS[name](text)
     return text.strip()

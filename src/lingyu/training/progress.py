@@ -63,7 +63,8 @@ class TrainingProgress(TrainerCallback):  # type: ignore[misc]
         self.bar.stop()
 
     def _seconds_per_step(self, state: TrainerState) -> float:
-        return (time.monotonic() - self.started) / max(1, state.global_step - self.first_step)
+        steps: int = state.global_step - self.first_step
+        return (time.monotonic() - self.started) / max(1, steps)
 
     def _speed(self, state: TrainerState) -> str:
         return f"{self.tokens_per_step / self._seconds_per_step(state):,.0f} tokens/s"

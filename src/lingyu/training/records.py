@@ -12,7 +12,7 @@ import netrc
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -129,13 +129,17 @@ def _wandb_host() -> str:
     return urlsplit(os.environ.get("WANDB_BASE_URL") or saved).netloc
 
 
-def wandb_mode() -> str:
+WandbMode = Literal["online", "offline", "disabled", "shared"]
+
+
+def wandb_mode() -> WandbMode:
     """WANDB_MODE where it is set, else online; but offline for whoever is not logged in: never a question."""
-    asked = os.environ.get("WANDB_MODE") or "online"
-    return asked if asked in _WITHOUT_SERVER or wandb_has_key() else "offline"
-
-
-_WITHOUT_SERVER = ("offline", "dryrun", "disabled")
+    asked = os.environ.get("WANDB_MODE")
+    if asked == "disabled":
+        return "disabled"
+    if asked in ("offline", "dryrun") or not wandb_has_key():
+        return "offline"
+    return "shared" if asked == "shared" else "online"
 
 
 class Tracker:

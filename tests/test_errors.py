@@ -1,0 +1,65 @@
+"""A failure is one harmless line with what to do next, and an exit status."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lingyu.errors import BUG, Faults, LingyuError, exit_status, from_os_error, printable
+
+ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
+
+
+def test_a_line_says_what_where_and_what_next() -> None:
+    assert str(LingyuError("no such key.", "r.yaml:3", "Leave it out")) == "r.yaml:3: no such key. Leave it out"
+
+
+def test_after_a_question_there_is_no_full_stop() -> None:
+    assert (
+        str(LingyuError("no such key. Did you mean r?", next="See --help")) == "no such key. Did you mean r? See --help"
+    )
+
+
+def test_what_would_steer_a_terminal_is_shown_instead_of_done() -> None:
+    label = "负\x1b]0;x\x07面\u202e\x9b\udcff"
+    line = r"data.csv:3: 负\x1b]0;x\x07面\u202e\x9b\udcff is no label. Correct \x7f"
+    error = LingyuError(f"{label} is no label", "data.csv:3", "Correct \x7f")
+    assert str(error) == line
+    assert str(Faults([error, error])) == f"{line}\n{line}"
+
+
+@given(ANY_TEXT)
+def test_any_text_becomes_one_line_that_can_be_printed(text: str) -> None:
+    line = printable(text)
+    assert line.isprintable()
+    assert printable(line) == line
+
+
+def test_chinese_stays_as_it_is() -> None:
+    assert printable("房间很大，\n服务　很好！") == "房间很大， 服务 很好！"
+
+
+@pytest.mark.parametrize("number", sorted({*errno.errorcode} - {0}))
+def test_every_failure_of_the_file_system_has_a_next_step(number: int) -> None:
+    error = from_os_error(OSError(number, os.strerror(number), "data.csv"))
+    assert error.next
+    assert "half-written" not in str(error)  # it may have been reading
+
+
+def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_status(lambda: (tmp_path / "gone").read_text()) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'gone'}: no such file or folder. Check the path\n"
+
+
+def test_a_bug_is_status_70_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_status(lambda: 1 // 0) == BUG
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_another_exit_is_left_alone() -> None:
+    with pytest.raises(SystemExit, match="3"):
+        exit_status(lambda: sys.exit(3))
