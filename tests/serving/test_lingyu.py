@@ -178,9 +178,8 @@ print(sorted({"torch", "transformers", "peft"} & set(sys.modules)))
 # Which adapter
 
 
-@pytest.mark.parametrize("name", ["hotel", "hotel@stable", "hotel@canary", "hotel@v1", "FOLDER", "FOLDER/v1"])
-def test_an_adapter_is_named_by_version_channel_or_folder(name: str, place: Workplace, answering: Lingyu) -> None:
-    name = name.replace("FOLDER", str(place.folder / "adapters/hotel"))
+@pytest.mark.parametrize("name", ["hotel", "hotel@stable", "hotel@canary", "hotel@v1"])
+def test_an_adapter_is_named_by_version_or_channel(name: str, answering: Lingyu) -> None:
     assert answering.classify(["房间很好"], name)[0].version == "hotel@v1"
 
 
@@ -190,7 +189,9 @@ def test_an_adapter_is_named_by_version_channel_or_folder(name: str, place: Work
         ("hotell", "no adapter named `hotell`. Did you mean `hotel`?"),
         ("hotel@v2", "no version v2"),
         ("hotel@canari", "Did you mean `hotel@canary`?"),
-        ("../hotel", "is no folder of an adapter"),
+        ("../hotel", "can't name an adapter"),
+        ("adapters/hotel", "can't name an adapter"),
+        ("/etc", "can't name an adapter"),
         ("Hotel", "can't name an adapter"),
         ("", "can't name an adapter"),
     ],

@@ -99,7 +99,7 @@ def _named_places(id: str, beside_store: Path) -> Iterator[Path]:
     """Where a manifest's words lead to a base: from the store's parent, never out of it; from here, never upwards."""
     recorded = Path(os.path.normpath(beside_store / id))
     places = [recorded] if recorded.is_relative_to(beside_store) else []
-    places += [Path(id)] if ".." not in Path(id).parts else []
+    places += [Path(id)] if ".." not in Path(id).parts and not Path(id).is_absolute() else []
     return (place for place in places if (place / "config.json").is_file())
 
 

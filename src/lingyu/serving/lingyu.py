@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lingyu.errors import LingyuError
-from lingyu.store import open_adapter
+from lingyu.store import Store, Version
 
 from .result import Result
 
@@ -33,7 +33,8 @@ class Lingyu:
     def classify(self, texts: Iterable[str], tenants: str | Iterable[str], *, threshold: float = 0.0) -> list[Result]:
         """A result a text, in the order given.
 
-        tenants: the adapter of all texts, or one for each: NAME[@VERSION|@CHANNEL], or a folder.
+        tenants: the adapter of all texts, or one for each: NAME[@VERSION|@CHANNEL]. Never a path, so that a name may
+        come from a request.
         threshold: below this probability the label is `uncertain`.
         Raises LingyuError for an unknown adapter, one that fails verification, or a text without a character.
         """
@@ -53,8 +54,11 @@ class Lingyu:
         return [results[row] for row in range(len(texts))]
 
     def _load(self, name: str) -> "LoadedAdapter":
-        version = open_adapter(name, self.store)  # a wrong name is told before torch is waited for
+        return load(Store(self.store).open(name))  # a wrong name is told before torch is waited for
 
-        from .engine import load
 
-        return load(version)
+def load(version: Version) -> "LoadedAdapter":
+    """A verified version on its base, ready to answer. Raises LingyuError where the two do not fit."""
+    from . import engine
+
+    return engine.load(version)
