@@ -186,7 +186,7 @@ def table_of(recipe: str, found: Sequence[Result]) -> str:
     seeds = ", ".join(
         f"{r.seed}: dev {r.dev['macro_f1']:.4f}, test {float((r.predictions == r.labels).mean()):.4f}" for r in embedded
     )
-    lines += ["", f"Seeds (macro-F1 of dev, accuracy of test): {seeds}.", f"Seconds a run: {times(embedded)}."]
+    lines += ["", f"Seeds (macro-F1 of dev, accuracy of test): {seeds}.", f"Seconds a run: {times(found)}."]
     return "\n".join(lines)
 
 
@@ -219,7 +219,7 @@ def line(name: str, rows: int, seeds: int | None, scores: Scores) -> str:
 
 
 def times(found: Iterable[Result]) -> str:
-    return ", ".join(f"{result.seconds:.0f}" for result in found)
+    return ", ".join(f"{result.base} {result.seed}: {result.seconds:.0f}" for result in found)
 
 
 if __name__ == "__main__":

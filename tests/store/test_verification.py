@@ -163,12 +163,10 @@ def test_the_whole_version_may_move_to_another_machine(store, hotel, tmp_path):
 
 def test_its_own_base_is_accepted(hotel):
     base = hotel.manifest.base
-    require_base(
-        hotel,
-        "bases/renamed",
-        weights_fingerprint=base.weights_fingerprint,
-        tokenizer_fingerprint=base.tokenizer_fingerprint,
-    )
+    same = {"weights_fingerprint": base.weights_fingerprint, "tokenizer_fingerprint": base.tokenizer_fingerprint}
+    require_base(hotel, "bases/renamed", **same)
+    with pytest.raises(LingyuError):
+        require_base(hotel, "bases/renamed", **{**same, "weights_fingerprint": "0" * 64})
 
 
 def test_another_base_is_refused_and_both_named(hotel):

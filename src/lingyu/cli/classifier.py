@@ -32,7 +32,9 @@ class Classifier:
             print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
         else:
             cut = "  (cut)" if result.truncated else ""
-            print(f"{_on_one_line(result.label)}\t{result.probability:.3f}\t{_on_one_line(result.text)}{cut}", flush=True)
+            print(
+                f"{_on_one_line(result.label)}\t{result.probability:.3f}\t{_on_one_line(result.text)}{cut}", flush=True
+            )
 
     def show_error(self, text: str, error: LingyuError) -> None:
         if self.as_json:
