@@ -13,8 +13,9 @@ REPO = Path(__file__).resolve().parent.parent
 
 # Of a developer's shell or login, none of it must change what a test sees.
 FOREIGN_PREFIXES = ("WANDB_", "HF_", "ACCELERATE_", "TRANSFORMERS_", "FSDP_", "LINGYU_")
-FOREIGN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "FORCE_COLOR", "NETRC")
-FOREIGN += ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of `make test`, which would have a make within the tests talk
+# the processes of a launcher; the make that runs the tests, which would have a make within them talk
+LAUNCHERS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+FOREIGN = (*LAUNCHERS, "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "FORCE_COLOR", "NETRC")
 
 TINY_CHINESE = (
     "的一是不了在有我人这中大来上个到房间很干净下次还早餐差服务态度好贵便宜物流快慢书酒店住前台热情满意失望推荐送评价"
