@@ -4,7 +4,7 @@
     python benchmarks/shipped.py table                                         writes the tables into docs/results.md
 
 A run leaves one small JSON in docs/results/: settings, time, figures, and its answers to the test rows, from which the
-intervals of the seeds' mean are drawn. Data: lingyu data get hotel ecommerce customer_service chnsenticorp.
+intervals of the seeds' mean are drawn. Data: lingyu data get NAME for each recipe that is run.
 """
 
 import base64
