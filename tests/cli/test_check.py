@@ -1,6 +1,7 @@
 """`lingyu check`, as a user calls it."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from lingyu.cli import main
 from lingyu.recipe import json_schema, load_recipe
+from lingyu.store import Store
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(str(path) for path in (ROOT / "recipes").glob("*.yaml"))
@@ -107,6 +109,72 @@ def test_a_key_is_explained(capsys: Captured) -> None:
 def test_no_recipe_is_wrong_use(capsys: Captured) -> None:
     assert main(["check"]) == 2
     assert capsys.readouterr().err == ("lingyu check: no recipe is named. For instance: lingyu check recipes/*.yaml\n")
+
+
+TENANTS = "tenants:\n  acme: hotel\n  beta: {adapters: [hotel, hotel@v2], thresholds: {正面: 0.6}}\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with hotel@v1 (stable) and hotel@v2, in a folder `adapters`."""
+    publisher = runpy.run_path(str(ROOT / "tests/store/publisher.py"))
+    for _ in range(2):
+        Store(tmp_path / "adapters").publish("hotel", publisher["write_hotel"], why="a test")
+    return tmp_path / "adapters"
+
+
+def test_tenants_are_checked_with_the_store_they_lie_in(store: Path, capsys: Captured) -> None:
+    file = store / "tenants.yaml"
+    file.write_text(TENANTS, encoding="utf-8")
+    assert main(["check", str(file), HOTEL]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{file}: fine (2 tenants, 2 adapters of {store})",
+        f"{HOTEL}: fine (single_label, 2 labels, base embedded)",
+    ]
+    file.write_text(TENANTS.replace("@v2", "@v3").replace("正面", "正"), encoding="utf-8")
+    assert main(["check", str(file)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:3: tenants.beta: no version v3. There are: v1, v2",
+        f"{file}:3: tenants.beta.thresholds.正: hotel@v2 has no such label. Did you mean 正面?",
+    ]
+
+
+def test_tenants_elsewhere_are_known_by_their_key_and_need_the_store(
+    store: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    file = tmp_path / "customers.yaml"
+    file.write_text(TENANTS, encoding="utf-8")
+    assert main(["check", str(file)]) == 2
+    assert f"{file}:2: tenants.acme: no adapter named `hotel`" in capsys.readouterr().err
+    assert main(["check", str(file), "--store", str(store), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "recipes": [],
+        "tenants": [
+            {
+                "file": str(file),
+                "fine": True,
+                "store": str(store),
+                "tenants": {
+                    "acme": {"adapters": ["hotel@stable"], "thresholds": {}},
+                    "beta": {"adapters": ["hotel@stable", "hotel@v2"], "thresholds": {"正面": 0.6}},
+                },
+            }
+        ],
+    }
+
+
+def test_faults_of_tenants_stand_among_those_of_recipes(tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "tenants.yaml"
+    file.write_text("tenant: {a: ../hotel}\n", encoding="utf-8")
+    assert main(["check", str(file), bad_recipe(tmp_path, "one")]) == 2
+    assert [line.split(". ")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"{file}:1: tenant: no such key",
+        f"{file}:1: tenants: missing",
+        f"{tmp_path}/one.yaml:1: data: missing",
+        f"{tmp_path}/one.yaml:3: lora.rank: no such key",
+    ]
+    assert main(["check", str(file), "lora.r=3"]) == 2
+    assert capsys.readouterr().err == f"{file}: lora.r=3: tenants have no overrides. Write it into the file\n"
 
 
 def test_a_file_with_an_equals_sign_in_its_name_is_a_file(tmp_path: Path, capsys: Captured) -> None:

@@ -1,4 +1,4 @@
-"""YAML as recipes use it: what scalars mean, where things stand, what is refused."""
+"""YAML as recipes and tenants.yaml use it: what scalars mean, where things stand, what is refused."""
 
 import math
 
@@ -66,11 +66,17 @@ def test_duplicate_keys_are_all_collected_with_both_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a: &x 1\nb: *x\n", "x.yaml:2: the alias *x: recipes have no aliases. Write the value out, or use extends"),
-        ("a:\n  <<: {b: 1}\n", "x.yaml:2: <<: recipes have no merge keys. Use extends: FILE for what recipes share"),
-        ("a: !!int '3'\n", "x.yaml:1: the tag tag:yaml.org,2002:int: recipes have no tags. Leave it out"),
+        (
+            "a: &x 1\nb: *x\n",
+            "x.yaml:2: the alias *x: aliases are not read. Write the value out; recipes share by extends: FILE",
+        ),
+        (
+            "a:\n  <<: {b: 1}\n",
+            "x.yaml:2: <<: merge keys are not read. Write the keys out; recipes share by extends: FILE",
+        ),
+        ("a: !!int '3'\n", "x.yaml:1: the tag tag:yaml.org,2002:int: tags are not read. Leave it out"),
         ("[a]: 1\n", "x.yaml:1: a key that is not text. Write a word, a colon and a blank"),
-        ("a: 1\n---\nb: 2\n", "x.yaml:2: a second document (---). A recipe is one document"),
+        ("a: 1\n---\nb: 2\n", "x.yaml:2: a second document (---). One file is one document"),
     ],
 )
 def test_what_yaml_can_do_beyond_plain_data_is_refused(text: str, line: str) -> None:
@@ -87,7 +93,7 @@ def test_what_yaml_can_do_beyond_plain_data_is_refused(text: str, line: str) -> 
         ("a: 1\nb:2\n", "x.yaml:2: not YAML: could not find expected ':'. A blank belongs after the colon"),
         ("a: [1, 2\n", "x.yaml:1: not YAML: expected ',' or ']'"),
         ("a: x\x01y\n", "x.yaml:1: a character that YAML does not allow: U+0001. Remove it"),
-        ("a: " + "[" * 50_000, "x.yaml:1: nested more than 8 levels deep. No recipe is"),
+        ("a: " + "[" * 50_000, "x.yaml:1: nested more than 8 levels deep. Nothing read here is"),
     ],
 )
 def test_broken_syntax_is_one_clear_line(text: str, line: str) -> None:

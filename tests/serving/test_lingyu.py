@@ -17,6 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import lingyu.serving.lingyu
 from lingyu import Lingyu
 from lingyu.errors import LingyuError
+from lingyu.store.manifest import sealed
 
 from ..e2e.conftest import Workplace
 from .trained import SHOP_LABELS, copy_of, reviews
@@ -285,7 +286,7 @@ def test_a_base_id_that_leads_out_is_not_followed(
     file = spoilt.folder / "adapters/hotel/v1/lingyu.json"
     manifest = json.loads(file.read_text("utf-8"))
     manifest["base"]["id"] = id
-    file.write_text(json.dumps(manifest), "utf-8")
+    file.write_bytes(sealed(manifest))
     monkeypatch.chdir(spoilt.folder)
     assert f"its base {id}" in refusal(spoilt)
     assert "is not there" in refusal(spoilt)

@@ -1,5 +1,7 @@
 """A store with one published adapter, and the process that publishes."""
 
+import hashlib
+import json
 import runpy
 import shutil
 import subprocess
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lingyu.store import Store, Version, VersionFacts
+from lingyu.store import MANIFEST, Store, Version, VersionFacts
+from lingyu.store.manifest import sealed
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 
@@ -38,6 +41,26 @@ def hotel(store: Store, published: Version) -> Version:
     """hotel@v1 in a store of the test's own. (A copy: publishing waits for the disk a dozen times.)"""
     shutil.copytree(published.folder.parent, store.root / "hotel")
     return store.open("hotel")
+
+
+@pytest.fixture
+def forge() -> Callable[..., Path]:
+    """Make a version that was tampered with whole again, hashes and seal, as one who knows the format would.
+
+    forge(folder, **keys): keys replace those of the manifest. Gives the manifest's path.
+    """
+
+    def rewrite(folder: Path, **keys: object) -> Path:
+        path = folder / MANIFEST
+        files = {}
+        for file in sorted(folder.iterdir()):
+            if file.name != MANIFEST:
+                data = file.read_bytes()
+                files[file.name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        path.write_bytes(sealed({**json.loads(path.read_bytes()), "files": files, **keys}))
+        return path
+
+    return rewrite
 
 
 @pytest.fixture

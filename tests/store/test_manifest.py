@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -7,15 +8,9 @@ from lingyu.store import MANIFEST, open_version, read_manifest
 
 
 @pytest.fixture
-def rewrite(hotel):
-    """Change the manifest's JSON; gives its path."""
-
-    def change(**keys):
-        path = hotel.folder / MANIFEST
-        path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
-        return path
-
-    return change
+def rewrite(hotel, forge):
+    """Change the manifest's JSON, and seal it again; gives its path."""
+    return lambda **keys: forge(hotel.folder, **keys)
 
 
 def test_a_manifest_reads_back_as_it_was_published(hotel):
@@ -90,3 +85,25 @@ def test_a_value_of_the_wrong_kind_is_refused_and_its_key_named(rewrite, key, va
     with pytest.raises(LingyuError) as caught:
         read_manifest(path)
     assert f"{path}: {key}" in str(caught.value)
+
+
+def test_the_seal_is_of_the_whole_file_with_zeros_in_its_place(hotel):
+    text = (hotel.folder / MANIFEST).read_text(encoding="utf-8")
+    seal = json.loads(text)["manifest_sha256"]
+    assert text.endswith(f'"manifest_sha256": "{seal}"\n}}\n')
+    assert hashlib.sha256(text.replace(seal, "0" * 64).encode()).hexdigest() == seal
+
+
+@pytest.mark.parametrize("seal", [None, "", "0" * 63, "g" * 64, 7])
+def test_a_manifest_without_a_seal_is_refused(hotel, seal):
+    path = hotel.folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "manifest_sha256": seal}))
+    with pytest.raises(LingyuError, match="has no manifest_sha256"):
+        read_manifest(path)
+
+
+def test_a_manifest_that_was_edited_is_refused(hotel):
+    path = hotel.folder / MANIFEST
+    path.write_text(path.read_text(encoding="utf-8").replace('"max_length": 256', '"max_length": 512'))
+    with pytest.raises(LingyuError, match="is not what its manifest_sha256 says"):
+        read_manifest(path)

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from .families import FAMILIES, Family, family_of, max_positions
 from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, weights_fingerprint
 
 EMBEDDED = Path(__file__).parent / "embedded"
+LINEAGE = "lineage.json"
 _MODELSCOPE = "modelscope:"
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # never a pickle, never code
@@ -42,6 +43,15 @@ class Classifier:
 
     model: torch.nn.Module
     fresh: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """One base of the chain that a base was made by, each from the next. id: as whoever made it wrote it."""
+
+    id: str
+    weights_fingerprint: str
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,29 @@ class Base:
             return np.zeros(0, dtype=np.int64)
         hashes: Hashes = load_file(file)["corpus"]
         return hashes
+
+    @cached_property
+    def lineage(self) -> tuple[Ancestor, ...]:
+        """The chain down to the published base, the nearest first: this base itself, then what lineage.json says.
+
+        Raises LingyuError where that file can't be read, or is of a base with other weights.
+        """
+        itself = Ancestor(self.id, self.weights_fingerprint)
+        file = self.folder / LINEAGE
+        if not file.is_file():
+            return (itself,)
+        try:
+            chain = tuple(Ancestor(**entry) for entry in json.loads(file.read_text("utf-8"))["lineage"])
+        except (ValueError, KeyError, TypeError):
+            raise LingyuError("is no lineage", where=file, next="Copy the base anew from where it was made") from None
+        if not chain or chain[0].weights_fingerprint != itself.weights_fingerprint:
+            found = chain[0].weights_fingerprint[:12] if chain else "nothing"
+            raise LingyuError(
+                f"begins with weights {found}, but beside it lie {itself.weights_fingerprint[:12]}",
+                where=file,
+                next="The base was changed, or the file is another's: copy the base anew from where it was made",
+            )
+        return (replace(chain[0], id=self.id), *chain[1:])
 
     def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
         """Token ids, cut at max_length. A literal '[MASK]' in a text is text, never the special token."""

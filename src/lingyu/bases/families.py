@@ -5,7 +5,7 @@ head, and 'pooler' as a whole would hide that `pooler.dense` is what has to be t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -15,9 +15,14 @@ from lingyu.errors import LingyuError
 
 @dataclass(frozen=True)
 class Family:
-    """head: ends of the module paths that are trained whole and saved with the adapter."""
+    """head: ends of the module paths that are trained whole and saved with the adapter.
+
+    mixes_rows: whether every linear layer sees the batch row by row, so that each row may have an adapter of its own.
+    DeBERTa's key and query layers also see the relative positions, once for all rows.
+    """
 
     head: tuple[str, ...]
+    mixes_rows: bool = True
 
     @property
     def peft_task_type(self) -> str | None:
@@ -32,7 +37,7 @@ FAMILIES: dict[str, Family] = {
     "bert": _POOLED,
     "ernie": _POOLED,
     "megatron-bert": _POOLED,
-    "deberta-v2": _POOLED,
+    "deberta-v2": replace(_POOLED, mixes_rows=False),
     "roberta": _DENSE_HEAD,
     "xlm-roberta": _DENSE_HEAD,
     "electra": _DENSE_HEAD,

@@ -17,8 +17,10 @@ COMMANDS = {
     "doctor": ("lingyu.cli.doctor:doctor", "Show what this machine has, and what a recipe will use of it."),
     "data": ("lingyu.cli.data:data", "List known public sets of labelled texts, and prepare one."),
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
-    "adapters": ("lingyu.cli.adapters:adapters", "List the adapters of a store; verify one and show it."),
+    "adapters": ("lingyu.cli.adapters:adapters", "What a store holds: list, compare, promote, roll back, bring in, hand on."),
     "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),
+    "verify": ("lingyu.cli.verify:verify", "Prove that an adapter, a base or a merged model is what it says."),
+    "export": ("lingyu.cli.export:export", "Write an adapter on its base as a graph: ONNX or OpenVINO."),
 }
 """Name -> (where it lives, its line in the help): so that the help imports none of them."""
 

@@ -1,4 +1,7 @@
-"""`lingyu check`: recipes, before anything runs. Imports neither torch nor a reader of data, except for --data."""
+"""`lingyu check`: recipes and tenants.yaml, before anything runs.
+
+Imports neither torch nor a reader of data, except for --data.
+"""
 
 import contextlib
 import json
@@ -11,18 +14,27 @@ from typing import Any
 import click
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import Recipe, explain, json_schema, load_recipe, resolved_yaml
+from lingyu.recipe import MappingNode, Recipe, explain, json_schema, load_recipe, read_document, resolved_yaml
 
 
 @click.command()
-@click.argument("arguments", nargs=-1, metavar="[RECIPE.yaml | KEY=VALUE]...")
+@click.argument("arguments", nargs=-1, metavar="[RECIPE.yaml | tenants.yaml | KEY=VALUE]...")
 @click.option("--resolved", is_flag=True, help="Print each recipe with every default.")
 @click.option("--data", "reads_data", is_flag=True, help="Read the data too: rows, splits, and test texts trained on.")
+@click.option("--store", metavar="FOLDER", help="The adapters that tenants are mapped to. Default: the file's folder.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of recipes, for editors.")
 @click.option("--explain", "key", metavar="KEY", help="Say what a key or section of a recipe is.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check(arguments: tuple[str, ...], resolved: bool, reads_data: bool, schema: bool, key: str, as_json: bool) -> None:
-    """Say everything that is wrong with recipes, before anything runs.
+def check(
+    arguments: tuple[str, ...],
+    resolved: bool,
+    reads_data: bool,
+    store: str | None,
+    schema: bool,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Say everything that is wrong with recipes, or with a tenants.yaml and its store, before anything runs.
 
     KEY=VALUE overrides a key of every recipe named, as in training.
 
@@ -31,6 +43,7 @@ def check(arguments: tuple[str, ...], resolved: bool, reads_data: bool, schema: 
       lingyu check recipes/*.yaml
       lingyu check recipes/hotel.yaml train.num_train_epochs=3 --resolved
       lingyu check recipes/hotel.yaml --data
+      lingyu check adapters/tenants.yaml
       lingyu check --explain train.learning_rate
     """
     if schema:
@@ -39,12 +52,12 @@ def check(arguments: tuple[str, ...], resolved: bool, reads_data: bool, schema: 
         click.echo(json.dumps({"explanation": explain(key)}, ensure_ascii=False) if as_json else explain(key))
     else:
         files, overrides = _files_and_overrides(arguments)
-        _check_files(files, overrides, shows=_Shows(resolved=resolved, data=reads_data, json=as_json))
+        _check_files(files, overrides, store, shows=_Shows(resolved=resolved, data=reads_data, json=as_json))
 
 
 @dataclass(frozen=True)
 class _Shows:
-    """What is printed of a recipe that is fine."""
+    """What is printed of a file that is fine."""
 
     resolved: bool
     data: bool
@@ -59,25 +72,71 @@ def _files_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]
     return files, overrides
 
 
-def _check_files(files: Sequence[str], overrides: Sequence[str], shows: _Shows) -> None:
+def _check_files(files: Sequence[str], overrides: Sequence[str], store: str | None, shows: _Shows) -> None:
     """Check every file, and only then fail with what is wrong in all of them."""
     faults: list[LingyuError] = []
-    documents: list[dict[str, Any]] = []
+    fine: dict[str, list[dict[str, Any]]] = {"recipes": []}
     for file in files:
         try:
-            recipe = load_recipe(file, overrides)
-            lines = _leak_gates(recipe) if shows.data else []
+            if _names_tenants(Path(file)):
+                kind, found = "tenants", _check_tenants(Path(file), overrides, store)
+            else:
+                kind, found = "recipes", _check_recipe(file, overrides, shows)
         except LingyuError as error:
             faults += error.faults if isinstance(error, Faults) else [error]
             continue
-        if shows.json:
-            documents.append(_as_json(file, recipe, lines, shows))
-        else:
-            click.echo(_as_text(file, recipe, lines, shows))
+        fine.setdefault(kind, []).append(found.document)
+        if not shows.json:
+            click.echo(found.text)
     if faults:
         raise _together(faults)
     if shows.json:
-        click.echo(json.dumps({"recipes": documents}, ensure_ascii=False))
+        click.echo(json.dumps(fine, ensure_ascii=False))
+
+
+@dataclass(frozen=True)
+class _Fine:
+    """What is said of a file that is fine: to people, and as JSON."""
+
+    text: str
+    document: dict[str, Any]
+
+
+def _names_tenants(file: Path) -> bool:
+    """By its name, or by its top-level key."""
+    document = read_document(file, "recipe")
+    return file.name == "tenants.yaml" or (
+        isinstance(document.root, MappingNode) and "tenants" in document.root.entries
+    )
+
+
+def _check_recipe(file: str, overrides: Sequence[str], shows: _Shows) -> _Fine:
+    recipe = load_recipe(file, overrides)
+    lines = _leak_gates(recipe) if shows.data else []
+    return _Fine(_as_text(file, recipe, lines, shows), _as_json(file, recipe, lines, shows))
+
+
+def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _Fine:
+    from lingyu.store import Store, read_tenants, tenant_faults  # with NumPy, which recipes alone do without
+
+    if overrides:
+        raise LingyuError(f"{overrides[0]}: tenants have no overrides", where=file, next="Write it into the file")
+    tenants = read_tenants(file)
+    root = Path(store) if store is not None else file.parent
+    faults = tenant_faults(tenants, Store(root))
+    if faults:
+        raise Faults(faults)
+    adapters = {reference for tenant in tenants.values() for reference in tenant.adapters}
+    documents = {
+        name: {"adapters": [str(reference) for reference in tenant.adapters], "thresholds": dict(tenant.thresholds)}
+        for name, tenant in tenants.items()
+    }
+    text = f"{file}: fine ({_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of {root})"
+    return _Fine(text, {"file": str(file), "fine": True, "store": str(root), "tenants": documents})
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _leak_gates(recipe: Recipe) -> list[str]:

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def _facts(record: Record) -> VersionFacts:
         text_steps=recipe.data.clean,
         calibration=Calibration(temperature=record.temperature),
         data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
-        lineage=(LineageEntry(id=base.id, weights_fingerprint=base.weights_fingerprint),),
+        lineage=tuple(LineageEntry(**asdict(ancestor)) for ancestor in base.lineage),
         packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
     )
 

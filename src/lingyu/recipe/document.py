@@ -1,4 +1,4 @@
-"""YAML as recipes use it: a tree in which every value knows its file and line.
+"""YAML as recipes and tenants.yaml use it: a tree in which every value knows its file and line.
 
 Built from the parser's events, so that nothing is expanded and nothing but text, numbers, true, false and null is made.
 Scalars follow the core schema of YAML 1.2.2 (section 10.3.2): `1e-4` is a number, `no` a word.
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a recipe."""
+    """One thing that is wrong with a recipe, or another file of this kind."""
 
     place: Place
     what: str
@@ -114,7 +114,15 @@ def scalar_value(text: str) -> Plain:
     return float("nan") if text in (".nan", ".NaN", ".NAN") else text
 
 
-def read_text(path: Path) -> str:
+def read_document(path: Path, kind: str) -> Document:
+    """The tree of a file that is no recipe but written as strictly. kind: what it should be, `list of tenants`.
+
+    Raises LingyuError where it can't be read or is no YAML; what else is wrong stands in the document's faults.
+    """
+    return parse(read_text(path, kind), str(path))
+
+
+def read_text(path: Path, kind: str = "recipe") -> str:
     """A small UTF-8 file as text. Raises LingyuError where it can't be read, with what to do."""
     try:
         with path.open("rb") as file:
@@ -122,13 +130,13 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise LingyuError("no such file", where=path, next=_sibling_like(path)) from None
     except IsADirectoryError:
-        raise LingyuError("a folder, not a recipe", where=path, next=f"Name its files: {path}/*.yaml") from None
+        raise LingyuError(f"a folder, not a {kind}", where=path, next=f"Name its files: {path}/*.yaml") from None
     except OSError as error:
         known = from_os_error(error)
         raise LingyuError(known.what, where=path, next=known.next) from None
     if len(raw) > _LARGEST_BYTES:
-        next_step = "Name the recipe; rows are named in it, by data.train"
-        raise LingyuError("larger than 1 MiB, so no recipe", where=path, next=next_step)
+        next_step = "Name the recipe; rows are named in it, by data.train" if kind == "recipe" else None
+        raise LingyuError(f"larger than 1 MiB, so no {kind}", where=path, next=next_step)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -208,7 +216,7 @@ class _Parser:
         self._document.root = self._node(next(self._events), None, "", 0) or self._document.root
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
-                self._refuse(event, "a second document (---)", "A recipe is one document")
+                self._refuse(event, "a second document (---)", "One file is one document")
                 break
         return self._document
 
@@ -223,11 +231,10 @@ class _Parser:
         """The node that starts with an event; None where it is refused. place and dotted: of its key, if it has one."""
         place = place or self._place(event)
         if depth > _DEEPEST:
-            raise LingyuError(f"nested more than {_DEEPEST} levels deep", where=place, next="No recipe is")
+            raise LingyuError(f"nested more than {_DEEPEST} levels deep", where=place, next="Nothing read here is")
         if isinstance(event, AliasEvent):
-            self._refuse(
-                event, f"the alias *{event.anchor}: recipes have no aliases", "Write the value out, or use extends"
-            )
+            next_step = "Write the value out; recipes share by extends: FILE"
+            self._refuse(event, f"the alias *{event.anchor}: aliases are not read", next_step)
             return None
         if isinstance(event, MappingStartEvent):
             return self._mapping(place, dotted, depth)
@@ -239,7 +246,7 @@ class _Parser:
     def _scalar(self, event: ScalarEvent, place: Place) -> ScalarNode:
         tag = None if event.tag is None else str(event.tag)
         if tag not in (None, "!", "tag:yaml.org,2002:str"):
-            self._refuse(event, f"the tag {tag}: recipes have no tags", "Leave it out")
+            self._refuse(event, f"the tag {tag}: tags are not read", "Leave it out")
         is_plain = event.style is None and tag is None
         text = _with_pairs_joined(event.value)
         return ScalarNode(place, text, scalar_value(text) if is_plain else text)
@@ -274,6 +281,6 @@ class _Parser:
             self._node(event, None, "", depth + 1)  # steps over it
             return None
         if event.value == "<<" and event.style is None:
-            self._refuse(event, "<<: recipes have no merge keys", "Use extends: FILE for what recipes share")
+            self._refuse(event, "<<: merge keys are not read", "Write the keys out; recipes share by extends: FILE")
             return None
         return _with_pairs_joined(event.value)

@@ -1,6 +1,6 @@
 """Answering: adapters of a store, verified, on their bases."""
 
-from .lingyu import Lingyu, load
-from .result import Result
+from .lingyu import Lingyu, LoadedAdapter, load
+from .result import Answer, Failed, Result
 
-__all__ = ["Lingyu", "Result", "load"]
+__all__ = ["Answer", "Failed", "Lingyu", "LoadedAdapter", "Result", "load"]

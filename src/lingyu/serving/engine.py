@@ -1,42 +1,41 @@
-"""What turns texts into answers: a version of a store on its base, both verified before they answer."""
+"""One base in memory, and any mix of its adapters in one forward. Shares nothing that changes between threads."""
 
-import contextlib
-import os
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from lingyu.bases import Base, find_base
+from lingyu.bases import Base
 from lingyu.errors import LingyuError
-from lingyu.lora import load_adapter
+from lingyu.lora import find_base_of, read_weights
 from lingyu.store import Version, require_base
-from lingyu.tasks import Answer, SingleLabel, task_named
+from lingyu.tasks import SingleLabel, task_named
 from lingyu.text import clean
-from lingyu.training import logits_of
+from lingyu.training import pad
 
-from .result import Result
+from .mixing import Fitted, Layers, Stack, make_mixed
+
+TOKENS_PER_BATCH = 4096
+_KEPT_STACKS = 2
+_PROBE_LABELS = ("0", "1")  # the base is loaded with a head of any size: every row brings its own
 
 
-@dataclass(frozen=True)
-class LoadedAdapter:
-    """A verified version on its base, ready to answer."""
+@dataclass(frozen=True, eq=False)
+class Resident:
+    """A verified version in memory, fitted to its engine's base. Each is like itself only."""
 
     version: Version
-    base: Base
+    engine: "Engine"
     task: SingleLabel
-    model: torch.nn.Module
+    weights: Fitted
 
-    def classify(self, texts: Sequence[str], threshold: float) -> list[Result]:
-        manifest = self.version.manifest
-        encoded = self.base.encode([self.clean(text) for text in texts], manifest.max_length)
-        logits = logits_of(self.model, encoded.input_ids, pad_token_id=self.base.tokenizer.pad_token_id).numpy()
-        answers = self.task.decode(logits, temperature=manifest.calibration.temperature, threshold=threshold)
-        return [
-            self._result(text, answer, truncated)
-            for text, answer, truncated in zip(texts, answers, encoded.truncated, strict=True)
-        ]
+    @property
+    def size_bytes(self) -> int:
+        return self.weights.size_bytes
 
     def clean(self, text: str) -> str:
         """The text as the adapter was trained to read it. Raises LingyuError where nothing is left of it."""
@@ -45,73 +44,94 @@ class LoadedAdapter:
             raise LingyuError("the text is empty", next="Give it at least one character")
         return cleaned
 
-    def _result(self, text: str, answer: Answer, truncated: bool) -> Result:
-        return Result(text, answer.label, answer.probability, answer.probabilities, self.version.reference, truncated)
+
+class Engine:
+    """A base as a classifier whose adapters are inputs."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        classifier = base.load_classifier(_PROBE_LABELS)
+        self._fresh = classifier.fresh
+        self._layers = Layers.of(classifier.model, base.family)
+        with torch.device("meta"):
+            self._shape = type(classifier.model)(classifier.model.config)
+        make_mixed(classifier.model, self._layers)
+        self._model = classifier.model.to(self.device).eval()
+        # kept for the next chunk of a file, or the next request, which mostly asks for the same adapters
+        self.stack = lru_cache(maxsize=_KEPT_STACKS)(_stack_of)
+
+    def admit(self, version: Version) -> Resident:
+        """The version's adapter on this base. Raises LingyuError unless it was trained on it and fits it whole."""
+        manifest = version.manifest
+        require_base(
+            version,
+            self.base.id,
+            weights_fingerprint=self.base.weights_fingerprint,
+            tokenizer_fingerprint=self.base.tokenizer_fingerprint,
+        )
+        weights = read_weights(version.folder)
+        weights.require_fit(self._shape, self._fresh, len(manifest.labels))
+        task = task_named(manifest.task, manifest.labels)
+        return Resident(version, self, task, Fitted.of(weights, self._layers, self.device))
+
+    @torch.inference_mode()
+    def logits(self, stack: Stack, index: NDArray[np.int64], input_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """(rows, largest number of labels in the stack) float32, in the order given; columns past a row's labels are 0.
+
+        index: (rows,), which adapter of the stack answers the row. Rows are sorted by length and cut by a budget of
+        tokens; one batch mixes whatever adapters its rows have.
+        """
+        logits = np.zeros((len(input_ids), stack.num_outputs), dtype=np.float32)
+        for rows in self._batches(index, [len(ids) for ids in input_ids]):
+            batch = pad([input_ids[row] for row in rows], self.base.tokenizer.pad_token_id)
+            inputs = {key: value.to(self.device) for key, value in batch.items()}
+            adapters = index[rows]
+            if not self.base.family.mixes_rows:
+                stack_of_rows, adapters = stack.only(int(adapters[0])), np.zeros_like(adapters)
+            else:
+                stack_of_rows = stack
+            with stack_of_rows.answering(torch.from_numpy(adapters).to(self.device)):
+                logits[rows] = self._model(**inputs).logits.float().cpu().numpy()
+        return logits
+
+    def _batches(self, index: NDArray[np.int64], lengths: Sequence[int]) -> Iterator[NDArray[np.int64]]:
+        """Rows of like length together; of one adapter only, where the family's layers see more than rows."""
+        groups = [np.arange(len(lengths))]
+        if not self.base.family.mixes_rows:
+            groups = [np.flatnonzero(index == adapter) for adapter in np.unique(index)]
+        for group in groups:
+            order = group[np.argsort(np.asarray(lengths)[group], kind="stable")]
+            start = 0
+            while start < len(order):
+                end = start + 1
+                while end < len(order) and (end - start + 1) * lengths[order[end]] <= TOKENS_PER_BATCH:
+                    end += 1
+                yield order[start:end]
+                start = end
 
 
-def load(version: Version) -> LoadedAdapter:
-    """Raises LingyuError where the base is not to be found, is another one, or does not fit the file."""
-    manifest = version.manifest
-    base = _find_base_of(version)
-    require_base(
-        version,
-        base.id,
-        weights_fingerprint=base.weights_fingerprint,
-        tokenizer_fingerprint=base.tokenizer_fingerprint,
-    )
-    model = load_adapter(base, manifest.labels, version.folder)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return LoadedAdapter(version, base, task_named(manifest.task, manifest.labels), model.to(device))
+def _stack_of(residents: tuple[Resident, ...]) -> Stack:
+    return Stack.of([resident.weights for resident in residents])
+
+
+class Engines:
+    """An engine a base, each loaded once, when a version first asks for it. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._engines: dict[tuple[str, str], Engine] = {}
+        self._lock = threading.Lock()
+
+    def of(self, version: Version) -> Engine:
+        """Raises LingyuError where the version's base is not to be found, or is another one."""
+        record = version.manifest.base
+        key = (record.weights_fingerprint, record.tokenizer_fingerprint)
+        with self._lock:
+            if key not in self._engines:
+                self._engines[key] = Engine(find_base_of(version))
+            return self._engines[key]
 
 
 def _without_lone_surrogates(text: str) -> str:
     """The text with U+FFFD for each half of a pair, which no tokenizer takes; so does reading labelled rows."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _find_base_of(version: Version) -> Base:
-    """The base that a version names. A local one is looked for where it is named, then by fingerprint in bases/ beside
-    the store.
-
-    Raises LingyuError with the fingerprint and the lineage where it is nowhere. Where other weights lie at the named
-    place, those are given back: whoever verifies them names both sides.
-    """
-    record = version.manifest.base
-    if record.id == "embedded" or record.revision is not None:  # a revision is what only a hub's base has
-        return find_base(record.id, record.revision)
-    parents = version.folder.resolve().parents
-    beside_store = parents[min(2, len(parents) - 1)]  # a version that was copied out of its store may have fewer
-    named = [replace(find_base(str(place)), id=record.id) for place in _named_places(record.id, beside_store)]
-    for base in (*named, *_bases_in(beside_store / "bases", record.id)):
-        if _has_weights(base, record.weights_fingerprint):
-            return base
-    if named:
-        return named[0]
-    lineage = " <- ".join(entry.id for entry in version.manifest.lineage)
-    raise LingyuError(
-        f"its base {record.id} (weights {record.weights_fingerprint[:12]}, lineage {lineage}) is not there",
-        where=version.reference,
-        next=f"Put it into {beside_store / 'bases'}/, under any name",
-    )
-
-
-def _named_places(id: str, beside_store: Path) -> Iterator[Path]:
-    """Where a manifest's words lead to a base: from the store's parent, never out of it; from here, never upwards."""
-    recorded = Path(os.path.normpath(beside_store / id))
-    places = [recorded] if recorded.is_relative_to(beside_store) else []
-    places += [Path(id)] if ".." not in Path(id).parts and not Path(id).is_absolute() else []
-    return (place for place in places if (place / "config.json").is_file())
-
-
-def _bases_in(folder: Path, id: str) -> Iterator[Base]:
-    """The bases that lie in a folder, whatever they are called there; each is given the name that is looked for."""
-    for config in sorted(folder.glob("*/config.json")):
-        with contextlib.suppress(LingyuError):  # what is no base is not the one
-            yield replace(find_base(str(config.parent)), id=id)
-
-
-def _has_weights(base: Base, fingerprint: str) -> bool:
-    try:
-        return base.weights_fingerprint == fingerprint
-    except LingyuError:  # damaged files have none
-        return False

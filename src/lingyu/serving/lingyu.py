@@ -1,64 +1,157 @@
-"""What a program asks: texts and tenants in, results out. torch comes with the first adapter, not with the import."""
+"""What a program asks: texts and tenants in, answers out. torch comes with the first answer, not with the import."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from lingyu.errors import LingyuError
-from lingyu.store import Store, Version
+from lingyu.store import TENANTS, Store, Version
 
-from .result import Result
+from .result import Answer
+from .tenancy import Tenancy
 
 if TYPE_CHECKING:
-    from .engine import LoadedAdapter
+    from .answering import Respondent
+    from .pool import Pool
+
+BUDGET_BYTES = 2 * 2**30
 
 
 class Lingyu:
-    """The adapters of a store, loaded when they are first asked for.
+    """The adapters of a store, on one base in memory, loaded when they are first asked for. Threads may share it.
 
     >>> lingyu = Lingyu.load("adapters")
     >>> lingyu.classify(["房间很干净，服务很好"], tenants="hotel")[0].label
     '正面'
     """
 
-    def __init__(self, store: Path) -> None:
-        self.store = store
-        self.adapter = lru_cache(maxsize=None)(self._load)
+    def __init__(self, store: Store, tenants: Path, budget_bytes: int) -> None:
+        self._store = store
+        self._tenancy = Tenancy(store, tenants)
+        self._budget_bytes = budget_bytes
 
     @classmethod
-    def load(cls, store: str | Path = "adapters") -> "Lingyu":
-        return cls(Path(store))
+    def load(
+        cls, store: str | Path = "adapters", *, tenants: str | Path | None = None, budget_bytes: int = BUDGET_BYTES
+    ) -> "Lingyu":
+        """tenants: a tenants.yaml; by default the one in the store. Where there is none, a tenant is an adapter.
 
-    def classify(self, texts: Iterable[str], tenants: str | Iterable[str], *, threshold: float = 0.0) -> list[Result]:
-        """A result a text, in the order given.
-
-        tenants: the adapter of all texts, or one for each: NAME[@VERSION|@CHANNEL]. Never a path, so that a name may
-        come from a request.
-        threshold: below this probability the label is `uncertain`.
-        Raises LingyuError for an unknown adapter, one that fails verification, or a text without a character.
+        budget_bytes: of the adapters in memory; the least recently used go out.
+        Raises LingyuError for a tenants.yaml with faults, all of them at once.
         """
-        if isinstance(texts, str):
-            raise LingyuError("classify takes a list of texts", next="Write classify([text], ...)")
-        if not 0 <= threshold <= 1:
-            raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")
-        texts = list(texts)
-        names = [tenants] * len(texts) if isinstance(tenants, str) else list(tenants)
-        if len(names) != len(texts):
-            raise LingyuError(f"{len(texts)} texts but {len(names)} tenants", next="Give one tenant, or one a text")
-        results: dict[int, Result] = {}
-        for name in dict.fromkeys(names):
-            rows = [row for row, other in enumerate(names) if other == name]
-            answers = self.adapter(name).classify([texts[row] for row in rows], threshold)
-            results.update(zip(rows, answers, strict=True))
-        return [results[row] for row in range(len(texts))]
+        if tenants is not None and not Path(tenants).is_file():
+            raise LingyuError("no such file", where=tenants, next="Check the path")
+        return cls(Store(store), Path(tenants) if tenants else Path(store) / TENANTS, budget_bytes)
 
-    def _load(self, name: str) -> "LoadedAdapter":
-        return load(Store(self.store).open(name))  # a wrong name is told before torch is waited for
+    @overload
+    def classify(
+        self, texts: Iterable[str], tenants: str | Iterable[str], *, threshold: float = 0.0
+    ) -> list[Answer]: ...
+
+    @overload
+    def classify(
+        self, texts: Iterable[str], tenants: Iterable[list[str]], *, threshold: float = 0.0
+    ) -> list[list[Answer]]: ...
+
+    def classify(
+        self, texts: Iterable[str], tenants: str | Iterable[str] | Iterable[list[str]], *, threshold: float = 0.0
+    ) -> list[Answer] | list[list[Answer]]:
+        """An answer a text, in the order given: a Result, or a Failed that holds the error of that row alone.
+
+        tenants: the tenant of all texts, or one for each; or a list of tenants for each, whose answers are then a list
+        too, all from one pass. Without a tenants.yaml a tenant is NAME[@VERSION|@CHANNEL] of an adapter. Never a path,
+        so that it may come from a request.
+        threshold: below this probability the label is `uncertain`, where tenants.yaml sets nothing else.
+        Raises LingyuError for what is wrong with the call itself.
+
+        A channel that was moved counts from the next call on; a call answers by the versions that it began with.
+        """
+        texts, names, several = _asked(texts, tenants)
+        _check_threshold(threshold)
+
+        from .answering import Row, answer_rows
+
+        respondents = self._respondents(dict.fromkeys(name for each in names for name in each), threshold)
+        rows = [Row(text, name, respondents[name]) for text, each in zip(texts, names, strict=True) for name in each]
+        answers = iter(answer_rows(rows))
+        if several:
+            return [[next(answers) for _ in each] for each in names]
+        return list(answers)
+
+    @property
+    def resident(self) -> tuple[str, ...]:
+        """The versions in memory, the least recently used first."""
+        return tuple(version.reference for version in self._pool.versions)
+
+    @cached_property
+    def _pool(self) -> "Pool":
+        from .pool import Pool
+
+        return Pool(self._store, self._budget_bytes)
+
+    def _respondents(self, names: Iterable[str], threshold: float) -> dict[str, "Respondent | LingyuError"]:
+        """Who answers for each tenant from now to the end of the call, or why nobody can."""
+        from .answering import Respondent
+
+        def respondent(name: str) -> "Respondent | LingyuError":
+            try:
+                tenant = self._tenancy.tenant(name)
+                residents = tuple(self._pool.get(reference) for reference in tenant.adapters)
+                return Respondent(residents, threshold, tenant.thresholds, tenant.where)
+            except LingyuError as error:
+                return error
+
+        self._tenancy.refresh()
+        return {name: respondent(name) for name in names}
 
 
 def load(version: Version) -> "LoadedAdapter":
     """A verified version on its base, ready to answer. Raises LingyuError where the two do not fit."""
-    from . import engine
+    from .answering import Respondent
+    from .engine import Engines
 
-    return engine.load(version)
+    resident = Engines().of(version).admit(version)
+    return LoadedAdapter(version, Respondent((resident,)))
+
+
+class LoadedAdapter:
+    """One version that answers, whatever folder it came from."""
+
+    def __init__(self, version: Version, respondent: "Respondent") -> None:
+        self.version = version
+        self._respondent = respondent
+
+    def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Answer]:
+        """As Lingyu.classify."""
+        from dataclasses import replace
+
+        from .answering import Row, answer_rows
+
+        _check_threshold(threshold)
+        respondent = replace(self._respondent, threshold=threshold)
+        return answer_rows([Row(text, self.version.reference, respondent) for text in texts])
+
+
+def _asked(
+    texts: Iterable[str], tenants: str | Iterable[str] | Iterable[list[str]]
+) -> tuple[list[str], list[tuple[str, ...]], bool]:
+    """The texts, the tenants of each, and whether each was asked of several."""
+    if isinstance(texts, str):
+        raise LingyuError("classify takes a list of texts", next="Write classify([text], ...)")
+    texts = list(texts)
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise LingyuError(f"a text is a {type(wrong).__name__}", next="Give strings only")
+    each = [tenants] * len(texts) if isinstance(tenants, str) else list(tenants)
+    if len(each) != len(texts):
+        raise LingyuError(f"{len(texts)} texts but {len(each)} tenants", next="Give one tenant, or one a text")
+    kinds = {isinstance(name, str) for name in each}
+    if len(kinds) == 2:
+        raise LingyuError("some texts have a tenant, others a list of them", next="Give a list of tenants for each")
+    return texts, [(name,) if isinstance(name, str) else tuple(name) for name in each], kinds == {False}
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")

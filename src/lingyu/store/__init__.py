@@ -1,8 +1,10 @@
 """The store: adapters as folders of immutable versions, with channels. Knows nothing of training."""
 
+from .arrivals import Arrival, require_own_name
 from .card import CardFacts, render_card
-from .channels import Change
+from .channels import Change, Removal
 from .hashes import ANSWERS, HASHES, Answers, read_answers, read_hashes, write_answers, write_hashes
+from .hub import HubAddress, Pushed, pull, push
 from .manifest import (
     MANIFEST,
     BaseRecord,
@@ -10,15 +12,17 @@ from .manifest import (
     FileRecord,
     LineageEntry,
     Manifest,
+    ParentRecord,
     PartRecord,
     VersionFacts,
     read_manifest,
 )
 from .names import STABLE, AdapterReference, check_name
-from .scores import METRICS, Interval, Scores, read_scores
+from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scores
 from .store import Store, open_adapter
+from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
 from .tensors import read_tensors, write_tensors
-from .verification import ADAPTER_CONFIG, Version, open_version, require_base
+from .verification import ADAPTER_CONFIG, Version, open_version, refuse_remote_code, require_base
 
 __all__ = [
     "ADAPTER_CONFIG",
@@ -27,31 +31,46 @@ __all__ = [
     "MANIFEST",
     "METRICS",
     "STABLE",
+    "TENANTS",
     "AdapterReference",
     "Answers",
+    "Arrival",
     "BaseRecord",
     "Calibration",
     "CardFacts",
     "Change",
+    "Combination",
     "FileRecord",
+    "HubAddress",
     "Interval",
     "LineageEntry",
     "Manifest",
+    "ParentDev",
+    "ParentRecord",
     "PartRecord",
+    "Pushed",
+    "Removal",
     "Scores",
     "Store",
+    "Tenant",
     "Version",
     "VersionFacts",
     "check_name",
     "open_adapter",
     "open_version",
+    "pull",
+    "push",
     "read_answers",
     "read_hashes",
     "read_manifest",
     "read_scores",
+    "read_tenants",
     "read_tensors",
+    "refuse_remote_code",
     "render_card",
     "require_base",
+    "require_own_name",
+    "tenant_faults",
     "write_answers",
     "write_hashes",
     "write_tensors",

@@ -13,14 +13,15 @@ from ruamel.yaml import YAML
 
 from .manifest import VersionFacts
 from .markdown import bullets, fenced, inline, table
-from .scores import Figures, Interval, Measured, Scores
+from .scores import Figures, Interval, Measured, ParentDev, Scores
 
 
 @dataclass(frozen=True)
 class CardFacts:
     """All that a card says.
 
-    metrics: as in metrics.json (see Scores). recipe: the resolved recipe, YAML. counts: (what, rows), the way of the
+    metrics: as in metrics.json (see Scores). recipe: the resolved recipe, YAML; empty for a version combined from
+    others, which has the command that made it, and notes on what was decided there. counts: (what, rows), the way of the
     rows from read to kept. dataset: the hub's id, where the rows come from there. larger: the recipe or base to take
     where this one is too small. leaks: one sentence each, on test texts that were seen elsewhere. pictures: files
     of the version to show.
@@ -30,7 +31,7 @@ class CardFacts:
     version: str
     facts: VersionFacts
     metrics: Mapping[str, object]
-    recipe: str
+    recipe: str = ""
     counts: tuple[tuple[str, int], ...] = ()
     source: str | None = None
     dataset: str | None = None
@@ -39,6 +40,8 @@ class CardFacts:
     larger: str | None = None
     leaks: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    command: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -56,7 +59,8 @@ def render_card(card: CardFacts) -> str:
         *_section("Labels", _labels(card)),
         *_section("Scores", _scores(card, scores)),
         *_section("Data", _data(card)),
-        *_section("Recipe", iter([fenced(card.recipe, "yaml")])),
+        *(_section("How it was made", _how_it_was_made(card, scores)) if card.facts.parents else ()),
+        *(_section("Recipe", iter([fenced(card.recipe, "yaml")])) if card.recipe else ()),
         *_section("Versions", _versions(card)),
         *_section("Limits", _limits(card)),
     )
@@ -90,6 +94,8 @@ def _what_it_is(card: CardFacts) -> str:
     facts = card.facts
     revision = f" at revision {inline(facts.base.revision)}" if facts.base.revision else ""
     source = f", trained on {inline(card.source)}" if card.source else ""
+    if facts.parents:
+        source = f", combined from {inline(', '.join(parent.reference for parent in facts.parents))}"
     return (
         f"A LoRA adapter for the Chinese encoder {inline(facts.base.id)}{revision}{source}. "
         f"It gives a text one of {len(facts.labels)} labels. "
@@ -129,10 +135,13 @@ def _labels(card: CardFacts) -> Iterator[str]:
 
 
 def _scores(card: CardFacts, scores: Scores) -> Iterator[str]:
-    yield table(
-        ("", "test texts", "accuracy (95 % interval)", "macro-F1 (95 % interval)", "calibration error"),
-        _score_rows(scores),
-    )
+    if scores.test:
+        yield table(
+            ("", "test texts", "accuracy (95 % interval)", "macro-F1 (95 % interval)", "calibration error"),
+            _score_rows(scores.test, scores),
+        )
+    if scores.parents_dev:
+        yield from _dev_scores(scores.parents_dev)
     difference = scores.fair_difference
     if scores.baseline and difference:
         yield _verdict(difference.accuracy, inline(scores.baseline.name), card.larger)
@@ -142,11 +151,29 @@ def _scores(card: CardFacts, scores: Scores) -> Iterator[str]:
         yield "\n".join(f"![{inline(name)}]({name})" for name in card.pictures)
 
 
-def _score_rows(scores: Scores) -> Iterator[tuple[str, ...]]:
+def _dev_scores(parents_dev: tuple[ParentDev, ...]) -> Iterator[str]:
+    yield "It has no test set of its own. On the dev sets of the adapters that it was combined from:"
+    rows = (
+        (inline(dev.parent), f"{dev.rows:,}", inline(figures.adapter), *_figures(figures))
+        for dev in parents_dev
+        for figures in dev.scores or ()
+    )
+    yield table(("dev set of", "dev texts", "adapter", "accuracy (95 % interval)", "macro-F1 (95 % interval)"), rows)
+    notes = [f"{inline(dev.parent)}: not measured. {inline(dev.reason)}" for dev in parents_dev if dev.reason]
+    notes += [
+        f"{inline(dev.parent)}: {dev.left_out:,} dev texts are left out, since they stand in a train set."
+        for dev in parents_dev
+        if dev.left_out
+    ]
+    if notes:
+        yield bullets(notes)
+
+
+def _score_rows(test: Measured, scores: Scores) -> Iterator[tuple[str, ...]]:
     baseline, clean = scores.baseline, scores.test_without_leaks
-    yield _measured("this adapter", scores.test)
+    yield _measured("this adapter", test)
     if baseline:
-        yield (inline(baseline.name), f"{scores.test.rows:,}", *_figures(baseline), "")
+        yield (inline(baseline.name), f"{test.rows:,}", *_figures(baseline), "")
     if clean:
         yield _measured("this adapter, without texts that stand in train", clean)
     if clean and baseline and baseline.test_without_leaks:
@@ -180,16 +207,41 @@ def _verdict(difference: Interval, baseline: str, larger: str | None) -> str:
 
 
 def _data(card: CardFacts) -> Iterator[str]:
-    yield table(
-        ("part", "rows", "fingerprint"),
-        ((inline(part), f"{record.rows:,}", record.fingerprint[:12]) for part, record in card.facts.data.items()),
-    )
+    if card.facts.data:
+        yield table(
+            ("part", "rows", "fingerprint"),
+            ((inline(part), f"{record.rows:,}", record.fingerprint[:12]) for part, record in card.facts.data.items()),
+        )
+    elif card.facts.parents:
+        yield "It was trained on no rows of its own; the cards of the adapters that it was combined from name theirs."
     if card.counts:
         yield "From read to kept: " + "; ".join(f"{inline(what)} {rows:,}" for what, rows in card.counts) + "."
     if card.data_license:
         yield f"Licence of the rows, as their source states it: {inline(card.data_license)}."
     if card.leaks:
         yield bullets(inline(leak) for leak in card.leaks)
+
+
+def _how_it_was_made(card: CardFacts, scores: Scores) -> Iterator[str]:
+    if card.command:
+        yield fenced(card.command, "bash")
+    yield table(
+        ("combined from", "weight", "SHA-256 of its adapter_model.safetensors"),
+        ((inline(parent.reference), f"{parent.weight:.3f}", parent.sha256[:12]) for parent in card.facts.parents),
+    )
+    done = scores.combination
+    if done:
+        how = "The changes to each layer are averaged, and so are the heads. "
+        if done.rank is None:
+            how += "Nothing is lost of the changes: they stand beside each other (cat)."
+        else:
+            how += (
+                f"The changes are cut to rank {done.rank} (svd), which keeps {done.share_kept:.1%} of their Frobenius "
+                f"norm, and {done.least_kept:.1%} in the layer that lost most."
+            )
+        yield how
+    if card.notes:
+        yield bullets(inline(note) for note in card.notes)
 
 
 def _versions(card: CardFacts) -> Iterator[str]:
@@ -212,8 +264,17 @@ def _limits(card: CardFacts) -> Iterator[str]:
     limits = [
         "It always answers with one of its labels, for a text of another domain too; "
         "`--threshold` has it say `uncertain` instead.",
-        "The scores hold for texts like those of the test set. On yours, measure again.",
+        _what_scores_are_worth(card.facts),
     ]
     if card.facts.calibration.temperature == 1.0:
         limits.append("Its probabilities are not calibrated.")
     yield bullets(limits)
+
+
+def _what_scores_are_worth(facts: VersionFacts) -> str:
+    if facts.parents:
+        return (
+            "A dev set is not a test: training was stopped by it, and the calibration is fitted on it. "
+            "Measure on a test set before you rely on this adapter."
+        )
+    return "The scores hold for texts like those of the test set. On yours, measure again."

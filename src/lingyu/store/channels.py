@@ -1,16 +1,16 @@
-"""Channels: free names for a version (channels.json), and who moved them when and why (history.jsonl)."""
+"""Channels: free names for a version (channels.json), and who changed what when and why (history.jsonl)."""
 
 import getpass
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from .documents import MAX_JSON_BYTES, read_bytes, validated
+from .manifest import Sha256, VersionName
 from .staging import hidden_path, sync, write_synced
 
 CHANNELS = "channels.json"
@@ -20,7 +20,7 @@ HISTORY = "history.jsonl"
 class _Target(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
-    version: Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,8}$")]
+    version: VersionName
 
 
 class _Channels(RootModel[dict[str, _Target]]):
@@ -28,16 +28,40 @@ class _Channels(RootModel[dict[str, _Target]]):
 
 
 class Change(BaseModel):
-    """One line of history.jsonl, where `previous` and `version` stand as `from` and `to`."""
+    """A line of history.jsonl on a channel, where `previous` and `version` stand as `from` and `to`.
+
+    previous: None where the channel was new. version: None where the channel was taken away.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     when: str
     who: str
     channel: str
-    previous: str | None = Field(alias="from")
-    version: str = Field(alias="to")
+    previous: VersionName | None = Field(alias="from")
+    version: VersionName | None = Field(alias="to")
     why: str
+    rollback: bool = False
+
+
+class Removal(BaseModel):
+    """A line of history.jsonl on a version that was removed. Its number stays taken for as long as the line stands.
+
+    manifest: SHA-256 of its lingyu.json, by which the very same version is known where it comes back from a copy;
+    None where it had lost that file.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    when: str
+    who: str
+    removed: VersionName
+    manifest: Sha256 | None
+    why: str
+
+
+class _Line(RootModel[Change | Removal]):
+    pass
 
 
 def read_channels(folder: Path) -> dict[str, str]:
@@ -49,18 +73,62 @@ def read_channels(folder: Path) -> dict[str, str]:
     return {channel: target.version for channel, target in channels.root.items()}
 
 
-def read_history(folder: Path) -> tuple[Change, ...]:
-    """Every change of a channel, the oldest first."""
+def read_history(folder: Path) -> tuple[Change | Removal, ...]:
+    """Every change of a channel and every removal of a version, the oldest first."""
     path = folder / HISTORY
-    return tuple(validated(Change, line, path) for line in _history_bytes(folder).splitlines() if line.strip())
+    return tuple(validated(_Line, line, path).root for line in _history_bytes(folder).splitlines() if line.strip())
+
+
+def named_versions(history: Iterable[Change | Removal]) -> set[str]:
+    """Versions that a history names: they were there once, whatever stands in the folder now."""
+    named: set[str | None] = set()
+    for line in history:
+        named |= {line.removed} if isinstance(line, Removal) else {line.previous, line.version}
+    return {version for version in named if version is not None}
+
+
+def version_before(history: Iterable[Change | Removal], channel: str, current: str) -> str | None:
+    """What the channel named before the version that it names now; None where there was nothing.
+
+    A rollback takes back the change that led to where the channel stood, so a second one goes back one further, never
+    forth to what the first one left.
+    """
+    changes = _real_changes(history, channel, current)
+    path = [change.previous for change in changes[:1] if change.previous is not None]
+    for change in changes:
+        assert change.version is not None, "these led to where the channel stands"
+        if change.rollback and change.version in path:
+            while path[-1] != change.version:
+                path.pop()
+        else:
+            path.append(change.version)
+    return path[-2] if len(path) > 1 else None
+
+
+def _real_changes(history: Iterable[Change | Removal], channel: str, current: str) -> list[Change]:
+    """The channel's changes since it was new, without lines of a writer that was killed before its change.
+
+    Of those the next line's `from` says that they did not take place (see prepare_change).
+    """
+    real: list[Change] = []
+    expected: str | None = current
+    for line in reversed(list(history)):
+        if expected is not None and isinstance(line, Change) and (line.channel, line.version) == (channel, expected):
+            real.append(line)
+            expected = line.previous
+    return real[::-1]
 
 
 @dataclass(frozen=True)
 class PreparedChange:
     """New channels.json and history.jsonl, written and synced under hidden names: all that can fail for want of room
-    is behind us before anything is seen to change."""
+    is behind us before anything is seen to change.
 
-    renames: tuple[tuple[Path, Path], ...]
+    line: what the history will say of a channel; None where no channel changes.
+    """
+
+    line: Change | None
+    renames: tuple[tuple[Path, Path], ...] = ()
 
     def commit(self) -> None:
         for hidden, target in self.renames:
@@ -69,31 +137,42 @@ class PreparedChange:
             sync(folder)
 
 
-def prepare_change(folder: Path, channel: str, version: str, why: str) -> PreparedChange:
-    """What sets the channel to the version once it is committed. Only for whoever has the writer's turn.
+def prepare_change(
+    folder: Path, channel: str, version: str | None, why: str, *, rollback: bool = False
+) -> PreparedChange:
+    """What sets the channel to the version, or takes it away for None, once it is committed. Only for whoever has the
+    writer's turn.
 
     The line of history is renamed into place first: a process killed in between leaves a line for a change that did
     not take place, which the next line's `from` shows, rather than a change that nobody can account for.
     """
     before = read_channels(folder)
-    if before.get(channel) == version:
-        return PreparedChange(())
-    change = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "who": _user(),
-        "channel": channel,
-        "from": before.get(channel),
-        "to": version,
-        "why": why,
-    }
-    line = json.dumps(change, ensure_ascii=False)
-    history = _history_bytes(folder) + line.encode(errors="replace") + b"\n"
-    return PreparedChange(
-        (
-            (_hidden_copy(folder, history), folder / HISTORY),
-            (_hidden_copy(folder, _channels_bytes({**before, channel: version})), folder / CHANNELS),
-        )
-    )
+    previous = before.pop(channel, None)
+    if previous == version:
+        return PreparedChange(None)
+    after = before if version is None else {**before, channel: version}
+    facts = {"channel": channel, "from": previous, "to": version, "rollback": rollback}
+    line = Change.model_validate({**_signed(why), **facts})
+    history = _hidden_history(folder, line)
+    return PreparedChange(line, (history, (_hidden_copy(folder, _channels_bytes(after)), folder / CHANNELS)))
+
+
+def prepare_removal(folder: Path, version: str, manifest: str | None, why: str) -> PreparedChange:
+    """What writes down that a version was removed. Only for whoever has the writer's turn."""
+    line = Removal.model_validate({**_signed(why), "removed": version, "manifest": manifest})
+    return PreparedChange(None, (_hidden_history(folder, line),))
+
+
+def _signed(why: str) -> dict[str, str]:
+    """Who, when and why. A command line may hold bytes that are no text: they become question marks."""
+    who, why = (text.encode(errors="replace").decode() for text in (_user(), why))
+    return {"when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who, "why": why}
+
+
+def _hidden_history(folder: Path, line: Change | Removal) -> tuple[Path, Path]:
+    document = line.model_dump(by_alias=True, exclude_defaults=True)
+    added = json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    return _hidden_copy(folder, _history_bytes(folder) + added), folder / HISTORY
 
 
 def _hidden_copy(folder: Path, data: bytes) -> Path:

@@ -1,11 +1,14 @@
-"""lingyu.json, the manifest of a version: what it is, on which base, and the hash of every other file.
+"""lingyu.json, the manifest of a version: what it is, on which base, and the hash of every other file and of itself.
 
 It holds no text of the data and no path of a machine. The format number decides who can read it: another number is
 an error; an unknown key within a known format is skipped with a warning.
 """
 
+import hashlib
+import json
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -14,12 +17,17 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from lingyu.errors import LingyuError
 from lingyu.recipe import NAME_PATTERN
 
-from .documents import MAX_JSON_BYTES, parse_json, read_bytes, validated
+from .documents import DAMAGED, MAX_JSON_BYTES, parse_json, read_bytes, validated
 
 MANIFEST = "lingyu.json"
 FORMAT: Final = 1
 
+# The last key of the file: SHA-256 of the whole file with 64 zeros in this place, so that no bit of it changes unseen.
+SEAL = "manifest_sha256"
+_NO_SEAL = "0" * 64
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+VersionName = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,8}$")]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -59,13 +67,32 @@ class LineageEntry(Record):
     note: str | None = None
 
 
+class ParentRecord(Record):
+    """One of the adapters that were combined into this version. weight: its part in the average, all of them sum to 1.
+
+    sha256: of its adapter_model.safetensors.
+    """
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    version: VersionName
+    weight: Annotated[float, Field(ge=0, le=1)]
+    sha256: Sha256
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
 class FileRecord(Record):
     sha256: Sha256
     size: Count
 
 
 class VersionFacts(Record):
-    """What a training run knows of a version; the store adds the rest. labels: in the order of the logits."""
+    """What whoever made a version knows of it; the store adds the rest. labels: in the order of the logits.
+
+    data: the rows that it was trained on, none where it was combined from others: its parents name theirs.
+    """
 
     task: Text
     labels: tuple[Text, ...]
@@ -75,35 +102,54 @@ class VersionFacts(Record):
     calibration: Calibration = Calibration()
     data: dict[str, PartRecord]
     lineage: tuple[LineageEntry, ...] = ()
+    parents: tuple[ParentRecord, ...] = ()
     packages: dict[str, str] = {}
 
 
 class Manifest(VersionFacts):
     format: Literal[1] = FORMAT
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    version: Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,8}$")]
+    version: VersionName
     created: AwareDatetime
     files: dict[str, FileRecord]
 
     def as_bytes(self) -> bytes:
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        return sealed(self.model_dump(mode="json"))
+
+
+def sealed(document: Mapping[str, object]) -> bytes:
+    """The manifest's file: its JSON with the seal as the last key."""
+    open_document = {**{key: value for key, value in document.items() if key != SEAL}, SEAL: _NO_SEAL}
+    data = json.dumps(open_document, ensure_ascii=False, indent=2).encode() + b"\n"
+    head, tail = data.rsplit(_NO_SEAL.encode(), 1)
+    return head + hashlib.sha256(data).hexdigest().encode() + tail
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest in a file. Raises LingyuError for an unknown format, wrong types, or what is no JSON."""
+    """The manifest in a file. Raises LingyuError for an unknown format, a changed bit, wrong types, or no JSON."""
     data = read_bytes(path, MAX_JSON_BYTES)
-    found = parse_json(data, path).get("format")
+    document = parse_json(data, path)
+    found = document.get("format")
     if type(found) is not int or found != FORMAT:
         raise LingyuError(
             f"has format {found!r:.40}, but this lingyu reads format {FORMAT}",
             where=path,
             next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
         )
-    manifest = validated(Manifest, data, path)
+    _check_seal(data, document.pop(SEAL, None), path)
+    manifest = validated(Manifest, json.dumps(document).encode(), path)
     skipped = list(_unknown_keys(manifest))
     if skipped:
         warnings.warn(f"{path}: skipped what this lingyu does not know: {', '.join(skipped)[:200]}", stacklevel=2)
     return manifest
+
+
+def _check_seal(data: bytes, seal: object, path: Path) -> None:
+    if not isinstance(seal, str) or re.fullmatch("[0-9a-f]{64}", seal) is None:
+        raise LingyuError(f"has no {SEAL}, which proves that it is whole", where=path, next=DAMAGED)
+    head, _, tail = data.rpartition(seal.encode())
+    if hashlib.sha256(head + _NO_SEAL.encode() + tail).hexdigest() != seal:
+        raise LingyuError(f"is not what its {SEAL} says: the file was changed", where=path, next=DAMAGED)
 
 
 def _unknown_keys(value: object, prefix: str = "") -> Iterator[str]:

@@ -1,8 +1,9 @@
 """metrics.json, as far as the card and the list of adapters read it. Other keys may stand there."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from .documents import MAX_JSON_BYTES, read_bytes, validated
 
@@ -50,12 +51,53 @@ class Differences(Difference):
     test_without_leaks: Difference | None = None
 
 
+class AdapterFigures(Figures):
+    adapter: str
+
+
+class ParentDev(_Part):
+    """The dev set of a parent, answered by every parent and by what was combined of them.
+
+    rows, scores: None where the rows were not at hand; reason says why. left_out: rows whose text stands in a train set.
+    """
+
+    parent: str
+    rows: int | None
+    left_out: int | None
+    scores: tuple[AdapterFigures, ...] | None
+    reason: str | None
+
+
+class Combination(_Part):
+    """combination_type: PEFT's word. rank, share_kept, least_kept: of an svd.
+
+    share_kept: Frobenius norm of what was kept over that of the whole, all layers together. least_kept: the same of
+    the layer that lost most. largest_logit_difference: of the written adapter to the average on its base.
+    """
+
+    combination_type: str
+    rank: int | None
+    share_kept: float
+    least_kept: float
+    largest_logit_difference: float
+
+
 class Scores(_Part):
-    test: Measured
+    """test: None for a version combined from others, which has no test of its own."""
+
+    test: Measured | None = None
+    combination: Combination | None = None
+    parents_dev: tuple[ParentDev, ...] = ()
     test_without_leaks: Measured | None = None
     baseline: Baseline | None = None
     versus_baseline: Differences | None = None
     alarms: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_figures(self) -> Self:
+        if self.test is None and self.combination is None:
+            raise ValueError("test: Field required")
+        return self
 
     @property
     def fair_difference(self) -> Difference | None:

@@ -61,6 +61,12 @@ def hidden_path(folder: Path) -> Path:
     return folder / f"{HIDDEN}{secrets.token_hex(8)}"
 
 
+def hide(target: Path) -> None:
+    """Take a whole folder out of sight, in one rename. Only for whoever has the writer's turn, whose end deletes it."""
+    target.rename(hidden_path(target.parent))
+    sync(target.parent)
+
+
 def write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,12 +10,23 @@ from safetensors import SafetensorError
 
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 
-from .channels import Change, prepare_change, read_channels, read_history
+from .arrivals import Arrival, copy_version, require_same, require_store
+from .channels import (
+    Change,
+    Removal,
+    named_versions,
+    prepare_change,
+    prepare_removal,
+    read_channels,
+    read_history,
+    version_before,
+)
 from .manifest import MANIFEST, Manifest, VersionFacts, read_manifest
 from .names import STABLE, AdapterReference, check_channel, check_name, is_version, shown, version_number
-from .staging import claim, hidden_path, sync, write_synced, writers_turn
-from .verification import Version, checked_entries, digest, open_version, refuse_symlink
+from .staging import LOCKS, claim, hidden_path, hide, sync, write_synced, writers_turn
+from .verification import Version, check_kind, checked_entries, digest, open_version, refuse_symlink
 
+_LONGEST_WHY = 1000
 _NOTHING_KEPT = "Nothing half-written was kept"
 
 # Writes a version's files, all but the manifest, into a folder, given the version's number; tells what it is.
@@ -42,15 +54,15 @@ class Store:
         folder = self._folder(name)
         if not folder.is_dir():
             return ()
-        found = (entry.name for entry in folder.iterdir() if is_version(entry.name) and entry.is_dir())
+        found = [entry.name for entry in _entries(folder) if is_version(entry.name) and entry.is_dir()]
         return tuple(sorted(found, key=version_number))
 
     def channels(self, name: str) -> dict[str, str]:
         """channel: version."""
         return read_channels(self._folder(name))
 
-    def history(self, name: str) -> tuple[Change, ...]:
-        """Every change of a channel of the adapter, the oldest first."""
+    def history(self, name: str) -> tuple[Change | Removal, ...]:
+        """Every change of a channel of the adapter and every removal of a version, the oldest first."""
         return read_history(self._folder(name))
 
     def manifest(self, name: str, version: str) -> Manifest:
@@ -59,32 +71,29 @@ class Store:
 
     def find(self, reference: str | AdapterReference) -> AdapterReference:
         """The reference with its channel followed to the version. Raises LingyuError, with what was nearly meant."""
-        wanted = reference if isinstance(reference, AdapterReference) else AdapterReference.parse(reference)
-        versions = self.versions(wanted.name)
-        if not versions:
-            raise self._no_adapter(wanted.name)
-        if wanted.names_version:
-            version = wanted.selector
-        else:
-            channels = self.channels(wanted.name)
-            if wanted.selector not in channels:
-                raise self._unknown(wanted, f"no channel `{wanted.selector}`", (*channels, *versions))
-            version = channels[wanted.selector]
-        if version not in versions:
-            raise self._unknown(wanted, f"no version {version}", versions)
-        return AdapterReference(wanted.name, version)
+        wanted = _parsed(reference)
+        while True:
+            version = self._meant(wanted)
+            # Looked at after the channel: a version is there before a channel names it.
+            versions = self.versions(wanted.name)
+            if version in versions:
+                return AdapterReference(wanted.name, version)
+            if not versions:
+                raise self._no_adapter(wanted.name)
+            if self._meant(wanted) == version:  # else the channel moved on and the version was removed meanwhile
+                raise self._unknown(wanted, f"no version {version}", versions)
 
     def open(self, reference: str | AdapterReference) -> Version:
         """The version that is meant, every file of it verified. Raises LingyuError."""
-        found = self.find(reference)
-        opened = open_version(self._version_folder(found.name, found.selector))
-        if opened.reference != str(found):
-            raise LingyuError(
-                f"its {MANIFEST} says {opened.reference}: the folder was renamed or copied",
-                where=opened.folder,
-                next="Give it back its name; a new version is made by publishing",
-            )
-        return opened
+        wanted = _parsed(reference)
+        while True:
+            found = self.find(wanted)
+            try:
+                return self._open(found)
+            except LingyuError:
+                # A version that is removed while it is read is not damaged: it is not there, which find says.
+                if self.find(wanted) == found:
+                    raise
 
     def publish(self, name: str, write: WriteVersion, *, channel: str | None = STABLE, why: str) -> Version:
         """Make the adapter's next version of what `write` puts into a folder, and set the channel to it.
@@ -101,7 +110,7 @@ class Store:
             check_channel(channel)
         with self._writing(name) as folder:
             while True:
-                version = f"v{max(map(version_number, self._taken(folder)), default=0) + 1}"
+                version = _next_version(folder)
                 staged = hidden_path(folder)
                 staged.mkdir()
                 manifest = _fill(staged, name, version, write)
@@ -112,17 +121,90 @@ class Store:
                     change.commit()
                 return Version(name, version, folder / version, manifest)
 
-    def set_channel(self, name: str, channel: str, version: str, why: str) -> None:
-        """Set a channel to a version, with a line in the history. Raises LingyuError where there is no such version."""
+    def receive(self, source: Version, *, channel: str | None = None, why: str) -> Arrival:
+        """Take in a verified version as it is, and set a channel to it where one is named.
+
+        Where the store holds the very same version, only the channel is set. Raises LingyuError, and leaves nothing
+        behind, where that number holds another version, or what was copied is not what was verified.
+        """
+        require_store(self.root)
+        if channel is not None:
+            check_channel(channel)
+        with self._writing(check_name(source.name)) as folder:
+            target = folder / source.version
+            change = prepare_change(folder, channel, source.version, why) if channel else None
+            is_new = not target.exists() and claim(copy_version(source, hidden_path(folder)), target)
+            if not is_new:
+                require_same(open_version(target), source)
+            if change:
+                change.commit()
+            return Arrival(replace(source, folder=target), is_new)
+
+    def set_channel(self, name: str, channel: str, version: str, why: str) -> Change | None:
+        """Set a channel to a version, with a line in the history, which is given back; None where it stood there.
+
+        Raises LingyuError where there is no such version or a file of it was changed.
+        """
         check_channel(channel)
-        self.find(AdapterReference(check_name(name), _checked_version(version)))
+        wanted = AdapterReference(check_name(name), _checked_version(version))
+        self.open(wanted)
         with self._writing(name) as folder:
-            prepare_change(folder, channel, version, why).commit()
+            self.find(wanted)  # now that nobody can remove it
+            change = prepare_change(folder, channel, version, _checked_why(why))
+            change.commit()
+            return change.line
+
+    def rollback(self, name: str, channel: str, why: str) -> Change:
+        """Set a channel back to the version that it named before; again, and it goes back one further.
+
+        Raises LingyuError where it named none before, or that one was removed or a file of it was changed.
+        """
+        wanted = AdapterReference(check_name(name), check_channel(channel))
+        self.find(wanted)
+        with self._writing(name) as folder:
+            current = self.find(wanted).selector
+            before = version_before(self.history(name), channel, current)
+            if before is None or before not in self.versions(name):
+                raise self._nothing_before(wanted, current, before)
+            self.open(AdapterReference(name, before))
+            change = prepare_change(folder, channel, before, _checked_why(why), rollback=True)
+            change.commit()
+            assert change.line is not None, "it named another version before"
+            return change.line
+
+    def remove(self, name: str, version: str, why: str) -> None:
+        """Remove a version that no channel names, damaged or not. Its number is never given again.
+
+        It is gone at once and whole: whoever is reading it either has all of it or learns that it is not there.
+        Raises LingyuError where there is no such version or a channel names it.
+        """
+        wanted = AdapterReference(check_name(name), _checked_version(version))
+        self.find(wanted)
+        with self._writing(name) as folder:
+            self.find(wanted)
+            self._require_unnamed(wanted)
+            gone = self._version_folder(name, version)
+            manifest = digest(gone / MANIFEST).sha256 if (gone / MANIFEST).is_file() else None
+            # The history first: of a writer that is killed in between, the number stays taken and the version whole.
+            prepare_removal(folder, version, manifest, _checked_why(why)).commit()
+            hide(gone)  # the end of the turn deletes what is hidden
+
+    def remove_channel(self, name: str, channel: str, why: str) -> Change:
+        """Take a channel away; the version that it named stays. Raises LingyuError where there is no such channel."""
+        wanted = AdapterReference(check_name(name), check_channel(channel))
+        self._meant(wanted)
+        with self._writing(name) as folder:
+            self._meant(wanted)
+            change = prepare_change(folder, channel, None, _checked_why(why))
+            change.commit()
+            assert change.line is not None, "there was such a channel"
+            return change.line
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
         """The writer's turn, with failures of the file system as one line."""
-        refuse_symlink(self.root / name)
+        for path in (self.root / name, self.root / LOCKS, self.root / LOCKS / f"{name}.lock"):
+            refuse_symlink(path)
         try:
             with writers_turn(self.root, name) as folder:
                 yield folder
@@ -144,10 +226,48 @@ class Store:
         refuse_symlink(folder)
         return folder
 
-    @staticmethod
-    def _taken(folder: Path) -> Iterator[str]:
-        """Numbers that can't be claimed, whatever stands there."""
-        return (entry.name for entry in folder.iterdir() if is_version(entry.name))
+    def _open(self, found: AdapterReference) -> Version:
+        opened = open_version(self._version_folder(found.name, found.selector))
+        if opened.reference != str(found):
+            raise LingyuError(
+                f"its {MANIFEST} says {opened.reference}: the folder was renamed or copied",
+                where=opened.folder,
+                next="Give it back its name; a new version is made by publishing",
+            )
+        return opened
+
+    def _meant(self, wanted: AdapterReference) -> str:
+        """The version that a reference means, whether it is there or not."""
+        if wanted.names_version:
+            return wanted.selector
+        channels = self.channels(wanted.name)
+        if wanted.selector in channels:
+            return channels[wanted.selector]
+        versions = self.versions(wanted.name)
+        if not versions:
+            raise self._no_adapter(wanted.name)
+        raise self._unknown(wanted, f"no channel `{wanted.selector}`", (*channels, *versions))
+
+    def _require_unnamed(self, wanted: AdapterReference) -> None:
+        """Raises LingyuError where a channel names the version."""
+        naming = [channel for channel, version in self.channels(wanted.name).items() if version == wanted.selector]
+        if naming:
+            raise LingyuError(
+                f"{wanted} is what channel `{naming[0]}` names",
+                where=self.root,
+                next=f"Promote another version to {naming[0]} first, or take the channel away: "
+                f"lingyu adapters remove {wanted.name}@{naming[0]}",
+            )
+
+    def _nothing_before(self, wanted: AdapterReference, current: str, before: str | None) -> LingyuError:
+        others = ", ".join(version for version in self.versions(wanted.name) if version != current)
+        return LingyuError(
+            f"channel `{wanted.selector}` named nothing before {current}"
+            if before is None
+            else f"channel `{wanted.selector}` named {before} before {current}, which is not there any more",
+            where=self.root / wanted.name,
+            next=f"Promote one of {others} to it" if others else f"{current} is its only version; publish another",
+        )
 
     def _no_adapter(self, name: str) -> LingyuError:
         known = self.adapters()
@@ -200,10 +320,40 @@ def _fill(staged: Path, name: str, version: str, write: WriteVersion) -> Manifes
     )
     assert MANIFEST not in manifest.files, "the store writes the manifest"
     for entry in entries:
+        check_kind(staged / entry.name)
         sync(staged / entry.name)
     write_synced(staged / MANIFEST, manifest.as_bytes())
     sync(staged)
     return manifest
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What stands in an adapter's folder; nothing where it went away meanwhile, with the first try to publish it."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _next_version(folder: Path) -> str:
+    """One more than any number that stands there, whatever it is, or that the history names: v3 is one thing for ever.
+
+    Raises LingyuError where the history can't be read.
+    """
+    there = {entry.name for entry in folder.iterdir() if is_version(entry.name)}
+    taken = there | named_versions(read_history(folder))
+    return f"v{max(map(version_number, taken), default=0) + 1}"
+
+
+def _parsed(reference: str | AdapterReference) -> AdapterReference:
+    return reference if isinstance(reference, AdapterReference) else AdapterReference.parse(reference)
+
+
+def _checked_why(why: str) -> str:
+    if not why.strip() or len(why) > _LONGEST_WHY:
+        what = "no reason is given" if not why.strip() else f"the reason has over {_LONGEST_WHY:,} characters"
+        raise LingyuError(what, next="The history keeps why something was changed: a sentence")
+    return why
 
 
 def _is_name(name: str) -> bool:

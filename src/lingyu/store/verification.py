@@ -7,16 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingyu.errors import LingyuError
+from safetensors import SafetensorError, safe_open
 
-from .documents import read_json
+from lingyu.errors import LingyuError, from_os_error
+
+from .documents import DAMAGED, MAX_JSON_BYTES, read_bytes, read_json
 from .manifest import MANIFEST, FileRecord, Manifest, read_manifest
+from .scores import METRICS
 
 SUFFIXES = (".safetensors", ".json", ".jsonl", ".yaml", ".md", ".png")
 ADAPTER_CONFIG = "adapter_config.json"
 
 # Keys with which a config has a library import code that it names: transformers' auto_map, PEFT's megatron_config.
 _CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "megatron_config"})
+_PNG = b"\x89PNG\r\n\x1a\n"
 _LIST = "See which versions there are: lingyu adapters list"
 _RESTORE = "Restore the version from a copy, or train it again"
 
@@ -37,6 +41,14 @@ class Version:
 
 def open_version(folder: Path) -> Version:
     """The version in a folder, after every file was checked against the manifest. Raises LingyuError, one line."""
+    try:
+        return _verified(folder)
+    except OSError as error:
+        known = from_os_error(error)
+        raise LingyuError(known.what, where=known.where or folder, next=known.next) from error
+
+
+def _verified(folder: Path) -> Version:
     present = {entry.name for entry in checked_entries(folder)}
     if MANIFEST not in present:
         raise LingyuError(
@@ -48,8 +60,7 @@ def open_version(folder: Path) -> Version:
     _check_names(folder, present - {MANIFEST}, set(manifest.files))
     for name, record in manifest.files.items():
         _check_file(folder / name, record)
-    if ADAPTER_CONFIG in present:
-        refuse_remote_code(folder / ADAPTER_CONFIG)
+        check_kind(folder / name)
     return Version(manifest.name, manifest.version, folder, manifest)
 
 
@@ -83,8 +94,51 @@ def refuse_symlink(path: Path) -> None:
 
 
 def digest(path: Path) -> FileRecord:
-    with path.open("rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         return FileRecord(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+
+
+def check_kind(path: Path) -> None:
+    """Raises LingyuError where a file is not what its suffix says, or is a config that names code to be imported.
+
+    A pickle, renamed, is none of these kinds. Values of tensors are looked at by whoever reads them (read_tensors).
+    """
+    if path.suffix == ".safetensors":
+        _check_safetensors(path)
+    elif path.suffix == ".png":
+        _check_png(path)
+    elif path.suffix == ".json":
+        if path.name in (MANIFEST, METRICS):  # whose keys are no config's: a label may be called auto_map
+            read_json(path)
+        else:
+            refuse_remote_code(path)
+    else:
+        _check_text(path)
+
+
+def _check_safetensors(path: Path) -> None:
+    """The header, which says where each tensor lies: within the file, one after the other."""
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, ValueError, OverflowError, RecursionError) as error:
+        raise LingyuError(f"is no sound safetensors file ({error})", where=path, next=DAMAGED) from None
+
+
+def _check_png(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(len(_PNG)) != _PNG:
+            raise LingyuError("is no PNG picture", where=path, next=DAMAGED)
+
+
+def _check_text(path: Path) -> None:
+    """UTF-8 without NUL."""
+    try:
+        text = read_bytes(path, MAX_JSON_BYTES).decode("utf-8")
+    except UnicodeDecodeError:
+        raise LingyuError("is no UTF-8 text", where=path, next=DAMAGED) from None
+    if "\0" in text:
+        raise LingyuError("is no text: it holds NUL bytes", where=path, next=DAMAGED)
 
 
 def refuse_remote_code(path: Path) -> None:

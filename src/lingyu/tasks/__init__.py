@@ -1,13 +1,15 @@
-"""What a head answers: its outputs, loss, metrics, and how logits become an answer. One object trains and serves."""
+"""What a head answers: its outputs, loss, metrics, and how logits become an answer. One object trains and serves.
+
+The metrics are in lingyu.tasks.metrics, which brings evaluate and scikit-learn along.
+"""
 
 from collections.abc import Sequence
 
 from lingyu.errors import LingyuError
 
-from . import metrics
 from .single_label import IGNORED, UNCERTAIN, Answer, SingleLabel, class_weights_of
 
-__all__ = ["IGNORED", "UNCERTAIN", "Answer", "SingleLabel", "class_weights_of", "metrics", "task_named"]
+__all__ = ["IGNORED", "UNCERTAIN", "Answer", "SingleLabel", "class_weights_of", "task_named"]
 
 
 def task_named(name: str, labels: Sequence[str]) -> SingleLabel:

@@ -1,18 +1,22 @@
 """single_label: one label out of several for a text."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
-from torch import Tensor
-from torch.nn import functional
 
-from .metrics import Accuracy, MacroF1
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# torch and the metrics are imported by those who train and measure: a graph answers without them
 
 UNCERTAIN = "uncertain"
+_NONE: Mapping[str, float] = MappingProxyType({})
 IGNORED = -100  # the label of a row that only fills up a piece of a batch: no loss, and not counted
 
 
@@ -47,6 +51,9 @@ class SingleLabel:
         So the pieces of a step's batch add up to its mean, however many processes and accumulation steps cut it.
         logits: (rows, labels), labels: (rows,) int64 with IGNORED for filling.
         """
+        import torch
+        from torch.nn import functional
+
         weight = None
         if self.class_weights is not None:
             weight = torch.tensor(self.class_weights, dtype=torch.float32, device=logits.device)
@@ -62,6 +69,8 @@ class SingleLabel:
 
     def choosing_metrics(self, logits: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, float]:
         """What dev is chosen by."""
+        from .metrics import Accuracy, MacroF1
+
         predictions = self.predictions(logits)
         return {
             **Accuracy().compute(predictions=predictions, references=labels),
@@ -76,18 +85,31 @@ class SingleLabel:
     @staticmethod
     def probabilities(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
         """(rows, labels) -> the same shape, each row sums to 1. temperature: the calibration stored with an adapter."""
-        probabilities: NDArray[np.float64] = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+        scaled = np.asarray(logits, dtype=np.float64) / temperature
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
         return probabilities
 
-    def decode(self, logits: NDArray[np.floating], *, temperature: float = 1.0, threshold: float = 0.0) -> list[Answer]:
-        """An answer a row of (rows, labels) logits."""
-        return [self._answer(row, threshold) for row in self.probabilities(logits, temperature)]
+    def decode(
+        self,
+        logits: NDArray[np.floating],
+        *,
+        temperature: float = 1.0,
+        threshold: float = 0.0,
+        thresholds: Mapping[str, float] = _NONE,
+    ) -> list[Answer]:
+        """An answer a row of (rows, labels) logits. threshold: of every label that has none in thresholds."""
+        probabilities = self.probabilities(logits, temperature)
+        return [self.answer(row, threshold=threshold, thresholds=thresholds) for row in probabilities]
 
-    def _answer(self, probabilities: NDArray[np.float64], threshold: float) -> Answer:
+    def answer(
+        self, probabilities: NDArray[np.float64], *, threshold: float = 0.0, thresholds: Mapping[str, float] = _NONE
+    ) -> Answer:
+        """The answer that (labels,) probabilities give."""
         best = int(probabilities.argmax())
-        probability = float(probabilities[best])
+        label, probability = self.labels[best], float(probabilities[best])
         return Answer(
-            label=self.labels[best] if probability >= threshold else UNCERTAIN,
+            label=label if probability >= thresholds.get(label, threshold) else UNCERTAIN,
             probability=probability,
             probabilities=dict(zip(self.labels, map(float, probabilities), strict=True)),
         )

@@ -1,0 +1,73 @@
+"""Where the base of a version lies: found by its name or its fingerprint, and verified before it is given out."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lingyu.bases import Base, find_base
+from lingyu.errors import LingyuError
+from lingyu.store import Version, require_base
+
+
+def find_base_of(version: Version) -> Base:
+    """The base that a version was trained on, under the name that the version gives it.
+
+    Raises LingyuError where it is nowhere, or has other weights or another tokenizer: then it names both sides.
+    """
+    base = _found(version)
+    require_base(
+        version,
+        base.id,
+        weights_fingerprint=base.weights_fingerprint,
+        tokenizer_fingerprint=base.tokenizer_fingerprint,
+    )
+    return base
+
+
+def _found(version: Version) -> Base:
+    """A local base is looked for where it is named, then by fingerprint in bases/ beside the store.
+
+    Raises LingyuError with the fingerprint and the lineage where it is nowhere. Where other weights lie at the named
+    place, those are given back: whoever verifies them names both sides.
+    """
+    record = version.manifest.base
+    if record.id == "embedded" or record.revision is not None:  # a revision is what only a hub's base has
+        return find_base(record.id, record.revision)
+    parents = version.folder.resolve().parents
+    beside_store = parents[min(2, len(parents) - 1)]  # a version that was copied out of its store may have fewer
+    named = [replace(find_base(str(place)), id=record.id) for place in _named_places(record.id, beside_store)]
+    for base in (*named, *_bases_in(beside_store / "bases", record.id)):
+        if _has_weights(base, record.weights_fingerprint):
+            return base
+    if named:
+        return named[0]
+    lineage = " <- ".join(entry.id for entry in version.manifest.lineage)
+    raise LingyuError(
+        f"its base {record.id} (weights {record.weights_fingerprint[:12]}, lineage {lineage}) is not there",
+        where=version.reference,
+        next=f"Put it into {beside_store / 'bases'}/, under any name",
+    )
+
+
+def _named_places(id: str, beside_store: Path) -> Iterator[Path]:
+    """Where a manifest's words lead to a base: from the store's parent, never out of it; from here, never upwards."""
+    recorded = Path(os.path.normpath(beside_store / id))
+    places = [recorded] if recorded.is_relative_to(beside_store) else []
+    places += [Path(id)] if ".." not in Path(id).parts and not Path(id).is_absolute() else []
+    return (place for place in places if (place / "config.json").is_file())
+
+
+def _bases_in(folder: Path, id: str) -> Iterator[Base]:
+    """The bases that lie in a folder, whatever they are called there; each is given the name that is looked for."""
+    for config in sorted(folder.glob("*/config.json")):
+        with contextlib.suppress(LingyuError):  # what is no base is not the one
+            yield replace(find_base(str(config.parent)), id=id)
+
+
+def _has_weights(base: Base, fingerprint: str) -> bool:
+    try:
+        return base.weights_fingerprint == fingerprint
+    except LingyuError:  # damaged files have none
+        return False

@@ -1,0 +1,264 @@
+"""One forward in which every row has its own adapter.
+
+Adapters are data here, never a module's state: their A and B are stacked by the layer that they belong to, padded with
+zeros to the largest rank, and each row gathers its own by index (two batched products). Which stack and which rows are
+meant travels in a context variable, of which every thread has its own. So threads share nothing that changes, any
+ranks, scalings, targets, label counts and DoRA mix, and an exception leaves nothing behind. PEFT's `adapter_names`
+is a hook in the modules, which two threads, or one exception, make answer with another's adapter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lingyu.bases import Family, encoder_linears
+from lingyu.errors import LingyuError
+from lingyu.lora import AdapterWeights, LoraWeights
+
+
+@dataclass(frozen=True)
+class Spot:
+    """What the adapters of a stack add to one linear layer.
+
+    A: (adapters, in, r), transposed as it is multiplied. B: (adapters, r, out), scaling folded in.
+    gain: (adapters, out), by which DoRA changes the layer's own output, 0 where there is no DoRA; None where no adapter
+    has any.
+    """
+
+    A: Tensor
+    B: Tensor
+    gain: Tensor | None
+
+    def to(self, device: torch.device) -> "Spot":
+        return Spot(self.A.to(device), self.B.to(device), None if self.gain is None else self.gain.to(device))
+
+    def only(self, adapter: int) -> "Spot":
+        own = slice(adapter, adapter + 1)
+        return Spot(self.A[own], self.B[own], None if self.gain is None else self.gain[own])
+
+    def added_to(self, output: Tensor, x: Tensor, bias: Tensor | None, index: Tensor) -> Tensor:
+        """output: (rows, length, out), the layer's own. x: (rows, length, in). index: (rows,) into the adapters."""
+        if len(self.A) == 1:  # no rows to tell apart, so nothing is gathered, and x may have any shape
+            added = output + x @ self.A[0] @ self.B[0]
+            gain = self.gain
+        else:
+            added = torch.baddbmm(output, torch.bmm(x, self.A[index]), self.B[index])
+            gain = None if self.gain is None else self.gain[index].unsqueeze(1)
+        if gain is None:
+            return added
+        own = output if bias is None else output - bias
+        return added + gain * own
+
+
+@dataclass(frozen=True)
+class Head:
+    """A layer of the head, each adapter's own, out padded with zeros.
+
+    weight: (adapters, out, in). bias: (adapters, out).
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def to(self, device: torch.device) -> "Head":
+        return Head(self.weight.to(device), None if self.bias is None else self.bias.to(device))
+
+    def only(self, adapter: int) -> "Head":
+        own = slice(adapter, adapter + 1)
+        return Head(self.weight[own], None if self.bias is None else self.bias[own])
+
+    def __call__(self, x: Tensor, index: Tensor) -> Tensor:
+        """(rows, ..., in) -> (rows, ..., out)."""
+        if len(self.weight) == 1:
+            return functional.linear(x, self.weight[0], None if self.bias is None else self.bias[0])
+        flat = x.reshape(len(x), -1, x.shape[-1])
+        weight = self.weight[index].transpose(1, 2)
+        if self.bias is None:
+            output = torch.bmm(flat, weight)
+        else:
+            output = torch.baddbmm(self.bias[index].unsqueeze(1), flat, weight)
+        return output.reshape(*x.shape[:-1], output.shape[-1])
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The linear layers of a classifier as it was loaded, by path: the encoder's, and the head's in their order."""
+
+    encoder: Mapping[str, nn.Linear]
+    head: Mapping[str, nn.Linear]
+
+    @classmethod
+    def of(cls, model: nn.Module, family: Family) -> Self:
+        linears = {path: module for path, module in model.named_modules() if isinstance(module, nn.Linear)}
+        encoder = set(encoder_linears(model, family))
+        return cls(
+            {path: linear for path, linear in linears.items() if path in encoder},
+            {path: linear for path, linear in linears.items() if path not in encoder},
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One adapter as a stack takes it. spots, heads: by the path of the layer, without the adapters' dimension."""
+
+    spots: Mapping[str, Spot]
+    heads: Mapping[str, Head]
+
+    @classmethod
+    def of(cls, weights: AdapterWeights, layers: Layers, device: torch.device) -> Self:
+        """Raises LingyuError for an adapter that trains whole what is no layer of the head."""
+        odd = sorted(set(weights.head) - set(layers.head))
+        if odd:
+            next_step = "Merge it into its base instead: python merge.py"
+            raise LingyuError(f"has {odd[0]} trained whole, which is no part of the head", weights.where, next_step)
+        return cls(
+            {
+                path: _fitted_spot(weights.lora[path], linear).to(device)
+                for path, linear in layers.encoder.items()
+                if path in weights.lora
+            },
+            {path: _fitted_head(path, weights, linear).to(device) for path, linear in layers.head.items()},
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        tensors = [tensor for spot in self.spots.values() for tensor in (spot.A, spot.B, spot.gain)]
+        tensors += [tensor for head in self.heads.values() for tensor in (head.weight, head.bias)]
+        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Some adapters of one base, ready to be mixed. spots, heads: by the path of the layer."""
+
+    spots: Mapping[str, Spot]
+    heads: Mapping[str, Head]
+
+    @classmethod
+    def of(cls, adapters: Sequence[Fitted]) -> Self:
+        """Copies all of them: for a few dozen adapters."""
+        spots = dict.fromkeys(path for adapter in adapters for path in adapter.spots)
+        return cls(
+            {path: _stacked_spot([adapter.spots.get(path) for adapter in adapters]) for path in spots},
+            {path: _stacked_head([adapter.heads[path] for adapter in adapters]) for path in adapters[0].heads},
+        )
+
+    def only(self, adapter: int) -> Self:
+        """A stack of one of them."""
+        return replace(
+            self,
+            spots={path: spot.only(adapter) for path, spot in self.spots.items()},
+            heads={path: head.only(adapter) for path, head in self.heads.items()},
+        )
+
+    @property
+    def num_outputs(self) -> int:
+        """Logits of a row: as many as the adapter with the most labels has."""
+        return list(self.heads.values())[-1].weight.shape[1]
+
+    @contextmanager
+    def answering(self, index: Tensor) -> Iterator[None]:
+        """Within it, row i of a forward in this thread is answered by adapter index[i]. index: (rows,)."""
+        token = _ROWS.set(_Rows(self, index))
+        try:
+            yield
+        finally:
+            _ROWS.reset(token)
+
+
+class MixedLinear(nn.Module):
+    """A linear layer of the encoder, and what each row's adapter adds to it."""
+
+    def __init__(self, path: str, linear: nn.Linear) -> None:
+        super().__init__()
+        self.path = path
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.linear(x)
+        rows = _ROWS.get()
+        spot = rows.stack.spots.get(self.path)
+        if spot is None:
+            return output
+        if x.ndim == 2:  # a pooler sees one token a row
+            return spot.added_to(output.unsqueeze(1), x.unsqueeze(1), self.linear.bias, rows.index).squeeze(1)
+        return spot.added_to(output, x, self.linear.bias, rows.index)
+
+
+class MixedHead(nn.Module):
+    """A layer of the head: each row's own. There is no other, so that none can answer by mistake."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = _ROWS.get()
+        return rows.stack.heads[self.path](x, rows.index)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    stack: "Stack"
+    index: Tensor
+
+
+_ROWS: ContextVar[_Rows] = ContextVar("the adapters of the rows in this forward")  # no default: never the bare base
+
+
+def make_mixed(model: nn.Module, layers: Layers) -> None:
+    """Put mixed layers in the place of a classifier's own."""
+    for path, linear in layers.encoder.items():
+        model.set_submodule(path, MixedLinear(path, linear))
+    for path in layers.head:
+        model.set_submodule(path, MixedHead(path))
+
+
+def _fitted_spot(lora: LoraWeights, linear: nn.Linear) -> Spot:
+    """DoRA multiplies the whole output by magnitude / ||W + BA||: B takes its part, the layer's own output the rest."""
+    if lora.magnitude is None:
+        return Spot(lora.A.t().contiguous(), lora.B.t().contiguous(), None)
+    weight = linear.weight.detach().float().cpu()
+    scale = lora.magnitude / torch.linalg.norm(weight + lora.delta(), dim=1)
+    return Spot(lora.A.t().contiguous(), (lora.B.t() * scale).contiguous(), scale - 1)
+
+
+def _fitted_head(path: str, weights: AdapterWeights, linear: nn.Linear) -> Head:
+    """A layer of the head as the adapter has it: trained whole, by LoRA on the base's own, or just the base's own."""
+    if path in weights.head:
+        return Head(weights.head[path].weight, weights.head[path].bias)
+    weight = linear.weight.detach().float().cpu()
+    bias = None if linear.bias is None else linear.bias.detach().float().cpu()
+    return Head(weights.lora[path].merged(weight) if path in weights.lora else weight, bias)
+
+
+def _stacked_spot(spots: Sequence[Spot | None]) -> Spot:
+    present = [spot for spot in spots if spot is not None]
+    rank = max(spot.A.shape[1] for spot in present)
+    some = present[0]
+    zero = Spot(some.A.new_zeros(some.A.shape[0], 0), some.B.new_zeros(0, some.B.shape[1]), None)
+    whole = [spot or zero for spot in spots]
+    gain = None
+    if any(spot.gain is not None for spot in whole):
+        none = some.B.new_zeros(some.B.shape[1])
+        gain = torch.stack([none if spot.gain is None else spot.gain for spot in whole])
+    return Spot(
+        torch.stack([functional.pad(spot.A, (0, rank - spot.A.shape[1])) for spot in whole]),
+        torch.stack([functional.pad(spot.B, (0, 0, 0, rank - spot.B.shape[0])) for spot in whole]),
+        gain,
+    )
+
+
+def _stacked_head(heads: Sequence[Head]) -> Head:
+    outputs = max(len(head.weight) for head in heads)
+    weight = torch.stack([functional.pad(head.weight, (0, 0, 0, outputs - len(head.weight))) for head in heads])
+    biases = [head.bias for head in heads if head.bias is not None]
+    if not biases:
+        return Head(weight, None)
+    return Head(weight, torch.stack([functional.pad(bias, (0, outputs - len(bias))) for bias in biases]))

@@ -1,0 +1,60 @@
+"""Which adapters a tenant means at this moment."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from lingyu.errors import LingyuError, did_you_mean
+from lingyu.store import AdapterReference, Store, Tenant, read_tenants
+
+_log = logging.getLogger(__name__)
+
+_Signature = tuple[int, int, int]
+
+
+class Tenancy:
+    """tenants.yaml as it stands; without one, every adapter of the store is a tenant of its own name.
+
+    A file that is changed counts from the next refresh on. One that is changed for the worse, or goes away, does not:
+    the last good one goes on, with a line in the log. For falling back to names would let anybody ask any adapter.
+    """
+
+    def __init__(self, store: Store, file: Path) -> None:
+        """Raises LingyuError for a file with faults."""
+        self._store = store
+        self._file = file
+        self._signature = _signature(file)
+        self._tenants = read_tenants(file) if self._signature else None
+
+    def refresh(self) -> None:
+        """Read the file again where it has changed."""
+        signature = _signature(self._file)
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            self._tenants = read_tenants(self._file)
+        except LingyuError as error:
+            _log.warning("%s. The tenants that were read before stay in force", error)
+
+    def tenant(self, name: str) -> Tenant:
+        """Raises LingyuError for an unknown one, with what was nearly meant."""
+        tenants: Mapping[str, Tenant] | None = self._tenants
+        if tenants is None:
+            return Tenant(
+                name=name, adapters=(AdapterReference.parse(name),), thresholds={}, where=str(self._store.root)
+            )
+        if name not in tenants:
+            near = did_you_mean(name, tenants)
+            next_step = f"Did you mean `{near}`?" if near else f"Write it into {self._file}"
+            raise LingyuError(f"no tenant {name!r:.80}", where=self._file, next=next_step)
+        return tenants[name]
+
+
+def _signature(file: Path) -> _Signature | None:
+    """What changes when the file does: a rename gives another inode, writing in place another time or size."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
