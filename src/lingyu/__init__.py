@@ -5,15 +5,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lingyu.release import Graph as Graph
     from lingyu.serving import Lingyu as Lingyu
 
-__all__ = ["Lingyu", "__version__"]
+__all__ = ["Graph", "Lingyu", "__version__"]
 
 __version__ = version("lingyu")
 
+# the engine brings torch along, which `lingyu --help`, `lingyu check` and a graph must not wait for
+_PLACES = {"Graph": "lingyu.release", "Lingyu": "lingyu.serving"}
+
 
 def __getattr__(name: str) -> object:
-    # the engine brings torch along, which `lingyu --help` and `lingyu check` must not wait for
-    if name == "Lingyu":
-        return import_module("lingyu.serving").Lingyu
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'lingyu' has no attribute {name!r}")

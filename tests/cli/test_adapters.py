@@ -3,12 +3,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from lingyu.cli.adapters import adapters
 from lingyu.errors import LingyuError
-from lingyu.store import BaseRecord, PartRecord, Store, VersionFacts
+from lingyu.store import ANSWERS, HASHES, BaseRecord, PartRecord, Store, VersionFacts, write_answers, write_hashes
 
 INTERVAL = {"value": 0.881, "low": 0.85, "high": 0.9}
 FINGERPRINT = "9f2c41" + "0" * 58
@@ -94,9 +95,9 @@ def test_show_prints_what_a_version_is_and_no_escape_of_a_label(lingyu, store):
 
 
 def test_show_as_json_is_the_manifest(lingyu, store):
-    assert json.loads(lingyu("show", "hotel", "--json")) == json.loads(
-        (store.root / "hotel" / "v1" / "lingyu.json").read_text(encoding="utf-8")
-    )
+    manifest = json.loads((store.root / "hotel" / "v1" / "lingyu.json").read_text(encoding="utf-8"))
+    del manifest["manifest_sha256"]  # of the file, not of the version
+    assert json.loads(lingyu("show", "hotel", "--json")) == manifest
 
 
 def test_show_verifies(lingyu, store):
@@ -108,3 +109,177 @@ def test_show_verifies(lingyu, store):
 def test_show_of_what_is_not_there_says_what_is_near(lingyu):
     with pytest.raises(LingyuError, match="Did you mean `hotel`"):
         lingyu("show", "hotle")
+
+
+def test_a_version_without_a_measured_test_is_listed_and_shown(lingyu, store):
+    def write_bare(folder: Path, version: str) -> VersionFacts:
+        facts = write_version(folder, version)
+        (folder / "metrics.json").unlink()
+        return facts
+
+    store.publish("bare", write_bare, why="a test")
+    (row,) = (row for row in json.loads(lingyu("list", "--json"))["adapters"] if row["adapter"] == "bare")
+    assert (row["test_accuracy"], row["error"]) == (None, None)
+    assert "bare@v1" in lingyu("show", "bare")
+
+
+# Channels
+
+
+def test_promote_sets_a_channel_and_says_what_it_named_before(lingyu, store):
+    assert lingyu("promote", "hotel@v2", "--to", "stable", "--why", "held a week") == (
+        "hotel: stable names v2 (before: v1)\n"
+    )
+    assert store.channels("hotel") == {"canary": "v2", "stable": "v2"}
+    assert store.history("hotel")[-1].why == "held a week"
+    assert "names v2 already; nothing was changed" in lingyu("promote", "hotel@v2", "--to", "stable", "--why", "again")
+
+
+def test_what_another_channel_names_can_be_promoted(lingyu, store):
+    change = json.loads(lingyu("promote", "hotel@canary", "--to", "stable", "--why", "held a week", "--json"))["change"]
+    assert (change["channel"], change["from"], change["to"], change["why"]) == ("stable", "v1", "v2", "held a week")
+    assert json.loads(lingyu("promote", "hotel@canary", "--to", "stable", "--why", "again", "--json")) == {
+        "change": None
+    }
+
+
+def test_a_channel_that_is_nearly_another_is_made_and_pointed_out(store):
+    words = ["promote", "hotel@v2", "--to", "stabel", "--why", "a slip", "--store", str(store.root)]
+    result = CliRunner().invoke(adapters, words, catch_exceptions=False)
+    assert result.stdout == "hotel: stabel names v2 (a new channel)\n"
+    assert result.stderr == "`stabel` is a new channel beside `stable`, which stays where it was\n"
+
+
+def test_rollback_goes_back_and_the_history_shows_all_of_it(lingyu, store):
+    lingyu("promote", "hotel@v2", "--to", "stable", "--why", "held a week")
+    assert lingyu("rollback", "hotel", "--why", "早餐\x1b[31m") == "hotel: stable names v1 (before: v2)\n"
+    page = lingyu("history", "hotel")
+    assert "\x1b" not in page
+    for part in ("stable: new → v1", "canary: new → v2", "stable: v1 → v2", "stable: v2 → v1 (rollback)", "早餐"):
+        assert part in page
+    lines = json.loads(lingyu("history", "hotel", "--json"))["history"]
+    assert [(line["channel"], line["from"], line["to"], line["rollback"]) for line in lines] == [
+        ("stable", None, "v1", False),
+        ("canary", None, "v2", False),
+        ("stable", "v1", "v2", False),
+        ("stable", "v2", "v1", True),
+    ]
+    with pytest.raises(LingyuError, match="named nothing before v1"):
+        lingyu("rollback", "hotel", "--why", "again")
+
+
+def test_rollback_of_a_channel_by_name(lingyu, store):
+    lingyu("promote", "hotel@v1", "--to", "canary", "--why", "a test")
+    change = json.loads(lingyu("rollback", "hotel", "--channel", "canary", "--why", "a test", "--json"))["change"]
+    assert (change["channel"], change["to"], change["rollback"]) == ("canary", "v2", True)
+
+
+def test_the_history_of_an_adapter_without_one_is_empty_and_of_none_is_an_error(lingyu):
+    assert json.loads(lingyu("history", "ecommerce", "--json")) == {"history": []}
+    with pytest.raises(LingyuError, match="Did you mean `hotel`"):
+        lingyu("history", "hotle")
+
+
+# Removing
+
+
+def test_remove_takes_a_version_that_no_channel_names_and_its_number_with_it(lingyu, store):
+    assert lingyu("remove", "ecommerce@v1", "--why", "never used") == (
+        "ecommerce@v1 was removed; its number is never given again\n"
+    )
+    assert store.adapters() == ("hotel",)
+    assert "v1 removed" in lingyu("history", "ecommerce")
+    assert store.publish("ecommerce", write_version, why="anew").version == "v2"
+
+
+def test_remove_refuses_what_a_channel_names_until_the_channel_is_taken_away(lingyu, store):
+    with pytest.raises(LingyuError, match="channel `canary` names"):
+        lingyu("remove", "hotel@v2", "--why", "a test")
+    assert lingyu("remove", "hotel@canary", "--why", "over") == ("hotel: channel canary was taken away; it named v2\n")
+    change = json.loads(lingyu("remove", "hotel@v2", "--why", "over", "--json"))["change"]
+    assert (change["removed"], change["why"]) == ("v2", "over")
+    assert store.versions("hotel") == ("v1",)
+
+
+@pytest.mark.parametrize("command", [["remove", "hotel"], ["promote", "hotel", "--to", "canary"]])
+def test_what_changes_a_store_names_its_version(lingyu, command):
+    with pytest.raises(LingyuError, match=r"names no version\. Write hotel@VERSION"):
+        lingyu(*command, "--why", "a test")
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", ("v1",)), ("\n", ("v1",)), ("y\n", ())])
+def test_on_a_terminal_it_is_asked_before_anything_is_removed(store, monkeypatch, answer, left):
+    monkeypatch.setattr("lingyu.cli.adapters._at_a_terminal", lambda: True)
+    words = ["remove", "ecommerce@v1", "--why", "a test", "--store", str(store.root)]
+    result = CliRunner().invoke(adapters, words, input=answer)
+    assert "Remove ecommerce@v1 for ever?" in result.stderr
+    assert store.versions("ecommerce") == left
+    if left:
+        assert isinstance(result.exception, LingyuError)
+        assert result.exception.status == 1
+        assert CliRunner().invoke(adapters, [*words, "--yes"]).exit_code == 0
+        assert store.versions("ecommerce") == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["promote", "hotel@v2", "--to", "stable"],
+        ["rollback", "hotel"],
+        ["remove", "hotel@v2"],
+    ],
+)
+def test_a_change_without_a_reason_is_refused(command, store):
+    result = CliRunner().invoke(adapters, [*command, "--store", str(store.root)])
+    assert result.exit_code == 2
+    assert "--why" in result.stderr
+    assert store.channels("hotel") == {"stable": "v1", "canary": "v2"}
+
+
+# Two versions beside one another
+
+
+def write_other(folder: Path, version: str) -> VersionFacts:
+    """Another recipe and answers than the next one, of 40 test texts."""
+    number = int(version[1:])
+    facts = write_version(folder, version)
+    (folder / "recipe.yaml").write_text(f'name: shop\nlora:\n  r: {8 * number}\nnote: "[red]\\e[31m"\n', "utf-8")
+    texts = np.arange(40)
+    true = texts % 2
+    answered = np.where(texts < 10 * number, true, 0)
+    write_hashes(folder / HASHES, train=texts[:0] + 1000, dev=texts[:0], test=texts)
+    write_answers(folder / ANSWERS, np.eye(3, dtype=np.float32)[answered], true, texts)
+    return facts.model_copy(update={"data": {"test": PartRecord(rows=40, fingerprint="b" * 64)}})
+
+
+def test_diff_shows_what_differs_and_ends_with_a_verdict(lingyu, store):
+    for _ in range(3):
+        store.publish("shop", write_other, why="a test")
+    page = lingyu("diff", "shop@v1", "shop@v3")
+    lines = [line.split() for line in page.splitlines()]
+    assert ["lora.r", "8", "24"] in lines
+    assert ["test", "rows", "40", "40", "same"] in lines
+    assert any(line[:3] == ["test", "accuracy", "0.625"] for line in lines)
+    assert "shop@v3 is better than shop@v1 on the 40 texts of both tests: accuracy +25.0 points" in " ".join(
+        page.split()
+    )
+    assert "\x1b" not in page
+    document = json.loads(lingyu("diff", "shop@v1", "shop@v3", "--json"))
+    assert document["paired"]["judgement"] == "better"
+    assert document["recipe"] == [{"key": "lora.r", "one": 8, "other": 24}]
+    assert document["verdict"] in " ".join(page.split())
+
+
+def test_diff_of_versions_that_keep_little_still_shows_them(lingyu):
+    page = " ".join(lingyu("diff", "hotel@v1", "ecommerce@v1").split())
+    assert "one of them keeps none" in page
+    assert "test accuracy 0.881 [0.850, 0.900] 0.881 [0.850, 0.900]" in page
+    assert page.endswith("hotel@v1 keeps no test answers, so nothing can be compared row by row.")
+
+
+def test_diff_verifies_and_says_what_was_nearly_meant(lingyu, store):
+    with pytest.raises(LingyuError, match="Did you mean `hotel@canary`"):
+        lingyu("diff", "hotel", "hotel@canari")
+    (store.root / "hotel" / "v2" / "README.md").write_text("v9")
+    with pytest.raises(LingyuError, match="the file was changed"):
+        lingyu("diff", "hotel", "hotel@v2")

@@ -48,7 +48,7 @@ def test_the_module_is_the_command() -> None:
         (["check", "--explain"], "lingyu check: Option '--explain' requires an argument. See lingyu check --help"),
         (["--verson"], "lingyu: --verson: no such option. Did you mean --version?"),
         (["data", "gte"], "lingyu data: gte: no such command. Did you mean get?"),
-        (["adapters", "verify"], "lingyu adapters: verify: no such command. There are list, show"),
+        (["adapters", "promte"], "lingyu adapters: promte: no such command. Did you mean promote?"),
         (["base", "pth"], "lingyu base: pth: no such command. Did you mean path?"),
     ],
 )

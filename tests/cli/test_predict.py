@@ -5,8 +5,11 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,8 @@ import pytest
 from lingyu import Lingyu
 from lingyu.cli import main
 from lingyu.cli.classifier import Classifier
+from lingyu.cli.predict_file import CHUNK_ROWS
+from lingyu.serving import Result
 
 from ..e2e.conftest import Workplace
 from ..serving.trained import reviews, trained
@@ -38,13 +43,14 @@ def predict(place: Workplace, capsys: pytest.CaptureFixture[str]) -> "Predict":
 
 
 class Predict:
-    """predict(*words) runs `lingyu predict --adapter hotel`; what it said stands in out and err."""
+    """predict(*words) runs `lingyu predict --adapter hotel`, or --map; what it said stands in out and err."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.capsys = capsys
 
     def __call__(self, *words: object, adapter: str = "hotel") -> int:
-        status = main(["predict", "--adapter", adapter, *map(str, words)])
+        who = [] if "--map" in words else ["--adapter", adapter]
+        status = main(["predict", *who, *map(str, words)])
         said = self.capsys.readouterr()
         self.out, self.err = said.out.splitlines(), said.err.splitlines()
         assert not any("Traceback" in line for line in self.err)
@@ -182,8 +188,8 @@ def test_columns_that_are_called_like_ours_stay(predict: Predict, tmp_path: Path
 
 def test_answers_can_be_answered_again(predict: Predict, tmp_path: Path) -> None:
     write_csv(tmp_path / "0.csv", ["text"], ["房间很好"])
-    for time in range(3):
-        assert predict("--file", f"{time}.csv", "--out", f"{time + 1}.csv") == 0
+    for n in range(3):
+        assert predict("--file", f"{n}.csv", "--out", f"{n + 1}.csv") == 0
     row = read_csv(tmp_path / "3.csv")[0]
     assert row["predicted_label"] == row["lingyu_predicted_label"] == row["lingyu_lingyu_predicted_label"] == "正面"
 
@@ -271,7 +277,14 @@ def test_a_gbk_file_is_read_with_its_encoding_and_told_without(predict: Predict,
         (["--file", "im.csv"], "im.csv: no such file. Did you mean in.csv?"),
         (["--file", "in.csv", "--column", "txt"], "in.csv: no column `txt` (--column); it has text. Did you mean"),
         (["--file", "in.csv", "--out", "in.csv"], "in.csv: --out is the file itself. Name another file"),
-        (["--file", "in.csv", "--out", "out.jsonl"], "out.jsonl: --out is written as csv. Name it out.csv"),
+        (["--file", "in.csv", "--out", "out.json"], "out.json: --out is written as csv or jsonl. Name it out.csv"),
+        (["--file", "in.csv", "--format", "csv"], "--format is for --file -. A file says by its ending what it is"),
+        (["--file", "in.csv", "--tenants", "t.yaml"], "--tenants needs --map. Name the column"),
+        (["--map", "who", "--file", "in.csv"], "in.csv: no column `who` (--map); it has text. Set --map"),
+        (["--map", "text"], "--map needs --file. Add --file FILE, or --file - for what comes from a pipe"),
+        (["--map", "text", "--adapter", "hotel"], "--adapter and --map exclude each other. One adapter answers all"),
+        (["--map", "text", "--file", "in.csv", "--store", "no"], "no: no such store. "),
+        (["--map", "text", "--file", "in.csv", "--tenants", "no.yaml"], "no.yaml: no such file. "),
         (["--file", "in.csv", "--out", "."], ".: --out is a folder. Name a file in it"),
         (["--file", "in.csv", "--out", "no/out.csv"], "no/out.csv: no such file or folder. "),
         (["--file", "in.csv", "--out", "in.csv/out.csv"], "in.csv/out.csv: not a folder. "),
@@ -336,19 +349,19 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(size_bytes: int, pred
 
 
 def test_ctrl_c_leaves_what_was_there(predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_csv(tmp_path / "in.csv", ["text"], *(["房间很好"] for _ in range(300)))
+    write_csv(tmp_path / "in.csv", ["text"], *(["房间很好"] for _ in range(600)))
     (tmp_path / "out.csv").write_text("from before")
     answer, asked = Classifier.answer, []
 
-    def answer_once(self: Classifier, texts: list[str]) -> object:
+    def answer_once(self: Classifier, texts: list[str], tenants: list[str]) -> object:
         asked.append(len(texts))
         if len(asked) > 1:
             raise KeyboardInterrupt
-        return answer(self, texts)
+        return answer(self, texts, tenants)
 
     monkeypatch.setattr(Classifier, "answer", answer_once)
     assert predict("--file", "in.csv", "--out", "out.csv") == 130
-    assert asked == [256, 44]
+    assert asked == [512, 88]
     assert (tmp_path / "out.csv").read_text() == "from before"
     assert nothing_but(tmp_path, "in.csv", "out.csv")
 
@@ -370,7 +383,7 @@ def test_with_a_bar_on_the_terminal_answers_still_go_to_stdout(
     write_csv(tmp_path / "in.csv", ["text"], *(["房间很好"] for _ in range(300)))
     assert predict("--file", "in.csv") == 0
     assert [line.split("\t")[0] for line in predict.out] == ["正面"] * 300
-    assert any("300/300" in line for line in predict.err), "the bar counts the rows"
+    assert any("300 rows" in line and "100%" in line for line in predict.err), "the bar counts the rows"
     assert not any("正面" in line for line in predict.err)
 
 
@@ -403,6 +416,215 @@ def test_every_file_that_breaks_readers_is_answered_or_one_line(predict: Predict
     fine = [number for number, outcome in status.items() if outcome == 0]
     assert fine == ["01", "11", "12"]  # nobody asks for labels here
     assert len(status) == 12
+
+
+# A file of mixed tenants
+
+TENANTS = """\
+tenants:
+  acme: hotel
+  北京分公司: {adapter: hotel@canary, thresholds: {正面: 1, 负面: 1}}
+  shop: {adapters: [shop@v1]}
+  late: hotel@beta
+"""
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, place: Workplace) -> list[list[str]]:
+    """tenants.yaml and in.csv, more rows than go through the model at a time; gives the rows back."""
+    (tmp_path / "tenants.yaml").write_text(TENANTS, "utf-8")
+    who = ["acme", "北京分公司", "shop", "acne", "late", ""]
+    rows = [[str(n), who[n % len(who)], text] for n, text in enumerate(reviews(place) * 2)]
+    write_csv(tmp_path / "in.csv", ["id", "who", "text"], *rows)
+    return rows
+
+
+MAP = ("--map", "who", "--tenants", "tenants.yaml")
+
+
+def test_each_row_is_answered_by_its_tenants_own_adapter_in_its_order(
+    predict: Predict, mixed: list[list[str]], tmp_path: Path
+) -> None:
+    assert len(mixed) > CHUNK_ROWS
+    assert predict(*MAP, "--file", "in.csv", "--out", "out.csv") == 2
+    rows = read_csv(tmp_path / "out.csv")
+    assert [[row["id"], row["who"], row["text"]] for row in rows] == mixed
+    for tenant, adapter in (("acme", "hotel"), ("shop", "shop")):
+        mine = [row for row in rows if row["who"] == tenant]
+        alone = Lingyu.load("adapters").classify([row["text"] for row in mine], adapter)
+        assert [row["predicted_label"] for row in mine] == [answer.label for answer in alone]
+        assert {row["version"] for row in mine} == {f"{adapter}@v1"}
+        assert {row["error"] for row in mine} == {""}
+    assert {row["predicted_label"] for row in rows if row["who"] == "北京分公司"} == {"uncertain"}
+    wrong = {row["who"]: row["error"] for row in rows if row["error"]}
+    assert set(wrong) == {"acne", "late", ""}
+    assert "tenants.yaml: no tenant 'acne'. Did you mean `acme`?" in wrong["acne"]
+    assert "no channel `beta`" in wrong["late"]
+    assert predict.err == [
+        f"out.csv: {len(mixed) // 2} of {len(mixed)} rows answered",
+        f"in.csv: {len(mixed) // 2} of {len(mixed)} rows could not be answered. See the column `error`",
+    ]
+
+
+def test_without_a_list_of_tenants_a_tenant_is_an_adapter(predict: Predict, tmp_path: Path) -> None:
+    lines = [["hotel", "房间很好"], ["shop@v1", "物流快满意"], ["../hotel", "房间很好"], ["hotel", " "]]
+    write_csv(tmp_path / "in.csv", ["who", "text"], *lines)
+    assert predict("--map", "who", "--file", "in.csv", "--json") == 2
+    first, second, third, fourth, total = predict.json()
+    assert (first["version"], second["version"]) == ("hotel@v1", "shop@v1")
+    assert third["error"] | {"next": ""} == {
+        "what": "'../hotel' can't name an adapter", "where": "in.csv:4", "next": "", "status": 2,
+    }  # fmt: skip
+    assert fourth["error"]["what"] == "the text is empty"
+    assert total["error"]["what"] == "2 of 4 rows could not be answered"
+
+
+def test_faults_of_the_list_of_tenants_are_told_before_anything_is_answered(
+    predict: Predict, mixed: list[list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "tenants.yaml").write_text(TENANTS.replace("acme: hotel", "acme: ../hotel") + "x: 1\n", "utf-8")
+    assert predict(*MAP, "--file", "in.csv", "--out", "out.csv") == 2
+    assert [line.split(": ")[0] for line in predict.err] == ["tenants.yaml:2", "tenants.yaml:6"]
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_pipe_of_jsonl_becomes_jsonl_with_each_rows_own_keys(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [
+        '{"text": "房间很好", "who": "hotel", "n": 7}',
+        '{"text": "好"}',
+        "[1]",
+        '{"who": "shop", "text": "书", "m": ["一"]}',
+    ]
+    lines_of("\n".join(given).encode(), monkeypatch)
+    assert predict("--map", "who", "--file", "-", "--format", "jsonl", "--out", "out.jsonl") == 2
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [list(row) for row in rows] == [
+        ["text", "who", "n", *OURS], ["text", *OURS], OURS, ["who", "text", "m", *OURS],
+    ]  # fmt: skip
+    assert [row["predicted_label"] is None for row in rows] == [False, True, True, False]
+    assert rows[0]["truncated"] is False
+    assert 0.5 <= rows[0]["probability"] <= 1
+    assert rows[1]["error"] == "stdin:2: the row has no `who`. Give it one, or set --map"
+    assert rows[2]["error"].startswith("stdin:3: the line is a JSON array")
+    assert (rows[3]["version"], rows[3]["m"], rows[3]["error"]) == ("shop@v1", '["一"]', None)
+
+
+def test_a_pipe_of_csv_is_answered_like_the_file(
+    predict: Predict, mixed: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert predict(*MAP, "--file", "in.csv", "--out", "file.csv") == 2
+    lines_of((tmp_path / "in.csv").read_bytes(), monkeypatch)
+    assert predict(*MAP, "--file", "-", "--out", "pipe.csv") == 2
+    assert (tmp_path / "pipe.csv").read_text("utf-8") == (tmp_path / "file.csv").read_text("utf-8").replace(
+        "in.csv:", "stdin:"
+    )
+    assert nothing_but(tmp_path, "in.csv", "tenants.yaml", "file.csv", "pipe.csv")
+
+
+def test_a_key_that_comes_after_the_header_was_written_is_reported(predict: Predict, tmp_path: Path) -> None:
+    rows = ['{"text": "房间很好"}'] * CHUNK_ROWS + ['{"text": "很差", "late": 1}', '{"text": "很差", "version": 1}']
+    (tmp_path / "in.jsonl").write_text("\n".join(rows), "utf-8")
+    assert predict("--file", "in.jsonl", "--out", "out.csv") == 2
+    *_, late, version = read_csv(tmp_path / "out.csv")
+    assert late["error"] == (
+        f"in.jsonl:{CHUNK_ROWS + 1}: the row has a `late`, which none of the first {CHUNK_ROWS} rows has. "
+        "Name --out .jsonl, where each row keeps its own columns"
+    )
+    assert version["error"]
+    assert predict.err[0] == f"out.csv: {CHUNK_ROWS} of {CHUNK_ROWS + 2} rows answered"
+    assert predict("--file", "in.jsonl", "--out", "out.jsonl") == 2
+    *_, late, version = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert (late["late"], late["predicted_label"]) == ("1", "负面")
+    assert version["error"].endswith("Give it another name: ours is called so")
+    assert version["version"] == "1"
+
+
+def test_a_pipe_that_turns_out_to_be_no_utf8_leaves_no_answers(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "text\n" + "房间很好，前台很差\n" * 10_000
+    lines_of(long.encode() + "很好\n".encode("gbk"), monkeypatch)
+    monkeypatch.setattr(Classifier, "answer", lambda self, texts, tenants: [RESULT] * len(texts))
+    assert predict("--file", "-", "--out", "out.csv") == 2
+    assert len(predict.err) == 1
+    assert predict.err[0].startswith("stdin: not UTF-8 at byte 280005 (line 10002): the file mixes encodings")
+    assert nothing_but(tmp_path)
+
+
+RESULT = Result("很好", "正面", 0.9, {"负面": 0.1, "正面": 0.9}, "hotel@v1", False)
+
+
+def start(folder: Path, *words: object, **streams: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "lingyu", "predict", *map(str, words)], cwd=folder, **streams)
+
+
+def test_ctrl_c_in_the_middle_of_a_pipe_leaves_no_half_file(place: Workplace, tmp_path: Path) -> None:
+    words = ("--map", "who", "--file", "-", "--out", "out.csv")
+    with start(tmp_path, *words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(b"who,text\n" + "hotel,房间很好\n".encode() * 20_000)
+        process.stdin.flush()
+        for _ in range(600):
+            if list(tmp_path.glob(".writing-*")):
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert b"Traceback" not in process.stderr.read()
+    assert nothing_but(tmp_path)
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(place: Workplace, tmp_path: Path) -> None:
+    write_csv(tmp_path / "in.csv", ["who", "text"], *(["hotel", "房间很好"] for _ in range(3 * CHUNK_ROWS)))
+    words = ("--map", "who", "--file", "in.csv")
+    with start(tmp_path, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().decode().startswith("正面\t")
+        process.stdout.close()
+        said = process.stderr.read()
+        assert b"Error" not in said
+        assert b"Exception" not in said
+        assert process.wait(timeout=60) == 0
+
+
+def resident_kib(process: "subprocess.Popen[bytes]") -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+@pytest.mark.slow
+def test_memory_at_row_100000_of_a_pipe_is_that_at_row_10000(place: Workplace, tmp_path: Path) -> None:
+    """Sampled as each of these rows is answered; 32 tenants of two adapters, texts of every length."""
+    tenants = {f"t{n}": "hotel" if n % 2 else "shop" for n in range(32)}
+    (tmp_path / "tenants.yaml").write_text(f"tenants: {json.dumps(tenants)}", "utf-8")
+    texts = reviews(place)
+    words = (*MAP, "--file", "-", "--json")
+    sampled: dict[int, int] = {}
+    with start(tmp_path, *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        stdin = process.stdin
+
+        def write() -> None:
+            with stdin:
+                stdin.write(b"who,text\n")
+                for n in range(100_000):
+                    stdin.write(f't{n % 32},"{texts[n % len(texts)] * (n % 7 + 1)}"\n'.encode())
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for number, line in enumerate(process.stdout, 1):
+            assert b'"label"' in line
+            if number in (10_000, 100_000):
+                sampled[number] = resident_kib(process)
+        writer.join()
+        assert process.wait(timeout=60) == 0
+    assert number == 100_000
+    assert sampled[100_000] <= 1.1 * sampled[10_000], sampled
 
 
 # A pipe, and a person

@@ -1,6 +1,7 @@
 """What was trained is in the file, for every variant, and a file that is not whole is refused."""
 
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,45 @@ def test_a_file_that_is_not_whole_is_refused(change: object, says: str, tiny_bas
     save_file(tensors, tmp_path / "adapter" / WEIGHTS)
     with pytest.raises(LingyuError, match=says):
         load_adapter(base, LABELS, tmp_path / "adapter")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("part", [".lora_A.", ".lora_B.", "classifier", "pooler"])
+def test_a_value_that_is_no_finite_number_is_refused_wherever_it_stands(
+    value: float, part: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    base = find_base(str(tiny_base))
+    base_model = attach_lora(base.load_classifier(LABELS, seed=1), base, Lora())
+    save_adapter(base_model, base, Lora(), tmp_path / "adapter", initial=None)
+    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    name = next(name for name in tensors if part in name)
+    tensors[name].view(-1)[-1] = value
+    save_file(tensors, tmp_path / "adapter" / WEIGHTS)
+    with pytest.raises(LingyuError, match="no finite numbers") as caught:
+        load_adapter(base, LABELS, tmp_path / "adapter")
+    assert name[-50:] in str(caught.value)
+
+
+@pytest.mark.parametrize("spoil", ["pickle under its name", "pickle beside", "header longer than the file", "overlap"])
+def test_nothing_but_sound_safetensors_is_read(spoil: str, tiny_base: Path, tmp_path: Path) -> None:
+    base = find_base(str(tiny_base))
+    folder = tmp_path / "adapter"
+    save_adapter(attach_lora(base.load_classifier(LABELS, seed=1), base, Lora()), base, Lora(), folder, initial=None)
+    trap = b"cos\nmkdir\n(S'" + str(tmp_path / "sprung").encode() + b"'\ntR."  # os.mkdir(...), as protocol 0 writes it
+    header = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
+    header["b"] = {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}
+    text = json.dumps(header).encode()
+    content = {
+        "pickle under its name": trap,
+        "pickle beside": None,
+        "header longer than the file": struct.pack("<Q", 10**6) + b"{}",
+        "overlap": struct.pack("<Q", len(text)) + text + b"\0" * 12,
+    }[spoil]
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS if content else folder / "adapter_model.bin").write_bytes(content or trap)
+    with pytest.raises(LingyuError, match=r"adapter_model\.safetensors"):
+        load_adapter(base, LABELS, folder)
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_an_adapter_without_the_pooler_is_refused_on_a_base_without_one(

@@ -17,6 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import lingyu.serving.lingyu
 from lingyu import Lingyu
 from lingyu.errors import LingyuError
+from lingyu.serving import Failed
 from lingyu.store.manifest import sealed
 
 from ..e2e.conftest import Workplace
@@ -36,10 +37,11 @@ def spoilt(place: Workplace, tmp_path: Path) -> Workplace:
 
 def refusal(place: Workplace, tenant: str = "hotel") -> str:
     """The line with which a store does not answer."""
-    with pytest.raises(LingyuError) as caught:
-        Lingyu.load(place.folder / "adapters").classify(["房间很好"], tenant)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    answer = Lingyu.load(place.folder / "adapters").classify(["房间很好"], tenant)[0]
+    assert isinstance(answer, Failed)
+    assert (answer.text, answer.tenant) == ("房间很好", tenant)
+    assert "\n" not in str(answer.error)
+    return str(answer.error)
 
 
 def by_plain_peft(place: Workplace, name: str, texts: list[str]) -> np.ndarray:
@@ -137,9 +139,15 @@ def test_no_text_is_too_strange(text: str, answering: Lingyu) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u3000", "\u200b", "\x00", "<br>", "&nbsp;"])
-def test_a_text_of_which_nothing_is_left_is_an_error(text: str, answering: Lingyu) -> None:
-    with pytest.raises(LingyuError, match="the text is empty"):
-        answering.classify(["好", text], "hotel")
+def test_a_text_of_which_nothing_is_left_is_an_error_of_its_own(text: str, answering: Lingyu) -> None:
+    good, failed = answering.classify(["好", text], "hotel")
+    assert good == answering.classify(["好"], "hotel")[0]
+    assert isinstance(failed, Failed)
+    assert failed.text == text
+    assert failed.error.what == "the text is empty"
+    for name in ("label", "probability", "probabilities", "version", "truncated"):
+        with pytest.raises(LingyuError, match="the text is empty"):
+            getattr(failed, name)
 
 
 def test_one_text_is_no_list_and_tenants_are_as_many_as_texts(answering: Lingyu) -> None:
@@ -162,11 +170,7 @@ def test_importing_it_brings_no_torch_and_a_wrong_name_needs_none(place: Workpla
     script = """
 import sys
 from lingyu import Lingyu
-from lingyu.errors import LingyuError
-try:
-    Lingyu.load("adapters").classify(["好"], "hotell")
-except LingyuError as error:
-    print(error)
+print(Lingyu.load("adapters").classify(["好"], "hotell")[0].error)
 print(sorted({"torch", "transformers", "peft"} & set(sys.modules)))
 """
     said = subprocess.run(

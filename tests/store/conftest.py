@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,14 @@ StartPublisher = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(scope="session")
-def write_hotel() -> Callable[[Path, str], VersionFacts]:
-    found: Callable[[Path, str], VersionFacts] = runpy.run_path(str(PUBLISHER))["write_hotel"]
+def publisher() -> dict[str, Any]:
+    """What publisher.py defines, by name."""
+    return runpy.run_path(str(PUBLISHER))
+
+
+@pytest.fixture(scope="session")
+def write_hotel(publisher: dict[str, Any]) -> Callable[[Path, str], VersionFacts]:
+    found: Callable[[Path, str], VersionFacts] = publisher["write_hotel"]
     return found
 
 

@@ -2,25 +2,30 @@
 
 python publisher.py publish STORE COUNT           publish hotel so many times
 python publisher.py limited STORE BYTES           publish hotel where no file may get larger than BYTES
-python publisher.py killed STORE KILLS SEED       kill -9 so many publishing children
+python publisher.py work STORE SEED STEPS         publish, promote, roll back, remove and read at random
+python publisher.py replace STORE COUNT           publish and remove the one before, so many times
+python publisher.py killed STORE KILLS SEED       kill -9 so many children that work
 """
 
 import json
 import os
 import random
 import resource
+import secrets
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from lingyu.errors import exit_status
+from lingyu.errors import LingyuError, exit_status
 from lingyu.store import (
     ADAPTER_CONFIG,
     ANSWERS,
     HASHES,
+    MANIFEST,
     BaseRecord,
     LineageEntry,
     PartRecord,
@@ -67,6 +72,13 @@ def write_hotel(folder: Path, version: str) -> VersionFacts:
     return FACTS
 
 
+def write_small(folder: Path, version: str) -> VersionFacts:
+    """A version of few files, which no other is like."""
+    (folder / "README.md").write_text(f"# hotel {version} {secrets.token_hex(8)}\n")
+    (folder / "metrics.json").write_text("{}")
+    return FACTS
+
+
 def publish(root: str, count: str) -> None:
     for _ in range(int(count)):
         Store(root).publish("hotel", write_hotel, why="a test")
@@ -77,28 +89,89 @@ def limited(root: str, size: str) -> None:
     publish(root, "1")
 
 
+def work(root: str, seed: str, steps: str) -> None:
+    """Random operations on hotel, a line of JSON each on stdout: what was done, and what the store answered."""
+    for done in random_steps(Store(root), seed, int(steps)):
+        print(json.dumps(done), flush=True)
+
+
+def random_steps(store: Store, seed: str, count: int) -> Iterator[dict[str, str | None]]:
+    choices = random.Random(seed)
+    for _ in range(count):
+        yield _step(store, choices)
+
+
+def _step(store: Store, choices: random.Random) -> dict[str, str | None]:
+    operation = choices.choice(["publish", "publish", "promote", "rollback", "remove", "read"])
+    channel = choices.choice(["stable", "canary"])
+    version = choices.choice(store.versions("hotel") or ("v1",))
+    done: dict[str, str | None] = {"operation": operation, "channel": channel, "version": version, "refused": None}
+    try:
+        if operation == "publish":
+            done["version"] = store.publish("hotel", write_small, channel=channel, why="a test").version
+        elif operation == "promote":
+            store.set_channel("hotel", channel, version, why="a test")
+        elif operation == "rollback":
+            done["version"] = store.rollback("hotel", channel, why="a test").version
+        elif operation == "remove":
+            store.remove("hotel", version, why="a test")
+        else:
+            opened = store.open(f"hotel@{choices.choice([version, channel])}")
+            assert (opened.folder / "README.md").read_text().startswith(f"# hotel {opened.version} ")
+    except LingyuError as error:
+        done["refused"] = error.what
+    except FileNotFoundError:  # what was opened was removed before its card was read
+        assert operation == "read"
+    return done
+
+
+def replace(root: str, count: str) -> None:
+    """Publish, and remove what was stable before, so many times."""
+    store = Store(root)
+    for _ in range(int(count)):
+        before = store.find("hotel").selector
+        store.publish("hotel", write_hotel, why="a test")
+        store.remove("hotel", before, why="a test")
+
+
 def killed(root: str, kills: str, seed: str) -> None:
-    """At least so many kills, and on until one has left a trace that the next writer must clear up."""
+    """At least so many kills, and on until one has left a trace that the next writer must clear up.
+
+    After each the store must be whole, and no number may ever stand for two versions.
+    """
     moments = random.Random(int(seed))
     started = time.monotonic()
     publish(root, "3")
     publishing_s = (time.monotonic() - started) / 3  # so that kills fall within the work on a slow machine too
     done, with_traces, left = 0, 0, False
+    seen: dict[str, bytes] = {}
     while done < int(kills) or not left:
         child = os.fork()
         if child == 0:
-            publish(root, "1000000")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            work(root, f"{seed}/{done}", "1000000")
             os._exit(0)
-        time.sleep(moments.uniform(0, 2 * publishing_s))
+        time.sleep(moments.uniform(0, 3 * publishing_s))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         left = any(Path(root, "hotel").glob(".writing-*"))
         with_traces += left
         done += 1
-    print(f"{with_traces} of {done} kills left a trace")
+        require_whole(Store(root), seen)
+    print(f"{with_traces} of {done} kills left a trace; {len(seen)} versions were seen")
+
+
+def require_whole(store: Store, seen: dict[str, bytes]) -> None:
+    """Every listed version is whole and what its number always stood for; every channel names one of them."""
+    versions = store.versions("hotel")
+    for version in versions:
+        manifest = (store.open(f"hotel@{version}").folder / MANIFEST).read_bytes()
+        assert seen.setdefault(version, manifest) == manifest, f"{version} is another version than it was"
+    assert set(store.channels("hotel").values()) <= set(versions)
+    store.history("hotel")
 
 
 if __name__ == "__main__":
     mode, *arguments = sys.argv[1:]
-    run = {"publish": publish, "limited": limited, "killed": killed}[mode]
+    run = {"publish": publish, "limited": limited, "work": work, "replace": replace, "killed": killed}[mode]
     sys.exit(exit_status(lambda: run(*arguments)))

@@ -30,6 +30,13 @@ NO_NAMES = [
     "hotel\x1b[31m",
     "\ud800",
     "%2e%2e",
+    "%2e%2e%2fhotel",
+    "..%252fhotel",
+    "hotel%00",
+    "..%5chotel",
+    "．．/hotel",
+    "~",
+    "$HOME",
 ]
 
 

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+import lingyu.store.store as store_module
 from lingyu.errors import LingyuError
-from lingyu.store import MANIFEST, Store, open_adapter, read_tensors
+from lingyu.store import MANIFEST, Removal, Store, open_adapter, read_tensors
 
 
 def test_what_is_published_is_what_is_opened(published):
@@ -35,11 +36,10 @@ def test_the_tenth_version_comes_after_the_ninth(store, write_hotel):
     assert store.channels("hotel") == {}
 
 
-def test_a_version_that_was_deleted_by_hand_does_not_lend_its_number_while_a_later_one_stands(
-    store, hotel, write_hotel
-):
+@pytest.mark.parametrize("deleted", ["v1", "v2"])
+def test_a_version_that_was_deleted_by_hand_does_not_lend_its_number(store, hotel, write_hotel, deleted):
     store.publish("hotel", write_hotel, why="the second")
-    shutil.rmtree(store.root / "hotel" / "v1")
+    shutil.rmtree(store.root / "hotel" / deleted)
     assert store.publish("hotel", write_hotel, why="the third").version == "v3"
 
 
@@ -76,7 +76,7 @@ def test_channels_follow_and_every_change_is_a_line_of_history(store, hotel, wri
 
 
 def test_a_channel_set_to_where_it_stands_is_no_change(store, hotel):
-    store.set_channel("hotel", "stable", "v1", "again")
+    assert store.set_channel("hotel", "stable", "v1", "again") is None
     assert len(store.history("hotel")) == 1
 
 
@@ -88,6 +88,238 @@ def test_a_channel_that_can_not_be_set_changes_nothing(store, hotel, channel, ve
     with pytest.raises(LingyuError):
         store.set_channel("hotel", channel, version, "a test")
     assert {path.name: path.read_bytes() for path in (store.root / "hotel").glob("*.json*")} == before
+
+
+def test_a_damaged_version_is_promoted_to_nothing(store, hotel, write_hotel):
+    second = store.publish("hotel", write_hotel, channel=None, why="the second")
+    (second.folder / "README.md").write_text("mine")
+    with pytest.raises(LingyuError, match="the file was changed"):
+        store.set_channel("hotel", "stable", "v2", "a test")
+    assert store.channels("hotel") == {"stable": "v1"}
+
+
+@pytest.mark.parametrize("why", ["", " \n", "x" * 1001])
+def test_a_change_needs_a_reason_of_a_fitting_length(store, hotel, write_hotel, why):
+    store.publish("hotel", write_hotel, channel=None, why="the second")
+    store.set_channel("hotel", "stable", "v2", "a test")
+    for change in (
+        lambda: store.set_channel("hotel", "canary", "v2", why),
+        lambda: store.rollback("hotel", "stable", why),
+        lambda: store.remove("hotel", "v1", why),
+        lambda: store.remove_channel("hotel", "stable", why),
+    ):
+        with pytest.raises(LingyuError, match="reason"):
+            change()
+    assert store.channels("hotel") == {"stable": "v2"}
+    assert len(store.history("hotel")) == 2
+
+
+def test_a_reason_that_is_no_text_is_kept_as_far_as_it_is(store, hotel):
+    store.set_channel("hotel", "canary", "v1", "schlie\udcdfen")
+    assert store.history("hotel")[-1].why == "schlie?en"
+
+
+# Rolling back
+
+
+@pytest.fixture
+def three(store, hotel, write_hotel):
+    """hotel with v1, v2 and v3, each of them stable once."""
+    store.publish("hotel", write_hotel, why="the second")
+    store.publish("hotel", write_hotel, why="the third")
+    return store
+
+
+def test_a_rollback_leads_to_what_the_channel_named_before_and_says_why(three):
+    change = three.rollback("hotel", "stable", "complaints")
+    assert (change.previous, change.version, change.why, change.rollback) == ("v3", "v2", "complaints", True)
+    assert three.history("hotel")[-1] == change
+    assert three.open("hotel").version == "v2"
+
+
+def test_a_second_rollback_goes_back_one_further_and_never_to_what_the_first_one_left(three):
+    assert three.rollback("hotel", "stable", "complaints").version == "v2"
+    assert three.rollback("hotel", "stable", "more of them").version == "v1"
+    with pytest.raises(LingyuError, match=r"`stable` named nothing before v1\. Promote one of v2, v3 to it"):
+        three.rollback("hotel", "stable", "and more")
+
+
+def test_a_promotion_by_mistake_is_taken_back_even_where_it_led_to_an_older_version(three):
+    three.set_channel("hotel", "stable", "v1", "a slip")
+    assert three.rollback("hotel", "stable", "I meant canary").version == "v3"
+    assert three.rollback("hotel", "stable", "complaints").version == "v2"
+
+
+def test_after_a_rollback_a_promotion_starts_a_new_way_back(three, write_hotel):
+    three.rollback("hotel", "stable", "complaints")
+    three.publish("hotel", write_hotel, why="mended")
+    assert [three.rollback("hotel", "stable", "no").version for _ in range(2)] == ["v2", "v1"]
+
+
+def test_each_channel_has_its_own_way_back(three):
+    three.set_channel("hotel", "canary", "v1", "a test")
+    three.set_channel("hotel", "canary", "v3", "a test")
+    assert three.rollback("hotel", "canary", "no").version == "v1"
+    assert three.channels("hotel") == {"canary": "v1", "stable": "v3"}
+
+
+def test_a_rollback_to_a_version_that_was_removed_is_refused_with_what_there_is(three):
+    three.remove("hotel", "v2", "space")
+    with pytest.raises(LingyuError, match=r"named v2 before v3, which is not there any more\. Promote one of v1 to it"):
+        three.rollback("hotel", "stable", "complaints")
+    assert three.open("hotel").version == "v3"
+
+
+def test_a_rollback_to_a_damaged_version_is_refused(three):
+    (three.root / "hotel" / "v2" / "README.md").write_text("mine")
+    with pytest.raises(LingyuError, match="the file was changed"):
+        three.rollback("hotel", "stable", "complaints")
+    assert three.open("hotel").version == "v3"
+
+
+def test_lines_of_killed_writers_are_no_part_of_the_way_back(three):
+    """A writer that is killed between its two renames leaves its line of history, and the channel where it was."""
+    history = three.root / "hotel" / "history.jsonl"
+    signed = {"when": "now", "who": "me", "why": "killed", "channel": "stable"}
+    for to in ("v1", "v2", "v1"):
+        history.write_bytes(history.read_bytes() + json.dumps({**signed, "from": "v3", "to": to}).encode() + b"\n")
+    assert three.rollback("hotel", "stable", "complaints").version == "v2"
+
+
+def test_a_history_that_begins_in_the_middle_still_says_what_was_before(three):
+    history = three.root / "hotel" / "history.jsonl"
+    history.write_bytes(history.read_bytes().splitlines(keepends=True)[-1])
+    assert three.rollback("hotel", "stable", "complaints").version == "v2"
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"when": "now"}', '{"removed": "../v1"}', "\x00"])
+def test_a_damaged_history_is_one_line_and_no_number_is_given_without_it(three, write_hotel, line):
+    history = three.root / "hotel" / "history.jsonl"
+    history.write_bytes(history.read_bytes() + line.encode() + b"\n")
+    for change in (
+        lambda: three.history("hotel"),
+        lambda: three.rollback("hotel", "stable", "a test"),
+        lambda: three.publish("hotel", write_hotel, why="a test"),
+    ):
+        with pytest.raises(LingyuError, match=r"history\.jsonl") as caught:
+            change()
+        assert "\n" not in str(caught.value)
+    assert three.open("hotel").version == "v3"
+
+
+# Removing
+
+
+def test_a_removed_version_is_gone_and_its_number_is_never_given_again(three, write_hotel):
+    three.set_channel("hotel", "stable", "v1", "the others go")
+    for version in ("v3", "v2"):
+        three.remove("hotel", version, "space")
+    assert three.versions("hotel") == ("v1",)
+    assert [line.removed for line in three.history("hotel") if isinstance(line, Removal)] == ["v3", "v2"]
+    assert not list((three.root / "hotel").glob(".*"))
+    with pytest.raises(LingyuError, match=r"no version v3\. There are: v1"):
+        three.open("hotel@v3")
+    assert three.publish("hotel", write_hotel, why="a test").version == "v4"
+
+
+def test_a_version_that_a_channel_names_is_not_removed(three):
+    three.set_channel("hotel", "canary", "v2", "a test")
+    with pytest.raises(
+        LingyuError, match=r"hotel@v2 is what channel `canary` names.*lingyu adapters remove hotel@canary"
+    ):
+        three.remove("hotel", "v2", "space")
+    assert three.open("hotel@v2").version == "v2"
+
+
+def test_a_channel_is_taken_away_and_its_version_stays(three, write_hotel):
+    change = three.remove_channel("hotel", "stable", "retired")
+    assert (change.previous, change.version) == ("v3", None)
+    assert three.channels("hotel") == {}
+    assert three.open("hotel@v3").version == "v3"
+    with pytest.raises(LingyuError, match="no channel `stable`"):
+        three.open("hotel")
+    three.set_channel("hotel", "stable", "v1", "back again")
+    with pytest.raises(LingyuError, match="named nothing before v1"):
+        three.rollback("hotel", "stable", "a test")
+
+
+def test_an_adapter_whose_last_version_was_removed_is_not_listed_but_keeps_its_numbers(store, hotel, write_hotel):
+    store.remove_channel("hotel", "stable", "retired")
+    store.remove("hotel", "v1", "retired")
+    assert store.adapters() == ()
+    assert store.versions("hotel") == ()
+    assert store.publish("hotel", write_hotel, why="a new start").version == "v2"
+
+
+@pytest.mark.parametrize("name", ["README.md", MANIFEST])
+def test_a_damaged_version_can_be_removed(store, hotel, write_hotel, name):
+    store.publish("hotel", write_hotel, why="the second")
+    (hotel.folder / name).unlink()
+    store.remove("hotel", "v1", "damaged")
+    assert store.versions("hotel") == ("v2",)
+
+
+@pytest.mark.parametrize("version", ["v9", "canary", "../v1", "..", "v1/../v1", ""])
+def test_what_is_no_version_can_not_be_removed(store, hotel, version, tmp_path):
+    before = sorted(path for path in tmp_path.rglob("*") if ".locks" not in path.parts)
+    with pytest.raises(LingyuError):
+        store.remove("hotel", version, "a test")
+    assert sorted(path for path in tmp_path.rglob("*") if ".locks" not in path.parts) == before
+
+
+def test_removing_from_an_adapter_that_is_not_there_leaves_no_trace_of_it(store, hotel):
+    for change in (
+        lambda: store.remove("hotle", "v1", "a test"),
+        lambda: store.rollback("hotle", "stable", "a test"),
+        lambda: store.remove_channel("hotle", "stable", "a test"),
+        lambda: store.set_channel("hotle", "stable", "v1", "a test"),
+    ):
+        with pytest.raises(LingyuError, match="Did you mean `hotel`"):
+            change()
+    assert [path.name for path in store.root.iterdir()] == ["hotel"]
+
+
+def test_a_removed_version_comes_back_only_as_the_very_same(store, hotel, write_hotel, tmp_path):
+    copies = Store(tmp_path / "copies")
+    copies.receive(hotel, why="a copy")
+    store.publish("hotel", write_hotel, why="the second")
+    store.remove("hotel", "v1", "space")
+    assert store.receive(copies.open("hotel@v1"), why="back again").is_new
+    store.remove("hotel", "v1", "space")
+    others = Store(tmp_path / "others")
+    other = others.publish("hotel", lambda folder, version: write_hotel(folder, "another"), why="a test")
+    with pytest.raises(LingyuError, match="another hotel@v1 stood here and was removed"):
+        store.receive(other, why="a test")
+    assert store.versions("hotel") == ("v2",)
+
+
+def test_a_reader_of_a_channel_that_moves_on_under_its_hands_gets_what_it_names_now(three, monkeypatch):
+    really = store_module.open_version
+
+    def open_version(folder):
+        if folder.name == "v3" and folder.is_dir():
+            three.set_channel("hotel", "stable", "v1", "while it is read")
+            three.remove("hotel", "v3", "while it is read")
+        return really(folder)
+
+    monkeypatch.setattr(store_module, "open_version", open_version)
+    assert three.open("hotel").version == "v1"
+
+
+def test_a_version_that_is_removed_while_it_is_read_is_not_there_rather_than_damaged(three, monkeypatch):
+    really = store_module.open_version
+
+    def open_version(folder):
+        if folder.name == "v2" and folder.is_dir():
+            three.remove("hotel", "v2", "while it is read")
+        return really(folder)
+
+    monkeypatch.setattr(store_module, "open_version", open_version)
+    with pytest.raises(LingyuError, match=r"no version v2\. There are: v1, v3"):
+        three.open("hotel@v2")
+
+
+# Naming what is not there
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Finding a base; its family, tokenizer and fingerprints; loading it as a classifier."""
 
-from .base import EMBEDDED, LINEAGE, Ancestor, Base, Classifier, Encoded, find_base, is_hub_id
+from .base import EMBEDDED, LINEAGE, Ancestor, Base, Classifier, Encoded, find_base, is_hub_id, quiet_transformers
 from .families import FAMILIES, Family, auto_target_modules, check_target_modules, encoder_linears, require_saved
+from .fingerprints import StoredTensor, encoder_tensors, plain_name
 from .machine import usable_cores
 
 __all__ = [
@@ -13,11 +14,15 @@ __all__ = [
     "Classifier",
     "Encoded",
     "Family",
+    "StoredTensor",
     "auto_target_modules",
     "check_target_modules",
     "encoder_linears",
+    "encoder_tensors",
     "find_base",
     "is_hub_id",
+    "plain_name",
+    "quiet_transformers",
     "require_saved",
     "usable_cores",
 ]

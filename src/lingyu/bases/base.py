@@ -47,11 +47,15 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Ancestor:
-    """One base of the chain that a base was made by, each from the next. id: as whoever made it wrote it."""
+    """One base of the chain that a base was made by, each from the next. id: as whoever made it wrote it.
+
+    parent: the weights fingerprint of the one that it was made from; None for one that was published or brought.
+    """
 
     id: str
     weights_fingerprint: str
     note: str | None = None
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,11 @@ class Base:
         batch = self.tokenizer(list(texts), truncation=True, max_length=max_length, split_special_tokens=True)
         return Encoded(batch["input_ids"], [bool(encoding.overflowing) for encoding in batch.encodings])
 
+    @property
+    def max_length(self) -> int:
+        """How many tokens of a text it can read."""
+        return max_positions(self.config)
+
     def require_length(self, max_length: int) -> None:
         if max_length > max_positions(self.config):
             raise LingyuError(
@@ -163,7 +172,7 @@ class Base:
         config.label2id = {label: i for i, label in enumerate(labels)}
         weights = _encoder_weights(self.folder)
         set_seed(seed)
-        with warnings.catch_warnings(), _quiet_transformers():
+        with warnings.catch_warnings(), quiet_transformers():
             warnings.simplefilter("ignore")
             model, info = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)].from_pretrained(
                 None,
@@ -293,7 +302,7 @@ def _in_one_line(what: str, where: str, next: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Loading reports fresh heads as if something were wrong; we check them ourselves."""
     from transformers.utils import logging
 

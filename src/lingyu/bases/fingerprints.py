@@ -109,7 +109,7 @@ def encoder_tensors(folder: Path) -> dict[str, StoredTensor]:
     tensors: dict[str, StoredTensor] = {}
     for file in weight_files(folder):
         for tensor in _tensors(file):
-            plain = _plain_name(tensor.name)
+            plain = plain_name(tensor.name)
             if plain is None:
                 continue
             if plain in tensors:
@@ -202,8 +202,8 @@ def _tensors(file: Path) -> Iterator[StoredTensor]:
             yield StoredTensor(file, name, entry["dtype"], tuple(entry["shape"]), 8 + length + begin, end - begin)
 
 
-def _plain_name(name: str) -> str | None:
-    """The tensor's name without the model's prefix, or None where it is no part of the encoder."""
+def plain_name(name: str) -> str | None:
+    """A tensor's name, of a file or a model, without the prefix; None where it is no part of the encoder."""
     for candidate in (name, name.partition(".")[2]):
         if _BODY.match(candidate) and not _NOT_BODY.search(candidate):
             return re.sub(r"LayerNorm\.(gamma|beta)$", _new_norm_name, candidate)

@@ -1,6 +1,7 @@
-"""`lingyu adapters list` and `lingyu adapters show`: what a store holds."""
+"""`lingyu adapters ...`: what a store holds, how two versions differ, and which of them the channels name."""
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from lingyu.cli import Group
-from lingyu.errors import LingyuError, printable
+from lingyu.cli.exchange import EXCHANGE
+from lingyu.errors import LingyuError, did_you_mean, printable
 
 if TYPE_CHECKING:
-    from lingyu.store import Manifest, Store, Version
+    from lingyu.store import AdapterReference, Change, Manifest, Removal, Store, Version
 
 _STORE = click.option("--store", default="adapters", show_default=True, help="The folder of the adapters.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+_WHY = click.option("--why", required=True, metavar="TEXT", help="The reason, for the adapter's history.")
+_CHANNEL_HELP = "The channel, such as stable or canary."
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,193 @@ def show(reference: str, store: str, as_json: bool) -> None:
         Console().print(_summary_table(version))
 
 
+@adapters.command()
+@click.argument("one", metavar="ADAPTER")
+@click.argument("other", metavar="ADAPTER")
+@_STORE
+@_JSON
+def diff(one: str, other: str, store: str, as_json: bool) -> None:
+    """Compare two versions: recipe, data, and their answers to the test texts that both have.
+
+    Says whether the second is better than the first, worse, or whether the difference is noise.
+
+    \b
+    Example: lingyu adapters diff hotel@v1 hotel@v2
+    """
+    from lingyu.store import open_adapter
+
+    versions = open_adapter(one, store), open_adapter(other, store)
+    from lingyu.evaluation import compare_versions
+
+    comparison = compare_versions(*versions)
+    if as_json:
+        click.echo(json.dumps(comparison.as_json(), ensure_ascii=False))
+    else:
+        from .adapters_diff import diff_page
+
+        Console().print(diff_page(comparison, *versions))
+
+
+@adapters.command()
+@click.argument("reference", metavar="ADAPTER")
+@click.option("--to", "channel", required=True, metavar="CHANNEL", help=_CHANNEL_HELP)
+@_WHY
+@_STORE
+@_JSON
+def promote(reference: str, channel: str, why: str, store: str, as_json: bool) -> None:
+    """Set a channel to a version, after verifying every file of it.
+
+    ADAPTER is NAME@VERSION, or NAME@CHANNEL for what another channel names.
+
+    \b
+    Example: lingyu adapters promote hotel@v4 --to stable --why "canary held for a week"
+    """
+    from lingyu.store import Store
+
+    opened = Store(store)
+    found = opened.find(_with_selector(reference, "VERSION"))
+    known = opened.channels(found.name)
+    change = opened.set_channel(found.name, channel, found.selector, why)
+    if change is not None:
+        _warn_of_a_slip(channel, known)
+        _say(change, f"{found.name}: {_as_words(change)}", as_json)
+    elif as_json:
+        click.echo(json.dumps({"change": None}))
+    else:
+        click.echo(f"{found.name}: {channel} names {found.selector} already; nothing was changed")
+
+
+@adapters.command()
+@click.argument("name", metavar="NAME")
+@click.option("--channel", default="stable", show_default=True, help=_CHANNEL_HELP)
+@_WHY
+@_STORE
+@_JSON
+def rollback(name: str, channel: str, why: str, store: str, as_json: bool) -> None:
+    """Set a channel back to the version that it named before. Again, and it goes back one further.
+
+    \b
+    Example: lingyu adapters rollback hotel --why "complaints about breakfast"
+    """
+    from lingyu.store import Store
+
+    change = Store(store).rollback(name, channel, why)
+    _say(change, f"{name}: {_as_words(change)}", as_json)
+
+
+@adapters.command()
+@click.argument("name", metavar="NAME")
+@_STORE
+@_JSON
+def history(name: str, store: str, as_json: bool) -> None:
+    """Who changed which channel of an adapter when and why, and which versions were removed.
+
+    \b
+    Example: lingyu adapters history hotel
+    """
+    from lingyu.store import Store
+
+    opened = Store(store)
+    lines = opened.history(name)
+    if not lines and not opened.versions(name):
+        opened.find(name)  # which says what there is
+    if as_json:
+        click.echo(json.dumps({"history": [line.model_dump(by_alias=True) for line in lines]}, ensure_ascii=False))
+    else:
+        Console().print(_history_table(lines))
+
+
+@adapters.command()
+@click.argument("reference", metavar="NAME@VERSION|NAME@CHANNEL")
+@_WHY
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@_STORE
+@_JSON
+def remove(reference: str, why: str, yes: bool, store: str, as_json: bool) -> None:
+    """Remove a version that no channel names, or a channel, whose version stays.
+
+    The number of a removed version is never given again. On a terminal it is asked whether this is meant.
+
+    \b
+    Examples:
+      lingyu adapters remove hotel@v2 --why "never used"
+      lingyu adapters remove hotel@canary --why "the trial is over"
+    """
+    from lingyu.store import Store
+
+    opened = Store(store)
+    wanted = _with_selector(reference, "VERSION|CHANNEL")
+    found = opened.find(wanted)
+    if wanted.names_version:
+        _ask(f"Remove {found} for ever?", yes)
+        opened.remove(found.name, found.selector, why)
+        removed = opened.history(found.name)[-1]
+        _say(removed, f"{found} was removed; its number is never given again", as_json)
+    else:
+        _ask(f"Take channel {wanted} away? {found} stays", yes)
+        change = opened.remove_channel(found.name, wanted.selector, why)
+        _say(change, f"{found.name}: {_as_words(change)}", as_json)
+
+
+def _with_selector(reference: str, what: str) -> "AdapterReference":
+    """A reference that says which version or channel is meant: what changes a store is not left to a default."""
+    from lingyu.store import AdapterReference
+
+    parsed = AdapterReference.parse(reference)
+    if "@" not in reference:
+        raise LingyuError(
+            f"{reference} names no version", next=f"Write {reference}@{what}; lingyu adapters list shows them"
+        )
+    return parsed
+
+
+def _ask(question: str, yes: bool) -> None:
+    """At a terminal only: a script has said what it means."""
+    if not yes and _at_a_terminal() and not click.confirm(question, err=True):
+        raise LingyuError("nothing was removed", status=1)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _say(line: "Change | Removal", words: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"change": line.model_dump(by_alias=True)}, ensure_ascii=False))
+    else:
+        click.echo(printable(words))
+
+
+def _as_words(change: "Change") -> str:
+    if change.version is None:
+        return f"channel {change.channel} was taken away; it named {change.previous}"
+    before = "a new channel" if change.previous is None else f"before: {change.previous}"
+    return f"{change.channel} names {change.version} ({before})"
+
+
+def _warn_of_a_slip(channel: str, known: dict[str, str]) -> None:
+    near = did_you_mean(channel, known)
+    if channel not in known and near:
+        click.echo(f"`{channel}` is a new channel beside `{near}`, which stays where it was", err=True)
+
+
+def _history_table(lines: "tuple[Change | Removal, ...]") -> Table:
+    from lingyu.store import Removal
+
+    table = Table(box=None, header_style="bold")
+    for heading in ("when", "who", "what", "why"):
+        table.add_column(heading, overflow="fold")
+    for line in lines:
+        words = f"{line.removed} removed" if isinstance(line, Removal) else _arrow(line)
+        table.add_row(*map(_plain, (line.when, line.who, words, line.why)))
+    return table
+
+
+def _arrow(change: "Change") -> str:
+    sides = f"{change.channel}: {change.previous or 'new'} → {change.version or 'taken away'}"
+    return f"{sides} (rollback)" if change.rollback else sides
+
+
 def _rows(store: "Store", name: str) -> list[Row]:
     try:
         channels = store.channels(name)
@@ -99,7 +290,8 @@ def _row(store: "Store", name: str, version: str, channels: tuple[str, ...]) -> 
     try:
         manifest = store.manifest(name, version)
         folder = store.root / name / version
-        accuracy = read_scores(folder).test.accuracy.value if METRICS in manifest.files else None
+        test = read_scores(folder).test if METRICS in manifest.files else None
+        accuracy = test.accuracy.value if test else None
     except LingyuError as error:
         return Row(name, version, channels, error=str(error))
     rows = sum(part.rows for part in manifest.data.values())
@@ -154,3 +346,7 @@ def _summary(manifest: "Manifest") -> dict[str, str]:
         "size": f"{sum(file.size for file in manifest.files.values()) / 1e6:.1f} MB in {len(manifest.files)} files",
         "packages": ", ".join(f"{name} {number}" for name, number in sorted(manifest.packages.items())),
     }
+
+
+for command in EXCHANGE:
+    adapters.add_command(command)

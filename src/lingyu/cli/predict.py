@@ -3,54 +3,127 @@
 import codecs
 import itertools
 import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from lingyu.errors import LingyuError
 
-from .classifier import Classifier
+if TYPE_CHECKING:
+    from .classifier import Classifier
+
+PIPED = "-"
 
 
-@click.command(epilog="Example: lingyu predict --adapter hotel 房间很干净 前台态度很差")
+@click.command()
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--adapter", required=True, metavar="NAME", help="NAME[@VERSION|@CHANNEL] in the store, or a folder.")
+@click.option("--adapter", metavar="NAME", help="NAME[@VERSION|@CHANNEL] in the store, or a folder.")
+@click.option("--map", "tenant_column", metavar="COLUMN", help="The column of --file that names each row's tenant.")
 @click.option("--store", default="adapters", show_default=True, type=click.Path(), help="The folder of adapters.")
-@click.option("--file", "source", metavar="FILE", help="Classify a column of a csv, tsv, jsonl, parquet or xlsx file.")
+@click.option("--tenants", metavar="FILE", help="For --map: a tenants.yaml elsewhere than in the store.")
+@click.option("--file", "source", metavar="FILE", help="Classify a csv, tsv, jsonl, parquet or xlsx file; - is a pipe.")
+@click.option("--format", "format_", type=click.Choice(["csv", "tsv", "jsonl"]), help="Of --file -. Default: csv.")
 @click.option("--column", default="text", show_default=True, help="The column of --file that holds the text.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Of --file: utf-8, gb18030 ...")
-@click.option("--out", type=click.Path(), help="Where the answers to --file go: its columns and ours, as csv.")
+@click.option("--out", type=click.Path(), help="Where the answers to --file go: its columns and ours, .csv or .jsonl.")
 @click.option("--threshold", default=0.0, type=click.FloatRange(0, 1), help="Below this probability: uncertain.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def predict(
     texts: tuple[str, ...],
-    adapter: str,
+    adapter: str | None,
+    tenant_column: str | None,
     store: str,
+    tenants: str | None,
     source: str | None,
+    format_: str | None,
     column: str,
     encoding: str,
     out: str | None,
     threshold: float,
     as_json: bool,
 ) -> None:
-    """Classify TEXTs, a file, or what comes from a pipe; without any of them, what you type."""
+    """Classify TEXTs, a file, or what comes from a pipe; without any of them, what you type.
+
+    With --adapter all of it by one adapter; with --map each row of a file by the adapter of its own tenant.
+
+    \b
+    Examples:
+      lingyu predict --adapter hotel 房间很干净 前台态度很差
+      lingyu predict --adapter hotel --file in.csv --column review --out out.csv
+      cat in.csv | lingyu predict --map tenant --file - --out out.csv
+    """
+    who = _Who(adapter, tenant_column, store, tenants, threshold, as_json)
+    who.check()
+    _check_file_options(texts, source, format_, out, tenant_column)
+    if source:
+        from .predict_file import Asked, classify_table, open_table
+
+        # what is wrong with the file is told before torch is waited for
+        table = open_table(source, format_, encoding, out)
+        asked = Asked(table, column, tenant_column, out)
+        asked.check()
+        classify_table(who.classifier(), asked)
+    elif texts:
+        _classify_texts(who.classifier(), list(texts))
+    else:
+        _classify_lines(who.classifier())
+
+
+@dataclass(frozen=True)
+class _Who:
+    """Who answers, as the options say it."""
+
+    adapter: str | None
+    tenant_column: str | None
+    store: str
+    tenants: str | None
+    threshold: float
+    as_json: bool
+
+    def check(self) -> None:
+        if self.adapter and self.tenant_column:
+            next_step = "One adapter answers all rows, or each row's tenant has its own; leave one of them out"
+            raise LingyuError("--adapter and --map exclude each other", next=next_step)
+        if not self.adapter and not self.tenant_column:
+            raise LingyuError("nobody to answer", next="Add --adapter NAME, or --map COLUMN with a --file of tenants")
+        if self.tenants and not self.tenant_column:
+            raise LingyuError("--tenants needs --map", next="Name the column that names each row's tenant")
+
+    def classifier(self) -> "Classifier":
+        from .classifier import Classifier
+
+        if self.adapter:
+            return Classifier.of_adapter(self.adapter, self.store, self.threshold, as_json=self.as_json)
+        return Classifier.of_tenants(self.store, self.tenants, self.threshold, as_json=self.as_json)
+
+
+def _check_file_options(
+    texts: tuple[str, ...], source: str | None, format_: str | None, out: str | None, tenant_column: str | None
+) -> None:
     if source and texts:
         raise LingyuError("TEXT and --file exclude each other", next="Leave one of them out")
     if out and not source:
         raise LingyuError("--out needs --file", next="Add --file, or redirect the output: > answers.txt")
-    if source:
-        from .predict_file import classify_file, read_file
-
-        file = read_file(source, encoding, column, out)  # what is wrong with it is told before torch is waited for
-        classify_file(Classifier(adapter, store, threshold, as_json), file)
-    elif texts:
-        classifier = Classifier(adapter, store, threshold, as_json)
-        for result in classifier.answer(list(texts)):
-            classifier.show(result)
-    else:
-        _classify_lines(Classifier(adapter, store, threshold, as_json))
+    if tenant_column and not source:
+        raise LingyuError("--map needs --file", next="Add --file FILE, or --file - for what comes from a pipe")
+    if format_ and source != PIPED:
+        raise LingyuError("--format is for --file -", next="A file says by its ending what it is; leave it out")
 
 
-def _classify_lines(classifier: Classifier) -> None:
+def _classify_texts(classifier: "Classifier", texts: list[str]) -> None:
+    from lingyu.serving import Failed, Result
+
+    answers = classifier.answer(texts)
+    failed = next((answer for answer in answers if isinstance(answer, Failed)), None)
+    if failed:
+        raise failed.error
+    for answer in answers:
+        assert isinstance(answer, Result)
+        classifier.show(answer)
+
+
+def _classify_lines(classifier: "Classifier") -> None:
     """Each line is answered as it comes; one that can't be is reported and the next goes on."""
     is_person = sys.stdin.isatty()
     if is_person:
@@ -64,20 +137,27 @@ def _classify_lines(classifier: Classifier) -> None:
             break
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if is_person and not text.strip():
+        if is_person and not line.strip():
             continue
         try:
-            classifier.show(classifier.answer([_decoded(line)])[0])
+            _classify_line(classifier, line)
         except LingyuError as error:
             failed += 1
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
             classifier.show_error(text, LingyuError(error.what, f"line {number}", error.next))
+        sys.stdout.flush()
     if failed:
         raise LingyuError(f"{failed} of {number - 1} lines could not be answered", status=2)
 
 
-def _decoded(line: bytes) -> str:
+def _classify_line(classifier: "Classifier", line: bytes) -> None:
+    from lingyu.serving import Failed
+
     try:
-        return line.decode("utf-8").rstrip("\r\n")
+        text = line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise LingyuError("not UTF-8", next="Convert it first: iconv -f gb18030 -t utf-8") from None
+    (answer,) = classifier.answer([text])
+    if isinstance(answer, Failed):
+        raise answer.error
+    classifier.show(answer)

@@ -1,8 +1,12 @@
-"""lingyu predict --file: every row of a table in its order, to the screen or with its columns to another file."""
+"""lingyu predict --file: every row of a table in its order, to the screen or with its columns to another file.
+
+A table is gone through once, a few hundred rows at a time, be it a file or a pipe, and is never held as a whole.
+"""
 
 import contextlib
 import csv
 import itertools
+import json
 import os
 import secrets
 import sys
@@ -11,64 +15,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lingyu.data import Table, TableRow, read_table
+from lingyu.data import Table, TableRow, read_pipe, read_table
 from lingyu.errors import LingyuError
-from lingyu.serving import Result
+from lingyu.serving import Failed, Result
 
 from .classifier import Classifier
 
-Answer = Result | LingyuError
-WriteRow = Callable[[TableRow, Answer], None]
+Outcome = Result | LingyuError
 
-_CHUNK_ROWS = 256
+CHUNK_ROWS = 512
 _ADDED = ("predicted_label", "probability", "version", "truncated", "error")
-_OTHER_FORMATS = (".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".xls")
+_OTHER_FORMATS = (".tsv", ".json", ".parquet", ".xlsx", ".xls")
 
 
-@dataclass(frozen=True)
-class TextFile:
-    """A file that was gone through once, and can be read. columns: of all its rows. out: None is the screen."""
-
-    source: str
-    encoding: str
-    column: str
-    out: str | None
-    columns: tuple[str, ...]
-    num_rows: int
-
-    def chunks(self) -> Iterator[tuple[TableRow, ...]]:
-        rows = _read_table(self.source, self.encoding).rows
-        while chunk := tuple(itertools.islice(rows, _CHUNK_ROWS)):
-            yield chunk
-
-
-def read_file(source: str, encoding: str, column: str, out: str | None) -> TextFile:
-    """Raises LingyuError for a file that can't be read, a column that is not there, and an --out that can't be."""
-    table = _read_table(source, encoding)
-    table.needs(column, "--column")
+def open_table(source: str, format_: str | None, encoding: str, out: str | None) -> Table:
+    """source: a file, or `-` for a pipe of format_. Raises LingyuError where it can't be read, or --out can't be."""
     if out:
         _check_out(out, source)
-    columns, num_rows = dict.fromkeys(table.columns), 0
-    for row in table.rows:  # a row of a jsonl file may have columns of its own
-        columns.update(dict.fromkeys(row.cells))
-        num_rows += 1
-    return TextFile(source, encoding, column, out, tuple(columns), num_rows)
-
-
-def _read_table(source: str, encoding: str) -> Table:
     try:
+        if source == "-":
+            return read_pipe(sys.stdin.buffer, format_ or "csv", encoding)
         return read_table(source, encoding)
     except LingyuError as error:
-        # a recipe's key is of no use here, where an option sets the encoding
-        next_step = error.next and error.next.replace("Set data.encoding: ", "Add --encoding ")
-        what = error.what.replace("data.encoding: ", "--encoding: ")
-        raise LingyuError(what, error.where, next_step and next_step.replace("data.encoding", "--encoding")) from None
+        raise _in_options(error) from None
+
+
+def _in_options(error: LingyuError) -> LingyuError:
+    """The error where an option sets the encoding, and a recipe's key is of no use."""
+    next_step = error.next and error.next.replace("Set data.encoding: ", "Add --encoding ")
+    what = error.what.replace("data.encoding: ", "--encoding: ")
+    return LingyuError(what, error.where, next_step and next_step.replace("data.encoding", "--encoding"))
 
 
 def _check_out(out: str, source: str) -> None:
     path = Path(out)
     if path.suffix.lower() in _OTHER_FORMATS:
-        raise LingyuError("--out is written as csv", where=out, next=f"Name it {path.with_suffix('.csv')}")
+        raise LingyuError("--out is written as csv or jsonl", where=out, next=f"Name it {path.with_suffix('.csv')}")
     if path.is_dir():
         raise LingyuError("--out is a folder", where=out, next="Name a file in it")
     if path.exists() and not path.is_file():
@@ -78,59 +60,108 @@ def _check_out(out: str, source: str) -> None:
         raise LingyuError("--out is the file itself", where=out, next="Name another file")
 
 
-def classify_file(classifier: Classifier, file: TextFile) -> None:
-    """Rows that can't be read or answered stand among the others, with what is wrong in the column `error`."""
-    failed = 0
-    with _writer(classifier, file) as write, _progress(file) as advance:
-        for rows in file.chunks():
-            for row, answer in _answers(classifier, rows, file.column):
-                failed += isinstance(answer, LingyuError)
-                write(row, answer)
-            advance(len(rows))
-    if file.out:
-        answered = file.num_rows - failed
-        print(f"{file.out}: {answered:,} of {file.num_rows:,} rows answered", file=sys.stderr)
+@dataclass(frozen=True)
+class Asked:
+    """What is to be answered. text, tenant: columns; without a tenant one adapter answers all. out: None is stdout."""
+
+    table: Table
+    text: str
+    tenant: str | None
+    out: str | None
+
+    def check(self) -> None:
+        """Raises LingyuError for a column that is not there."""
+        self.table.needs(self.text, "--column")
+        if self.tenant is not None:
+            self.table.needs(self.tenant, "--map")
+
+    def chunks(self) -> Iterator[tuple[TableRow, ...]]:
+        rows = iter(self.table.rows)
+        try:
+            while chunk := tuple(itertools.islice(rows, CHUNK_ROWS)):
+                yield chunk
+        except LingyuError as error:  # a pipe is not known to be text of the encoding until it ends
+            raise _in_options(error) from None
+
+    def fault(self, row: TableRow) -> LingyuError | None:
+        """What is wrong with a row before anybody is asked."""
+        if row.fault:
+            return row.fault
+        for column, option in ((self.text, "--column"), (self.tenant, "--map")):
+            if column is not None and column not in row.cells:
+                return LingyuError(f"the row has no `{column}`", row.where, f"Give it one, or set {option}")
+        return None
+
+
+def classify_table(classifier: Classifier, asked: Asked) -> None:
+    """Rows that can't be read or answered stand among the others, with what is wrong in the column `error`.
+
+    Raises LingyuError at the end where there were such rows.
+    """
+    done = failed = 0
+    chunks = asked.chunks()
+    first = next(chunks, ())
+    with _output(classifier, asked, first) as output, _progress(asked) as show_rows:
+        for rows in itertools.chain([first], chunks):
+            for row, outcome in _outcomes(classifier, asked, output, rows):
+                failed += isinstance(outcome, LingyuError)
+                output.write(row, outcome)
+            sys.stdout.flush()
+            done += len(rows)
+            show_rows(done)
+    if asked.out:
+        print(f"{asked.out}: {done - failed:,} of {done:,} rows answered", file=sys.stderr)
     if failed:
-        hint = "See the column `error`" if file.out else "The lines above say why"
-        raise LingyuError(f"{failed:,} of {file.num_rows:,} rows could not be answered", file.source, hint)
+        hint = "See the column `error`" if asked.out else "The lines above say why"
+        raise LingyuError(f"{failed:,} of {done:,} rows could not be answered", asked.table.source, hint)
 
 
-def _answers(classifier: Classifier, rows: tuple[TableRow, ...], column: str) -> Iterator[tuple[TableRow, Answer]]:
-    """(row, its answer or what is wrong with it), in order; the good ones go through the model together."""
-    errors = {at: error for at, row in enumerate(rows) if (error := _fault(classifier, row, column))}
-    good = [at for at in range(len(rows)) if at not in errors]
-    results = dict(zip(good, classifier.answer([rows[at].cells[column] for at in good]), strict=True))
+def _outcomes(
+    classifier: Classifier, asked: Asked, output: "_Output", rows: tuple[TableRow, ...]
+) -> Iterator[tuple[TableRow, Outcome]]:
+    """(row, its result or what is wrong with it), in order; the good ones go through the model together."""
+    faults = {at: fault for at, row in enumerate(rows) if (fault := asked.fault(row) or output.fault(row))}
+    good = [row.cells for at, row in enumerate(rows) if at not in faults]
+    tenants = [cells[asked.tenant] for cells in good] if asked.tenant is not None else []
+    answers = iter(classifier.answer([cells[asked.text] for cells in good], tenants) if good else [])
     for at, row in enumerate(rows):
-        yield row, errors[at] if at in errors else results[at]
+        if at in faults:
+            yield row, faults[at]
+            continue
+        answer = next(answers)
+        yield row, _placed(answer.error, row.where) if isinstance(answer, Failed) else answer
 
 
-def _fault(classifier: Classifier, row: TableRow, column: str) -> LingyuError | None:
-    if row.fault:
-        return row.fault
-    if column not in row.cells:
-        return LingyuError(f"the row has no `{column}`", row.where, "Give it one, or set --column")
-    try:
-        classifier.require_text(row.cells[column])
-    except LingyuError as error:
-        return LingyuError(error.what, row.where, error.next)
-    return None
+def _placed(error: LingyuError, where: str) -> LingyuError:
+    """The error of an answer with the row it is about; what else it is about goes into the words."""
+    return LingyuError(f"{error.where}: {error.what}" if error.where else error.what, where, error.next)
+
+
+@dataclass(frozen=True)
+class _Output:
+    """Where outcomes go. fault: why a row has no place there, None where it has one."""
+
+    write: Callable[[TableRow, Outcome], None]
+    fault: Callable[[TableRow], LingyuError | None] = lambda row: None
 
 
 @contextlib.contextmanager
-def _writer(classifier: Classifier, file: TextFile) -> Iterator[WriteRow]:
-    """Writes a row with its answer: to --out, or to the screen."""
-    if file.out:
-        with _in_one_go(file.out) as stream:
-            yield _csv_writer(stream, file.columns)
+def _output(classifier: Classifier, asked: Asked, first: tuple[TableRow, ...]) -> Iterator[_Output]:
+    """--out, or the screen. first: the rows that say which columns there are; in jsonl each may have its own."""
+    if asked.out:
+        columns = tuple(dict.fromkeys(itertools.chain(asked.table.columns, *(row.cells for row in first))))
+        make = _as_jsonl if asked.out.lower().endswith(".jsonl") else _as_csv
+        with _in_one_go(asked.out) as stream:
+            yield make(stream, columns)
         return
 
-    def show(row: TableRow, answer: Answer) -> None:
-        if isinstance(answer, LingyuError):
-            classifier.show_error(row.cells.get(file.column, ""), answer)
+    def show(row: TableRow, outcome: Outcome) -> None:
+        if isinstance(outcome, LingyuError):
+            classifier.show_error(row.cells.get(asked.text, ""), outcome)
         else:
-            classifier.show(answer)
+            classifier.show(outcome)
 
-    yield show
+    yield _Output(show)
 
 
 @contextlib.contextmanager
@@ -141,6 +172,8 @@ def _in_one_go(out: str) -> Iterator[IO[str]]:
     try:
         with temporary.open("x", encoding="utf-8", newline="") as stream:
             yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as error:
         if error.filename in (None, str(temporary)):
@@ -151,19 +184,57 @@ def _in_one_go(out: str) -> Iterator[IO[str]]:
             temporary.unlink()
 
 
-def _csv_writer(stream: IO[str], columns: tuple[str, ...]) -> WriteRow:
+def _as_csv(stream: IO[str], columns: tuple[str, ...]) -> _Output:
     writer = csv.writer(stream)
     writer.writerow([*columns, *_added_names(columns)])
+    known = frozenset(columns)
 
-    def write(row: TableRow, answer: Answer) -> None:
+    def write(row: TableRow, outcome: Outcome) -> None:
         cells = [row.cells.get(name, "") for name in columns]
-        if isinstance(answer, LingyuError):
-            writer.writerow([*cells, "", "", "", "", str(answer)])
-        else:
-            probability, truncated = f"{answer.probability:.6f}", str(answer.truncated).lower()
-            writer.writerow([*cells, answer.label, probability, answer.version, truncated, ""])
+        writer.writerow([*cells, *(_as_cell(value) for value in _added_values(outcome))])
 
-    return write
+    def fault(row: TableRow) -> LingyuError | None:
+        # the header stands there already, and a cell that is dropped without a word would be worse
+        late = next((name for name in row.cells if name not in known), None)
+        return (
+            None if late is None else _comes_late(late, row, "Name --out .jsonl, where each row keeps its own columns")
+        )
+
+    return _Output(write, fault)
+
+
+def _as_jsonl(stream: IO[str], columns: tuple[str, ...]) -> _Output:
+    added = _added_names(columns)
+
+    def write(row: TableRow, outcome: Outcome) -> None:
+        ours = zip(added, _added_values(outcome), strict=True)
+        kept = {name: value for name, value in ours if name not in row.cells}  # see fault: what is theirs stays
+        stream.write(json.dumps({**row.cells, **kept}, ensure_ascii=False) + "\n")
+
+    def fault(row: TableRow) -> LingyuError | None:
+        late = next((name for name in added if name in row.cells), None)
+        return None if late is None else _comes_late(late, row, "Give it another name: ours is called so")
+
+    return _Output(write, fault)
+
+
+def _comes_late(name: str, row: TableRow, next_step: str) -> LingyuError:
+    return LingyuError(f"the row has a `{name}`, which none of the first {CHUNK_ROWS} rows has", row.where, next_step)
+
+
+def _added_values(outcome: Outcome) -> tuple[str | float | bool | None, ...]:
+    """In the order of _ADDED."""
+    if isinstance(outcome, LingyuError):
+        return None, None, None, None, str(outcome)
+    return outcome.label, round(outcome.probability, 6), outcome.version, outcome.truncated, None
+
+
+def _as_cell(value: str | float | bool | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6f}" if isinstance(value, float) else value
 
 
 def _added_names(columns: tuple[str, ...]) -> list[str]:
@@ -177,17 +248,24 @@ def _added_names(columns: tuple[str, ...]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _progress(file: TextFile) -> Iterator[Callable[[int], None]]:
+def _progress(asked: Asked) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, unless the answers go there; told how many rows are done."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    if not console.is_terminal or (not file.out and sys.stdout.isatty()):
+    if not console.is_terminal or (not asked.out and sys.stdout.isatty()):
         yield lambda rows: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    read = asked.table.progress
+    known = (TaskProgressColumn(), TimeRemainingColumn()) if read else ()  # nobody knows how long a pipe is
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"), *known)
     # with redirect_stdout, rich would send the answers that are printed meanwhile to its console: stderr
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task(file.source, total=file.num_rows)
-        yield lambda rows: bar.advance(task, rows)
+        task = bar.add_task(asked.table.source, total=None, rows=0)
+
+        def show(rows: int) -> None:
+            done, total = read() if read else (0, None)
+            bar.update(task, completed=done, total=total, rows=rows)
+
+        yield show

@@ -1,11 +1,25 @@
-"""Bytes of a text file to text, strictly; where that fails, one line that says where and what the file is instead."""
+"""Bytes of a text file to text, strictly, piece by piece; where that fails, one line that says where and what it is.
+
+A file is gone through before its first row is read, so that what is wrong with its end is told at once. A pipe can
+only be told to be wrong when it gets there, and what it is instead is judged from the bytes around that place.
+"""
 
 import codecs
-from collections.abc import Callable, Iterable
+import io
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from lingyu.errors import LingyuError, did_you_mean
 
+from .contents import Content
+
+LONGEST_CHARACTERS = 1 << 24
+"""Of a line or cell. More is no table; without a limit one line without an end would fill the memory."""
+
 _BOM16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BOMS = (*_BOM16, codecs.BOM_UTF32_BE)  # that of UTF-32-LE begins as one of UTF-16
 _CHINESE = ("utf-8", "gb18030", "big5")  # in the order tried: gb18030 reads much that is not its own
 _SIGNATURES = {
     b"PK\x03\x04": "an xlsx or zip file",
@@ -14,33 +28,63 @@ _SIGNATURES = {
     b"\xd0\xcf\x11\xe0": "an old Excel file (xls)",
     b"%PDF": "a PDF file",
 }
+_HEAD_BYTES = 400
 
 
-def decode(content: bytes, encoding: str, source: str) -> str:
-    """The text of a file, without a byte order mark.
+@dataclass(frozen=True)
+class Text:
+    """A content that is read in an encoding. codec: Python's name of the encoding."""
+
+    content: Content
+    encoding: str
+    codec: str
+
+    def sample_lines(self) -> Iterator[str]:
+        """What may be looked at beforehand, as csv has lines; of a pipe's, the last and unfinished one is left out."""
+        lines = _lines(_pieces(self, self.content.sample(), ends=self.content.is_whole), "", self.content.source)
+        return lines if self.content.is_whole else (line for line in lines if line.endswith(("\n", "\r")))
+
+    def lines(self, newline: str) -> Iterator[str]:
+        r"""All lines with their ends, once. newline: "" for \n, \r and \r\n, as csv has them; "\n" for that alone.
+
+        Raises LingyuError where a pipe turns out to be no text of the encoding, and for a line without an end.
+        """
+        return _lines(_pieces(self, self.content.chunks(), ends=True), newline, self.content.source)
+
+
+def decode(content: Content, encoding: str) -> Text:
+    """The text of a content, without a byte order mark.
 
     Raises LingyuError with the first byte that is not of the encoding, its line, and the encoding that does read it.
     """
-    name = _codec(encoding, source)
+    codec = _codec(encoding, content.source)
+    head = _head(content.sample())
     for signature, kind in _SIGNATURES.items():
-        if content.startswith(signature):
+        if head.startswith(signature):
             raise LingyuError(
-                f"this is {kind}, not text", source, "Give the file the ending of what it is, or unpack it"
+                f"this is {kind}, not text", content.source, "Give the file the ending of what it is, or unpack it"
             )
-    if name == "utf-8" and content.startswith(_BOM16):
-        raise _mismatch("UTF-8", 0, 1, "utf-16", source)
-    try:
-        text = content.decode("utf-8-sig" if name == "utf-8" else name)
-    except UnicodeDecodeError as error:
-        raise _not_decodable(content, error.start, encoding, source) from None
-    if "\0" in text:
-        raise _holds_nul(content if name == "utf-8" else text.encode("utf-8"), source)
-    return text.removeprefix("\ufeff")
+    if codec == "utf-8" and head.startswith(_BOM16):
+        raise _mismatch("UTF-8", 0, 1, "utf-16", content.source)
+    text = Text(content, encoding, codec)
+    for _ in _pieces(text, content.sample(), ends=content.is_whole, nul_comes_last=True):
+        pass
+    return text
+
+
+def _head(chunks: Iterator[bytes]) -> bytes:
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= _HEAD_BYTES:
+            break
+    return head[:_HEAD_BYTES]
 
 
 def _codec(encoding: str, source: str) -> str:
     try:
         "".encode(encoding)  # refuses the codecs that are none of text, like rot13, which lookup() knows
+        codecs.getincrementaldecoder(encoding)
         return codecs.lookup(encoding).name
     except LookupError:
         near = did_you_mean(encoding.lower(), ("utf-8", "gb18030", "gbk", "utf-16", "big5"))
@@ -48,14 +92,137 @@ def _codec(encoding: str, source: str) -> str:
         raise LingyuError(f"data.encoding: no encoding is called {encoding!r}", source, hint) from None
 
 
-def _line_of(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1
+def _decoder(text: Text) -> codecs.IncrementalDecoder:
+    codec = "utf-8-sig" if text.codec == "utf-8" else text.codec
+    if codec in ("utf-16", "utf-32") and not _head(text.content.sample()).startswith(_BOMS):
+        codec += "-le" if sys.byteorder == "little" else "-be"  # as bytes.decode does; the incremental one refuses
+    return codecs.getincrementaldecoder(codec)()
 
 
-def _not_decodable(content: bytes, position: int, encoding: str, source: str) -> LingyuError:
-    line = _line_of(content, position)
-    asked = encoding.upper()
-    mixed = _mixed_lines(content)
+def _pieces(text: Text, chunks: Iterator[bytes], *, ends: bool, nul_comes_last: bool = False) -> Iterator[str]:
+    """The text of these chunks, in pieces. ends: whether the last chunk is the end of the text.
+
+    nul_comes_last: a byte that is not of the encoding is told first, wherever it stands: a NUL often goes with one.
+    """
+    at = _Position(text)
+    nul: LingyuError | None = None
+    decoder = _decoder(text)
+    for chunk in itertools.chain(chunks, [b""] if ends else []):
+        try:
+            piece = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            raise at.refusal(chunk, error) from None
+        if "\0" in piece and nul is None:
+            nul = at.nul(chunk, piece)
+            if not nul_comes_last:
+                raise nul
+        if piece:
+            yield piece.removeprefix("\ufeff") if at.begins else piece
+        at.move(chunk, piece)
+    if nul is not None:
+        raise nul
+
+
+class _Position:
+    """How far a text was read: what a message about the next chunk needs."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._bytes = 0
+        self._line = 1
+        self._foreign_line: int | None = None  # the first line so far that is not ASCII
+        self.begins = True
+
+    def move(self, chunk: bytes, piece: str) -> None:
+        if self._foreign_line is None and not chunk.isascii():
+            before = next(index for index, byte in enumerate(chunk) if byte > 127)
+            self._foreign_line = self._line + chunk.count(b"\n", 0, before)
+        self._bytes += len(chunk)
+        self._line += chunk.count(b"\n")
+        self.begins = self.begins and not piece
+
+    def refusal(self, chunk: bytes, error: UnicodeDecodeError) -> LingyuError:
+        """What is said of a chunk that can't be decoded."""
+        # what the decoder had in hand ends where the chunk ends, and may begin before it
+        left = error.object[error.start :]
+        position = self._bytes + len(chunk) - len(left)
+        line = self._line + chunk.count(b"\n") - left.count(b"\n")
+        content = self._text.content
+        if content.is_whole or not self._bytes:
+            return _not_decodable(_Evidence(content.sample, ends=content.is_whole), position, line, self._text)
+        inside = position - self._bytes
+        around = left if inside < 0 else chunk[chunk.rfind(b"\n", 0, inside) + 1 :]
+        foreign = self._foreign_line if self._text.codec == "utf-8" else None
+        begins = self._bytes + len(chunk) - len(around)
+        evidence = _Evidence(lambda: iter([around]), not chunk, begins, line, foreign)
+        return _not_decodable(evidence, position, line, self._text)
+
+    def nul(self, chunk: bytes, piece: str) -> LingyuError:
+        inside = chunk.find(b"\0")
+        if inside < 0 or not "aa".encode(self._text.codec).endswith(b"aa"):  # in UTF-16 a byte of zero says nothing
+            line = self._line + piece.count("\n", 0, piece.index("\0"))
+            return _holds_nul("a NUL character", line, self._text.content.source)
+        where = self._bytes + inside, self._line + chunk.count(b"\n", 0, inside)
+        return _nul_byte(*where, _head(self._text.content.sample()), self._text.content.source)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Bytes from which it is judged what a text is instead. ends: whether they are all of it.
+
+    position, line: where in the text they begin. utf8_line: a line before them that is UTF-8 and not ASCII.
+    """
+
+    chunks: Callable[[], Iterator[bytes]]
+    ends: bool
+    position: int = 0
+    line: int = 1
+    utf8_line: int | None = None
+
+    def reads_as(self) -> str | None:
+        if self.position == 0 and _head(self.chunks()).startswith(_BOM16):
+            return "utf-16"
+        return next((name for name in _CHINESE if self._decodes(name)), None)
+
+    def _decodes(self, encoding: str) -> bool:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            for chunk in self.chunks():
+                decoder.decode(chunk)
+            decoder.decode(b"", final=self.ends)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def mixed_lines(self) -> tuple[int, int] | None:
+        """(a line that is UTF-8, one that is GB18030 only), where a file holds both; None where it does not."""
+        utf8, gb18030 = self.utf8_line, None
+        for number, line in enumerate(_byte_lines(self.chunks()), self.line):
+            if line.isascii():
+                continue
+            if _decodes(line, "utf-8"):
+                utf8 = utf8 or number
+            elif _decodes(line, "gb18030"):
+                gb18030 = gb18030 or number
+            if utf8 and gb18030:
+                return utf8, gb18030
+        return None
+
+    def nul(self) -> tuple[int, int] | None:
+        """(position, line) of the first NUL byte."""
+        position, line = self.position, self.line
+        for chunk in self.chunks():
+            at = chunk.find(b"\0")
+            if at >= 0:
+                return position + at, line + chunk.count(b"\n", 0, at)
+            position += len(chunk)
+            line += chunk.count(b"\n")
+        return None
+
+
+def _not_decodable(evidence: _Evidence, position: int, line: int, text: Text) -> LingyuError:
+    asked, source = text.encoding.upper(), text.content.source
+    mixed = evidence.mixed_lines()
     if mixed is not None:
         return LingyuError(
             f"not {asked} at byte {position} (line {line}): the file mixes encodings, line {mixed[0]} is UTF-8 and "
@@ -63,9 +230,10 @@ def _not_decodable(content: bytes, position: int, encoding: str, source: str) ->
             source,
             "Save all of it as UTF-8",
         )
-    if b"\0" in content:
-        return _holds_nul(content, source)
-    return _mismatch(asked, position, line, _reading(content), source)
+    nul = evidence.nul()
+    if nul is not None:
+        return _nul_byte(*nul, _head(text.content.sample()), source)
+    return _mismatch(asked, position, line, evidence.reads_as(), source)
 
 
 def _mismatch(asked: str, position: int, line: int, reading: str | None, source: str) -> LingyuError:
@@ -80,36 +248,59 @@ def _reads_as_hint(encoding: str) -> str:
     return f"Set data.encoding: {encoding}, or save the file as UTF-8"
 
 
-def _reading(content: bytes) -> str | None:
-    if content.startswith(_BOM16):
-        return "utf-16"
-    return next((name for name in _CHINESE if _decodes(content, name)), None)
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
+def _decodes(line: bytes, encoding: str) -> bool:
     try:
-        content.decode(encoding)
+        line.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _mixed_lines(content: bytes) -> tuple[int, int] | None:
-    """(a line that is UTF-8, one that is GB18030 only), where a file holds both; None where it does not."""
-    utf8 = _first(content, lambda line: _decodes(line, "utf-8"))
-    gb18030 = _first(content, lambda line: not _decodes(line, "utf-8") and _decodes(line, "gb18030"))
-    return (utf8, gb18030) if utf8 and gb18030 else None
+def _byte_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; of one without an end, no more than a limit is held."""
+    begun = b""
+    for chunk in chunks:
+        *lines, begun = (begun + chunk).split(b"\n")
+        yield from lines
+        if len(begun) > LONGEST_CHARACTERS:
+            begun = b""
+    yield begun
 
 
-def _first(content: bytes, accepts: Callable[[bytes], bool]) -> int | None:
-    lines: Iterable[bytes] = content.split(b"\n")
-    return next((n for n, line in enumerate(lines, 1) if not line.isascii() and accepts(line)), None)
-
-
-def _holds_nul(content: bytes, source: str) -> LingyuError:
-    position = content.index(b"\0")
+def _nul_byte(position: int, line: int, head: bytes, source: str) -> LingyuError:
     # Every second byte of ASCII in UTF-16 is zero; a file without a byte order mark shows itself by that.
-    if content[:400:2].count(0) * 3 > len(content[:400:2]) or content[1:400:2].count(0) * 3 > len(content[1:400:2]):
+    if head[::2].count(0) * 3 > len(head[::2]) or head[1::2].count(0) * 3 > len(head[1::2]):
         return LingyuError("a NUL byte; it looks like UTF-16", f"{source}:1", _reads_as_hint("utf-16"))
-    what = f"a NUL byte at byte {position}: this is no text file, or a damaged one"
-    return LingyuError(what, f"{source}:{_line_of(content, position)}", "Export it again, as UTF-8")
+    return _holds_nul(f"a NUL byte at byte {position}", line, source)
+
+
+def _holds_nul(what: str, line: int, source: str) -> LingyuError:
+    return LingyuError(
+        f"{what}: this is no text file, or a damaged one", f"{source}:{line}", "Export it again, as UTF-8"
+    )
+
+
+def _lines(pieces: Iterable[str], newline: str, source: str) -> Iterator[str]:
+    """Lines with their ends, cut as io.StringIO(text, newline=newline) cuts them."""
+    number, length = 1, 0
+    begun: list[str] = []
+    for piece in _with_line_ends_whole(pieces):
+        for part in io.StringIO(piece, newline=newline):
+            begun.append(part)
+            length += len(part)
+            if length > LONGEST_CHARACTERS:
+                what = f"a line of more than {LONGEST_CHARACTERS:,} characters"
+                raise LingyuError(what, f"{source}:{number}", "Is it a table, one row a line?")
+            if part.endswith("\n" if newline else ("\n", "\r")):
+                yield "".join(begun)
+                begun, length, number = [], 0, number + 1
+    if begun:
+        yield "".join(begun)
+
+
+def _with_line_ends_whole(pieces: Iterable[str]) -> Iterator[str]:
+    r"""The pieces, none of which ends between \r and \n."""
+    whole = io.IncrementalNewlineDecoder(None, translate=False)
+    for piece in pieces:
+        yield whole.decode(piece)
+    yield whole.decode("", final=True)

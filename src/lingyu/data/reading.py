@@ -5,14 +5,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from lingyu.errors import LingyuError, did_you_mean
 
 from .catalog import KNOWN
+from .contents import content_of_bytes, content_of_file, content_of_stream
 from .tables import PARSERS, Table, no_column
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 FORMATS = ", ".join(ending.removeprefix(".") for ending in PARSERS)
+PIPED_FORMATS = ("csv", "tsv", "jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def read_rows(source: str, text: str, label: str | None = None, encoding: str = 
     if is_hub_set(source):
         found = _labelled_rows(source, text, label, encoding)
         return tuple(Row(row["text"], row["label"], row["where"]) for row in found)
-    sha256 = hashlib.sha256(_content(source)).hexdigest()
+    sha256 = _sha256(source)
     stored = cached_rows(_labelled_rows, sha256, source=source, text=text, label=label, encoding=encoding)
     columns = stored.with_format("arrow")[:].to_pydict()
     return tuple(map(Row, columns["text"], columns["label"], columns["where"]))
@@ -47,12 +50,18 @@ def read_table(source: str, encoding: str = "utf-8") -> Table:
         from .hub import hub_table  # imports datasets
 
         return hub_table(source)
-    return parse_table(_content(source), source, encoding)
+    path = find_file(source)
+    return PARSERS[path.suffix.lower()](content_of_file(path, source), encoding)
+
+
+def read_pipe(stream: BinaryIO, format: str, encoding: str = "utf-8", source: str = "stdin") -> Table:
+    """The table that comes from a pipe; its rows are there as they come. format: one of PIPED_FORMATS."""
+    return PARSERS[f".{format}"](content_of_stream(stream, source), encoding)
 
 
 def parse_table(content: bytes, source: str, encoding: str = "utf-8") -> Table:
     """The table that a file of this content and name holds."""
-    return PARSERS[Path(source).suffix.lower()](content, source, encoding)
+    return PARSERS[Path(source).suffix.lower()](content_of_bytes(content, source), encoding)
 
 
 def _labelled_rows(source: str, text: str, label: str | None, encoding: str) -> Iterator[dict[str, str]]:
@@ -100,11 +109,12 @@ def find_file(source: str) -> Path:
     return path
 
 
-def _content(source: str) -> bytes:
-    content = find_file(source).read_bytes()
-    if not content:
-        raise LingyuError("the file is empty", source, "It needs a first line that names the columns, and rows")
-    return content
+def _sha256(source: str) -> str:
+    path = find_file(source)
+    if not path.is_file():
+        raise LingyuError("a pipe or a device, which can't be read again", source, "Save the rows as a file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _what_next(path: Path) -> str:

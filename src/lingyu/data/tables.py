@@ -3,13 +3,14 @@
 'NA', 'null' and '007' stay what they are; nothing guesses a type. One parser a format; reading.py chooses it.
 """
 
-import io
+import itertools
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from typing import BinaryIO
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -17,9 +18,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from lingyu.errors import LingyuError, did_you_mean, missing_extra
 
 from . import delimited
+from .contents import Content, Whole
 from .decoding import decode
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_BATCH_ROWS = 1024
 _COLUMNS_SHOWN = 12
 _NAME_SHOWN = 24  # a file without a header has a text for a name: no more of it than this is shown
 
@@ -35,11 +38,16 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """rows can be gone through once. For jsonl, columns are the keys of the first line; a row may have others."""
+    """rows can be gone through once, and are read as they are asked for: a table is never held as a whole.
+
+    For jsonl, columns are the keys of the first line; a row may have others.
+    progress: (how much of it was read, of how much), in bytes or rows; None where nobody knows, as with a pipe.
+    """
 
     source: str
     columns: tuple[str, ...]
     rows: Iterator[TableRow]
+    progress: Callable[[], tuple[int, int]] | None = None
 
     def needs(self, column: str, key: str) -> None:
         """Raises LingyuError where the table has no such column. key: where it was named, e.g. data.text."""
@@ -75,25 +83,36 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def csv_table(content: bytes, source: str, encoding: str) -> Table:
-    return _delimited_table(content, source, encoding, ",")
+def csv_table(content: Content, encoding: str) -> Table:
+    return _delimited_table(content, encoding, ",")
 
 
-def tsv_table(content: bytes, source: str, encoding: str) -> Table:
-    return _delimited_table(content, source, encoding, "\t")
+def tsv_table(content: Content, encoding: str) -> Table:
+    return _delimited_table(content, encoding, "\t")
 
 
-def _delimited_table(content: bytes, source: str, encoding: str, delimiter: str) -> Table:
-    text = decode(content, encoding, source)
-    records = delimited.records(text, delimiter, source)
-    _, header = next(records, (0, []))
-    columns = _columns(header, source)
+def _delimited_table(content: Content, encoding: str, delimiter: str) -> Table:
+    source = content.source
+    records = delimited.records(decode(content, encoding), delimiter)
+    header = next(records, None)
+    columns = _columns(header.cells if header else [], source)
+    rows = (_delimited_row(columns, record, f"{source}:{record.line}") for record in records)
+    return Table(source, columns, _some(rows, source), _bytes_read(content))
 
-    def rows() -> Iterator[TableRow]:
-        for line, cells in records:
-            yield _row(columns, cells, f"{source}:{line}")
 
-    return Table(source, columns, _some(rows(), source))
+def _delimited_row(columns: tuple[str, ...], record: delimited.Record, where: str) -> TableRow:
+    if record.swallowed:
+        what = "a quotation mark that opens here closes lines further on, and each of these lines is a row by itself"
+        hint = 'Double the quotation marks inside a text (""), or save it as a file, of which all is looked at'
+        return TableRow(where, {}, LingyuError(what, where, hint))
+    return _row(columns, record.cells, where)
+
+
+def _bytes_read(content: Content) -> Callable[[], tuple[int, int]] | None:
+    if not isinstance(content, Whole):
+        return None
+    meter, size_bytes = content.meter, content.size_bytes
+    return lambda: (meter.bytes_read, size_bytes)
 
 
 def _columns(header: Sequence[str], source: str) -> tuple[str, ...]:
@@ -130,18 +149,17 @@ def _some(rows: Iterable[TableRow], source: str) -> Iterator[TableRow]:
         raise LingyuError("the file has no rows", source, "It needs at least one row below the names of the columns")
 
 
-def jsonl_table(content: bytes, source: str, encoding: str) -> Table:
+def jsonl_table(content: Content, encoding: str) -> Table:
     """One JSON object a line; numbers keep the digits they are written with, lone surrogates become U+FFFD."""
-    text = decode(content, encoding, source)
-    # Only line feeds end a line: splitlines() would cut at U+2028, which JSON allows inside a string.
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
-        raise LingyuError("the file is empty", source, "It needs one JSON object a line")
-    rows = (_json_row(line, f"{source}:{number}") for number, line in lines)
-    first = _json_row(lines[0][1], f"{source}:{lines[0][0]}")
+    # Only line feeds end a line: U+2028, for one, is allowed inside a string.
+    lines = enumerate(decode(content, encoding).lines("\n"), 1)
+    rows = (_json_row(line.removesuffix("\n"), f"{content.source}:{at}") for at, line in lines if line.strip())
+    first = next(rows, None)
+    if first is None:
+        raise LingyuError("the file is empty", content.source, "It needs one JSON object a line")
     if first.fault:
         raise first.fault
-    return Table(source, tuple(first.cells), rows)
+    return Table(content.source, tuple(first.cells), itertools.chain([first], rows), _bytes_read(content))
 
 
 def _json_row(line: str, where: str) -> TableRow:
@@ -163,45 +181,62 @@ def _whole(text: str) -> str:
     return _LONE_SURROGATES.sub("\ufffd", text)
 
 
-def parquet_table(content: bytes, source: str, encoding: str) -> Table:
+def parquet_table(content: Content, encoding: str) -> Table:
+    stream = _seekable(content)
     try:
-        file = pq.ParquetFile(io.BytesIO(content))
-        columns = _columns(file.schema_arrow.names, source)
+        file = pq.ParquetFile(stream)
+        columns = _columns(file.schema_arrow.names, content.source)
     except pa.ArrowException as error:
-        raise LingyuError("not a parquet file, or a damaged one", source, "Write it again") from error
+        stream.close()
+        raise LingyuError("not a parquet file, or a damaged one", content.source, "Write it again") from error
+    done = 0
 
     def rows() -> Iterator[TableRow]:
-        number = 0
-        for batch in file.iter_batches(batch_size=4096):
-            for values in batch.to_pylist():
-                number += 1
-                yield TableRow(f"{source}:{number}", {name.strip(): as_text(value) for name, value in values.items()})
+        nonlocal done
+        with stream:
+            # with threads, the memory that each keeps grows with the number of row groups
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                for values in batch.to_pylist():
+                    done += 1
+                    cells = {name.strip(): as_text(value) for name, value in values.items()}
+                    yield TableRow(f"{content.source}:{done}", cells)
 
-    return Table(source, columns, _some(rows(), source))
+    return Table(content.source, columns, _some(rows(), content.source), lambda: (done, file.metadata.num_rows))
 
 
-def xlsx_table(content: bytes, source: str, encoding: str) -> Table:
+def xlsx_table(content: Content, encoding: str) -> Table:
     """The first sheet. Rows without any value are none; cells right of the last named column must be empty."""
     try:
         import openpyxl  # of the extra `data`
     except ImportError as error:
         raise missing_extra("openpyxl", "data") from error
+    source = content.source
+    stream = _seekable(content)
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
         values = book.worksheets[0].iter_rows(values_only=True)
         header = [as_text(value) for value in next(values, ())]
     except Exception as error:  # openpyxl lets through whatever zipfile and its XML parser raise
+        stream.close()
         raise LingyuError("not an xlsx file, or a damaged one", source, "Save it again, or export it as csv") from error
     columns = _columns(_without_empty_end(header), source)
 
     def rows() -> Iterator[TableRow]:
-        for number, cells in enumerate(values, 2):
-            texts = _without_empty_end([as_text(value) for value in cells])
-            if texts:
-                padded = texts + [""] * (len(columns) - len(texts))
-                yield _row(columns, padded, f"{source}:{number}")
+        with stream:
+            for number, cells in enumerate(values, 2):
+                texts = _without_empty_end([as_text(value) for value in cells])
+                if texts:
+                    padded = texts + [""] * (len(columns) - len(texts))
+                    yield _row(columns, padded, f"{source}:{number}")
 
     return Table(source, columns, _some(rows(), source))
+
+
+def _seekable(content: Content) -> BinaryIO:
+    """The stream of a format that is read from its end."""
+    if not isinstance(content, Whole):
+        raise LingyuError("this format can't come from a pipe", content.source, "Save it as a file, or send csv")
+    return content.open()
 
 
 def _without_empty_end(cells: list[str]) -> list[str]:
@@ -210,7 +245,7 @@ def _without_empty_end(cells: list[str]) -> list[str]:
     return cells
 
 
-PARSERS: dict[str, Callable[[bytes, str, str], Table]] = {
+PARSERS: dict[str, Callable[[Content, str], Table]] = {
     ".csv": csv_table,
     ".tsv": tsv_table,
     ".jsonl": jsonl_table,

@@ -2,6 +2,7 @@
 
 from .baselines import Baseline, majority_baseline, tfidf_baseline
 from .calibration import fit_temperature, negative_log_likelihood
+from .comparison import Comparison, Paired, Part, Setting, compare_versions
 from .intervals import (
     Interval,
     Scores,
@@ -17,11 +18,16 @@ from .report import Answers, Metrics, evaluate_answers, judgement, table_of, ver
 __all__ = [
     "Answers",
     "Baseline",
+    "Comparison",
     "Interval",
     "Metrics",
     "OverlapNote",
+    "Paired",
+    "Part",
     "Scores",
+    "Setting",
     "bootstrap_accuracy_and_macro_f1",
+    "compare_versions",
     "evaluate_answers",
     "fit_temperature",
     "judgement",

@@ -49,6 +49,12 @@ class Interval:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     @property
+    def in_points(self) -> str:
+        """Of a difference: in percentage points, `+2.1 points [0.9, 3.4]`."""
+        value, low, high = (100 * part for part in (self.value, self.low, self.high))
+        return f"{value:+.1f} points [{low:.1f}, {high:.1f}]"
+
+    @property
     def judgement(self) -> Judgement:
         """Of a difference: better or worse where the interval leaves out 0, else noise."""
         if self.low > 0:

@@ -164,7 +164,7 @@ def _alarms(answers: Answers, majority: Baseline, seed: int) -> list[str]:
     gain = Interval(**_compare(answers, majority.predictions, seed)["accuracy"])
     if gain.low <= 0:
         always = answers.names[int(majority.predictions[0])]
-        alarms.append(f"the model does not beat always answering {always}: accuracy {_points(gain)} against that")
+        alarms.append(f"the model does not beat always answering {always}: accuracy {gain.in_points} against that")
     if answers.leaked.all():
         alarms.append("every test text stands in train, so the test proves nothing")
     return alarms
@@ -192,7 +192,7 @@ def verdict(found: Metrics) -> str:
     opening = _SENTENCES[accuracy.judgement].format(name=found["baseline"]["name"])
     rows = " (test without leaks)" if "test_without_leaks" in found else ""
     differs = "" if macro_f1.judgement == accuracy.judgement else f" ({macro_f1.judgement})"
-    return f"{opening}{rows}: accuracy {_points(accuracy)}, macro-F1 {_points(macro_f1)}{differs}."
+    return f"{opening}{rows}: accuracy {accuracy.in_points}, macro-F1 {macro_f1.in_points}{differs}."
 
 
 def table_of(found: Metrics) -> Table:
@@ -227,9 +227,3 @@ def _add_row(table: Table, name: str, scores: ScoresJson, rows: int, ece: float 
 def _fair_difference(found: Metrics) -> DifferenceJson:
     versus = found["versus_baseline"]
     return versus.get("test_without_leaks", versus)
-
-
-def _points(difference: Interval) -> str:
-    """A difference in percentage points."""
-    value, low, high = (100 * part for part in (difference.value, difference.low, difference.high))
-    return f"{value:+.1f} points [{low:.1f}, {high:.1f}]"

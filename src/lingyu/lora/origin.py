@@ -11,10 +11,15 @@ from lingyu.errors import LingyuError
 from lingyu.store import Version, require_base
 
 
+class BaseNotFound(LingyuError):  # noqa: N818 - what happened
+    """The base of a version is not on this machine, nor to be fetched: whether it fits can't be told here."""
+
+
 def find_base_of(version: Version) -> Base:
     """The base that a version was trained on, under the name that the version gives it.
 
-    Raises LingyuError where it is nowhere, or has other weights or another tokenizer: then it names both sides.
+    Raises BaseNotFound where it is nowhere, and LingyuError where it has other weights or another tokenizer: then it
+    names both sides.
     """
     base = _found(version)
     require_base(
@@ -29,12 +34,12 @@ def find_base_of(version: Version) -> Base:
 def _found(version: Version) -> Base:
     """A local base is looked for where it is named, then by fingerprint in bases/ beside the store.
 
-    Raises LingyuError with the fingerprint and the lineage where it is nowhere. Where other weights lie at the named
+    Raises BaseNotFound with the fingerprint and the lineage where it is nowhere. Where other weights lie at the named
     place, those are given back: whoever verifies them names both sides.
     """
     record = version.manifest.base
     if record.id == "embedded" or record.revision is not None:  # a revision is what only a hub's base has
-        return find_base(record.id, record.revision)
+        return _published(record.id, record.revision)
     parents = version.folder.resolve().parents
     beside_store = parents[min(2, len(parents) - 1)]  # a version that was copied out of its store may have fewer
     named = [replace(find_base(str(place)), id=record.id) for place in _named_places(record.id, beside_store)]
@@ -44,11 +49,18 @@ def _found(version: Version) -> Base:
     if named:
         return named[0]
     lineage = " <- ".join(entry.id for entry in version.manifest.lineage)
-    raise LingyuError(
+    raise BaseNotFound(
         f"its base {record.id} (weights {record.weights_fingerprint[:12]}, lineage {lineage}) is not there",
         where=version.reference,
         next=f"Put it into {beside_store / 'bases'}/, under any name",
     )
+
+
+def _published(id: str, revision: str | None) -> Base:
+    try:
+        return find_base(id, revision)
+    except LingyuError as error:
+        raise BaseNotFound(error.what, where=error.where, next=error.next) from None
 
 
 def _named_places(id: str, beside_store: Path) -> Iterator[Path]:

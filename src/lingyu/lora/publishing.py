@@ -101,8 +101,13 @@ def _facts(record: Record) -> VersionFacts:
         calibration=Calibration(temperature=record.temperature),
         data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
         lineage=tuple(LineageEntry(**asdict(ancestor)) for ancestor in base.lineage),
-        packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
+        packages=package_versions(),
     )
+
+
+def package_versions() -> dict[str, str]:
+    """Of what decides the numbers of an adapter, as its manifest keeps them."""
+    return {"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}}
 
 
 def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:

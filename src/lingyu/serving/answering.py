@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError, did_you_mean
 
-from .engine import Engine, Resident
 from .result import Answer, Failed, Result
+
+if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
+    from .engine import Engine, Resident
 
 # Adapters that are stacked at once; a stack is a copy of them. What is asked of more goes through in several forwards.
 MAX_STACKED = 64
@@ -23,7 +26,7 @@ class Respondent:
     where: the line of tenants.yaml that says so.
     """
 
-    residents: tuple[Resident, ...]
+    residents: tuple["Resident", ...]
     threshold: float = 0.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     where: str | None = None
@@ -76,7 +79,7 @@ class _Ask:
     """One adapter's part in a row."""
 
     row: int
-    resident: Resident
+    resident: "Resident"
     text: str
 
 

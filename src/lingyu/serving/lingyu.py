@@ -96,7 +96,7 @@ class Lingyu:
 
         def respondent(name: str) -> "Respondent | LingyuError":
             try:
-                tenant = self._tenancy.tenant(name)
+                tenant = self._tenancy.now(name)
                 residents = tuple(self._pool.get(reference) for reference in tenant.adapters)
                 return Respondent(residents, threshold, tenant.thresholds, tenant.where)
             except LingyuError as error:

@@ -30,13 +30,12 @@ class Pool:
         self._residents: OrderedDict[_Key, Future[Resident]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, reference: AdapterReference) -> Resident:
-        """The version that is meant at this moment, verified when it is loaded.
+    def get(self, found: AdapterReference) -> Resident:
+        """A version, verified when it is loaded. found: its channel followed.
 
-        Raises LingyuError where it is not to be found, fails verification, or does not fit its base; it is tried again
-        when it is next asked for.
+        Raises LingyuError where it fails verification, or does not fit its base; it is tried again when it is next
+        asked for.
         """
-        found = self._store.find(reference)
         key = self._key(found)
         with self._lock:
             future = self._residents.get(key)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lingyu.errors import LingyuError, did_you_mean
@@ -37,8 +38,15 @@ class Tenancy:
         except LingyuError as error:
             _log.warning("%s. The tenants that were read before stay in force", error)
 
-    def tenant(self, name: str) -> Tenant:
-        """Raises LingyuError for an unknown one, with what was nearly meant."""
+    def now(self, name: str) -> Tenant:
+        """The tenant, its channels followed to the versions that they name at this moment.
+
+        Raises LingyuError for an unknown tenant, adapter or channel, with what was nearly meant.
+        """
+        tenant = self._named(name)
+        return replace(tenant, adapters=tuple(self._store.find(reference) for reference in tenant.adapters))
+
+    def _named(self, name: str) -> Tenant:
         tenants: Mapping[str, Tenant] | None = self._tenants
         if tenants is None:
             return Tenant(

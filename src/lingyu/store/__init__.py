@@ -1,6 +1,6 @@
 """The store: adapters as folders of immutable versions, with channels. Knows nothing of training."""
 
-from .arrivals import Arrival, require_own_name
+from .arrivals import Arrival, require_own_name, require_store
 from .card import CardFacts, render_card
 from .channels import Change, Removal
 from .hashes import ANSWERS, HASHES, Answers, read_answers, read_hashes, write_answers, write_hashes
@@ -17,7 +17,8 @@ from .manifest import (
     VersionFacts,
     read_manifest,
 )
-from .names import STABLE, AdapterReference, check_name
+from .markdown import bullets, fenced, inline, table
+from .names import STABLE, AdapterReference, check_channel, check_name
 from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scores
 from .store import Store, open_adapter
 from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
@@ -55,7 +56,11 @@ __all__ = [
     "Tenant",
     "Version",
     "VersionFacts",
+    "bullets",
+    "check_channel",
     "check_name",
+    "fenced",
+    "inline",
     "open_adapter",
     "open_version",
     "pull",
@@ -70,6 +75,8 @@ __all__ = [
     "render_card",
     "require_base",
     "require_own_name",
+    "require_store",
+    "table",
     "tenant_faults",
     "write_answers",
     "write_hashes",

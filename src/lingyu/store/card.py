@@ -5,6 +5,7 @@ follows from them, data and leaks, the recipe in full, versions, limits.
 """
 
 import io
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,22 +16,30 @@ from .manifest import VersionFacts
 from .markdown import bullets, fenced, inline, table
 from .scores import Figures, Interval, Measured, ParentDev, Scores
 
+# A hub refuses a card whose base_model is a folder; bases/ is where our own lie.
+_HUB_ID = re.compile(r"(?!bases/)\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
+_WORD_OF_WHO_IMPORTED = (
+    "That it was trained on this base, and what its labels mean, is the word of whoever imported it: "
+    "its tensors prove only that they fit."
+)
+_NO_SCORES = "No scores are known. Measure it on texts of your own before you rely on it."
+
 
 @dataclass(frozen=True)
 class CardFacts:
     """All that a card says.
 
-    metrics: as in metrics.json (see Scores). recipe: the resolved recipe, YAML; empty for a version combined from
-    others, which has the command that made it, and notes on what was decided there. counts: (what, rows), the way of the
-    rows from read to kept. dataset: the hub's id, where the rows come from there. larger: the recipe or base to take
-    where this one is too small. leaks: one sentence each, on test texts that were seen elsewhere. pictures: files
-    of the version to show.
+    metrics: as in metrics.json (see Scores); None for a version that was trained elsewhere and imported. recipe: the
+    resolved recipe, YAML. counts: (what, rows), the way of the rows from read to kept. dataset: the hub's id, where the
+    rows come from there. larger: the recipe or base to take where this one is too small. leaks: one sentence each, on
+    test texts that were seen elsewhere. pictures: files of the version to show. command, notes: in place of a recipe,
+    what combined a version from others, and what was decided there.
     """
 
     name: str
     version: str
     facts: VersionFacts
-    metrics: Mapping[str, object]
+    metrics: Mapping[str, object] | None
     recipe: str = ""
     counts: tuple[tuple[str, int], ...] = ()
     source: str | None = None
@@ -50,16 +59,16 @@ class CardFacts:
 
 def render_card(card: CardFacts) -> str:
     """The whole page, Markdown with front matter."""
-    scores = Scores.model_validate(card.metrics)
+    scores = None if card.metrics is None else Scores.model_validate(card.metrics)
     sections = (
         f"---\n{_front_matter(card)}---",
         f"# {card.name} {card.version}",
         _what_it_is(card),
         *_section("How to use it", _how_to_use(card)),
         *_section("Labels", _labels(card)),
-        *_section("Scores", _scores(card, scores)),
+        *_section("Scores", _scores(card, scores) if scores else iter([_NO_SCORES])),
         *_section("Data", _data(card)),
-        *(_section("How it was made", _how_it_was_made(card, scores)) if card.facts.parents else ()),
+        *(_section("How it was made", _how_it_was_made(card, scores)) if scores and card.facts.parents else ()),
         *(_section("Recipe", iter([fenced(card.recipe, "yaml")])) if card.recipe else ()),
         *_section("Versions", _versions(card)),
         *_section("Limits", _limits(card)),
@@ -73,7 +82,7 @@ def _section(title: str, paragraphs: Iterator[str]) -> Iterator[str]:
 
 
 def _front_matter(card: CardFacts) -> str:
-    base = card.facts.base.id
+    base = card.facts.base.id if _HUB_ID.fullmatch(card.facts.base.id) else None
     known = {
         "library_name": "peft",
         "base_model": base,
@@ -81,8 +90,8 @@ def _front_matter(card: CardFacts) -> str:
         "language": "zh",
         "license": card.license,
         "datasets": [card.dataset] if card.dataset else None,
-        "metrics": ["accuracy", "f1"],
-        "tags": [f"base_model:adapter:{base}", "lora", "transformers", "lingyu"],
+        "metrics": None if card.metrics is None else ["accuracy", "f1"],
+        "tags": [*([f"base_model:adapter:{base}"] if base else []), "lora", "transformers", "lingyu"],
     }
     yaml = YAML()
     text = io.StringIO()
@@ -94,6 +103,8 @@ def _what_it_is(card: CardFacts) -> str:
     facts = card.facts
     revision = f" at revision {inline(facts.base.revision)}" if facts.base.revision else ""
     source = f", trained on {inline(card.source)}" if card.source else ""
+    if card.metrics is None:
+        source = ", trained elsewhere and imported"
     if facts.parents:
         source = f", combined from {inline(', '.join(parent.reference for parent in facts.parents))}"
     return (
@@ -158,7 +169,9 @@ def _dev_scores(parents_dev: tuple[ParentDev, ...]) -> Iterator[str]:
         for dev in parents_dev
         for figures in dev.scores or ()
     )
-    yield table(("dev set of", "dev texts", "adapter", "accuracy (95 % interval)", "macro-F1 (95 % interval)"), rows)
+    if any(dev.scores for dev in parents_dev):
+        head = ("dev set of", "dev texts", "adapter", "accuracy (95 % interval)", "macro-F1 (95 % interval)")
+        yield table(head, rows)
     notes = [f"{inline(dev.parent)}: not measured. {inline(dev.reason)}" for dev in parents_dev if dev.reason]
     notes += [
         f"{inline(dev.parent)}: {dev.left_out:,} dev texts are left out, since they stand in a train set."
@@ -212,6 +225,8 @@ def _data(card: CardFacts) -> Iterator[str]:
             ("part", "rows", "fingerprint"),
             ((inline(part), f"{record.rows:,}", record.fingerprint[:12]) for part, record in card.facts.data.items()),
         )
+    elif card.metrics is None:
+        yield "Which rows it was trained on is not known."
     elif card.facts.parents:
         yield "It was trained on no rows of its own; the cards of the adapters that it was combined from name theirs."
     if card.counts:
@@ -264,7 +279,7 @@ def _limits(card: CardFacts) -> Iterator[str]:
     limits = [
         "It always answers with one of its labels, for a text of another domain too; "
         "`--threshold` has it say `uncertain` instead.",
-        _what_scores_are_worth(card.facts),
+        _WORD_OF_WHO_IMPORTED if card.metrics is None else _what_scores_are_worth(card.facts),
     ]
     if card.facts.calibration.temperature == 1.0:
         limits.append("Its probabilities are not calibrated.")

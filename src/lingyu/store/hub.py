@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version as installed_version
+from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -245,18 +247,17 @@ def _no_revision(api: "HfApi", address: HubAddress) -> LingyuError:
 def _api() -> "HfApi":
     from huggingface_hub import HfApi
 
-    from lingyu import __version__
-
-    return HfApi(library_name="lingyu", library_version=__version__)
+    return HfApi(library_name="lingyu", library_version=installed_version("lingyu"))
 
 
 @contextmanager
 def _quiet_client() -> Iterator[None]:
     """No talk of every retry, and bars on a terminal only."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
+    from huggingface_hub.utils import logging
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     verbosity, had_bars = logging.get_verbosity(), not are_progress_bars_disabled()
-    logging.set_verbosity_error()
+    logging.set_verbosity(ERROR)
     if had_bars and not sys.stderr.isatty():
         disable_progress_bars()
     try:
@@ -301,6 +302,8 @@ def _refused(error: Exception, address: HubAddress) -> LingyuError:
     if isinstance(error, RepositoryNotFoundError):
         hint = "Check the name, and that your token may read it" if get_token() else f"Check the name. {_LOG_IN}"
         return LingyuError(f"no such repository on {_endpoint()}, or a private one", address, hint)
+    if status == 401 and get_token() is None:
+        return LingyuError("the hub asks for a token", address, _LOG_IN)
     what, next = _STATUSES.get(status, (f"{_endpoint()} answers {status}", f"{_TRY_AGAIN} later"))
     return LingyuError(what, address, next)
 
@@ -329,6 +332,8 @@ def _failed(error: OSError, address: HubAddress) -> LingyuError:
 
 def _not_accepted(error: Exception, address: HubAddress) -> LingyuError:
     """The hub, or its client, finds fault with what was sent; or what answers there is no hub."""
+    if isinstance(error, UnicodeEncodeError):  # of a header: nothing else that is sent is not its own
+        return LingyuError("the token holds characters that no token has", address, _LOG_IN)
     if "metadata in README.md" in str(error):
         reason = " ".join(str(error).split("\n", 1)[-1].split())[:300]
         return LingyuError(

@@ -60,11 +60,15 @@ class PartRecord(Record):
 
 
 class LineageEntry(Record):
-    """One base of the chain that leads from this version's base down to the published one."""
+    """One base of the chain that leads from this version's base down to the published one.
+
+    parent: the weights fingerprint of the next, from which this one was made; None where it was made from no other.
+    """
 
     id: Text
     weights_fingerprint: Sha256
     note: str | None = None
+    parent: Sha256 | None = None
 
 
 class ParentRecord(Record):

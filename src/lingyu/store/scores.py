@@ -58,7 +58,8 @@ class AdapterFigures(Figures):
 class ParentDev(_Part):
     """The dev set of a parent, answered by every parent and by what was combined of them.
 
-    rows, scores: None where the rows were not at hand; reason says why. left_out: rows whose text stands in a train set.
+    rows, left_out, scores: None where the rows were not at hand; reason says why. left_out: rows that were not measured
+    on, since their text stands in a train set.
     """
 
     parent: str

@@ -1,6 +1,6 @@
 """The store: a folder of adapters, each with its versions and channels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -132,7 +132,8 @@ class Store:
             check_channel(channel)
         with self._writing(check_name(source.name)) as folder:
             target = folder / source.version
-            change = prepare_change(folder, channel, source.version, why) if channel else None
+            _require_not_removed(read_history(folder), source)
+            change = prepare_change(folder, channel, source.version, _checked_why(why)) if channel else None
             is_new = not target.exists() and claim(copy_version(source, hidden_path(folder)), target)
             if not is_new:
                 require_same(open_version(target), source)
@@ -256,7 +257,7 @@ class Store:
                 f"{wanted} is what channel `{naming[0]}` names",
                 where=self.root,
                 next=f"Promote another version to {naming[0]} first, or take the channel away: "
-                f"lingyu adapters remove {wanted.name}@{naming[0]}",
+                f"lingyu adapters remove {wanted.name}@{naming[0]} --why ...",
             )
 
     def _nothing_before(self, wanted: AdapterReference, current: str, before: str | None) -> LingyuError:
@@ -343,6 +344,17 @@ def _next_version(folder: Path) -> str:
     there = {entry.name for entry in folder.iterdir() if is_version(entry.name)}
     taken = there | named_versions(read_history(folder))
     return f"v{max(map(version_number, taken), default=0) + 1}"
+
+
+def _require_not_removed(history: Iterable[Change | Removal], arriving: Version) -> None:
+    """Raises LingyuError where a version of this number was removed, unless it is the very same that comes back."""
+    removed = {line.manifest for line in history if isinstance(line, Removal) and line.removed == arriving.version}
+    if removed and digest(arriving.folder / MANIFEST).sha256 not in removed:
+        raise LingyuError(
+            f"another {arriving.reference} stood here and was removed; a number means one version for ever",
+            where=arriving.folder,
+            next="Bring it into a store of its own: --to or --store ANOTHER_FOLDER",
+        )
 
 
 def _parsed(reference: str | AdapterReference) -> AdapterReference:

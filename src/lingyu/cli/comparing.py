@@ -1,0 +1,53 @@
+"""What merge.py and lingyu export have in common: the texts that a gate compares on, and a bar while it works."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+
+from lingyu.errors import LingyuError
+
+# Told what is being done, how much of it is done, and how much there is.
+Report = Callable[[str, int, int], None]
+
+
+def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] | None:
+    """The texts of a file, in order. Raises LingyuError for its first row that can't be read."""
+    if source is None:
+        return None
+    from lingyu.data import find_file, read_table
+
+    find_file(source)
+    try:
+        table = read_table(source, encoding)
+    except LingyuError as error:  # it names a recipe's key, where an option sets the encoding
+        said = [part and part.replace("data.encoding", "--encoding") for part in (error.what, error.next)]
+        raise LingyuError(said[0] or "", error.where, said[1]) from None
+    table.needs(column, "--column")
+    texts = []
+    for row in table.rows:
+        if row.fault:
+            raise row.fault
+        texts.append(row.cells.get(column, ""))
+    return tuple(texts)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Report]:
+    """A bar on a terminal, one for each part of the work; nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda what, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        tasks: dict[tuple[str, int], TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if (what, total) not in tasks:
+                tasks[what, total] = bar.add_task(what, total=total)
+            bar.update(tasks[what, total], completed=done)
+
+        yield report

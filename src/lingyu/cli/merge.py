@@ -1,0 +1,186 @@
+"""What merge.py calls: an adapter into its base."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lingyu.cli import run
+from lingyu.cli.combine import CombineOptions, combine, combine_options, refuse_without_into
+from lingyu.errors import LingyuError, printable
+
+if TYPE_CHECKING:
+    from lingyu.release import Certificate
+
+Report = Callable[[str, int, int], None]
+
+_TEXTS = "Texts to compare merged and unmerged on: a column of a csv, tsv, jsonl, parquet or xlsx file."
+
+
+@click.command(
+    epilog="Example: python merge.py adapters/hotel --out merged/hotel",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...")
+@click.option("--out", metavar="FOLDER", help="Where the merged model goes: a folder that does not exist yet.")
+@click.option("--dtype", default="float32", show_default=True, help="Of the weights: float32, bfloat16 or float16.")
+@click.option("--texts", metavar="FILE", help=_TEXTS)
+@click.option("--column", default="text", show_default=True, help="The column of --texts.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Of --texts: utf-8, gb18030 ...")
+@click.option("--store", default="adapters", show_default=True, help="The folder of the adapters.")
+@combine_options
+@click.option("--json", "as_json", is_flag=True, help="Print the certificate, or the version made, as JSON on stdout.")
+def merge(
+    adapters: Sequence[str],
+    out: str | None,
+    dtype: str,
+    texts: str | None,
+    column: str,
+    encoding: str,
+    store: str,
+    as_json: bool,
+    **combining: Unpack[CombineOptions],
+) -> None:
+    """Merge ADAPTER into its base, if the merged model answers as the two of them do, and write it to FOLDER.
+
+    ADAPTER is NAME[@VERSION|@CHANNEL] in the store, or a folder. Base, labels, tokenizer and max_length are the
+    adapter's own.
+
+    With --into, merge several adapters of one base with the same labels into one: the average of what they change
+    and of their heads, by --weights. It is published as an adapter, which --out then merges like any other:
+
+    \b
+      python merge.py adapters/hotel adapters/ecommerce --into adapters/reviews
+    """
+    if combining["into"] is not None:
+        _refuse_with_into(out=out, texts=texts, dtype=None if dtype == "float32" else dtype)
+        combine(adapters, combining, store, as_json=as_json, progress=_progress)
+        return
+    refuse_without_into(combining)
+    if len(adapters) > 1:
+        raise LingyuError(
+            f"--out takes one adapter, and here are {len(adapters)}",
+            where="merge.py",
+            next="Combine them into a version first (--into adapters/NAME), then merge that one",
+        )
+    if out is None:
+        raise LingyuError("--out is missing", where="merge.py", next=f"Add --out merged/{Path(adapters[0]).name}")
+    from lingyu.release import require_free
+
+    require_free(Path(out))
+    merge_one(adapters[0], Path(out), dtype, _texts_of(texts, column, encoding), store, as_json)
+
+
+def _refuse_with_into(**options: str | None) -> None:
+    """Raises LingyuError where an option of --out stands beside --into."""
+    for name, value in options.items():
+        if value is not None:
+            raise LingyuError(
+                f"--{name} does not go with --into, which makes an adapter and no model",
+                where="merge.py",
+                next="Combine first, then merge what came of it with --out",
+            )
+
+
+def merge_one(adapter: str, out: Path, dtype: str, texts: tuple[str, ...] | None, store: str, as_json: bool) -> None:
+    """What is wrong with the words of the command line is told before torch is waited for."""
+    from lingyu import release
+    from lingyu.store import open_adapter
+
+    version = open_adapter(adapter, store)
+    # importing transformers talks on stdout under WANDB_MODE=offline, and stdout is for the outcome
+    with contextlib.redirect_stdout(sys.stderr), _progress() as report:
+        merged = release.merge(version, out, dtype=dtype, texts=texts, report=report)
+    for note in merged.notes:
+        print(printable(note), file=sys.stderr)
+    if as_json:
+        document = {"folder": str(out), "size_bytes": merged.size_bytes, **merged.certificate.model_dump(mode="json")}
+        print(json.dumps(document, ensure_ascii=False))
+        return
+    Console().print(_table(merged.certificate, out, merged.size_bytes))
+    print(f"check it later: lingyu verify {out}")
+
+
+def _texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] | None:
+    """The texts of a file, in order. Raises LingyuError for its first row that can't be read."""
+    if source is None:
+        return None
+    from lingyu.data import find_file, read_table
+
+    find_file(source)
+    try:
+        table = read_table(source, encoding)
+    except LingyuError as error:  # it names a recipe's key, where an option sets the encoding
+        next_step = error.next and error.next.replace("Set data.encoding: ", "Add --encoding ")
+        what = error.what.replace("data.encoding", "--encoding")
+        raise LingyuError(what, error.where, next_step and next_step.replace("data.encoding", "--encoding")) from None
+    table.needs(column, "--column")
+    texts = []
+    for row in table.rows:
+        if row.fault:
+            raise row.fault
+        texts.append(row.cells.get(column, ""))
+    return tuple(texts)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Report]:
+    """A bar on a terminal, one for each part of the work; nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda what, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        tasks: dict[tuple[str, int], TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if (what, total) not in tasks:
+                tasks[what, total] = bar.add_task(what, total=total)
+            bar.update(tasks[what, total], completed=done)
+
+        yield report
+
+
+def _table(certificate: "Certificate", out: Path, size_bytes: int) -> Table:
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for what, value in _summary(certificate, out, size_bytes).items():
+        table.add_row(what, Text(printable(value)))
+    return table
+
+
+def _summary(certificate: "Certificate", out: Path, size_bytes: int) -> dict[str, str]:
+    gate, cast, seconds = certificate.gate, certificate.cast, certificate.seconds
+    summary = {
+        "merged": f"{certificate.adapter.reference} into {certificate.base.id}",
+        "written": f"{out}: {size_bytes / 1e6:,.1f} MB, {certificate.result.dtype}",
+        "seconds": f"writing {seconds.writing:.1f}, comparing {seconds.gate:.1f}",
+        "compared": f"{gate.texts:,} texts ({gate.source})",
+        "largest difference": f"{gate.largest_difference:.1e} of a logit in float32 (allowed: {gate.tolerance:g}), "
+        f"{_labels_changed(gate.changed_labels)}",
+    }
+    if cast:
+        summary[f"after the cast to {certificate.result.dtype}"] = (
+            f"{cast.largest_difference:.1e} of a logit, {_labels_changed(cast.changed_labels)}"
+        )
+    return summary
+
+
+def _labels_changed(count: int) -> str:
+    return "no label changed" if not count else f"{count:,} label{'' if count == 1 else 's'} changed"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of merge.py."""
+    return run(merge, "merge.py", arguments)

@@ -1,0 +1,126 @@
+"""certificate.json: what a merged model was made of, and how closely it answers as what it was made of.
+
+It holds hashes of the texts that the two were compared on, never the texts, and no path of a machine. The format number
+decides who can read it.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from lingyu.errors import LingyuError, from_os_error
+from lingyu.store import BaseRecord, Calibration, FileRecord, LineageEntry
+
+CERTIFICATE = "certificate.json"
+FORMAT: Final = 1
+
+_LARGEST_BYTES = 1 << 20
+_ANEW = "The file is damaged: merge the adapter anew"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Dtype = Annotated[str, Field(pattern=r"^(float32|bfloat16|float16)$")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class AdapterProof(_Record):
+    """The version that was merged, by the SHA-256 of its weights and of its manifest."""
+
+    name: str
+    version: str
+    weights_sha256: Sha256
+    manifest_sha256: Sha256
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class ResultProof(_Record):
+    """weights_fingerprint: of the merged encoder, as that of any base; the head is in the files' hashes.
+
+    files: every file of the folder but the certificate.
+    """
+
+    dtype: Dtype
+    weights_fingerprint: Sha256
+    files: dict[str, FileRecord]
+
+
+class GateProof(_Record):
+    """Merged against unmerged, both in float32. texts_sha256: over the sorted content hashes of the texts."""
+
+    source: str
+    texts: Annotated[int, Field(ge=1)]
+    texts_sha256: Sha256
+    largest_difference: Figure
+    tolerance: Figure
+    changed_labels: Count
+
+
+class CastProof(_Record):
+    """What was written in a smaller type, run in that type, against the unmerged in float32. Said, and not gated."""
+
+    largest_difference: Figure
+    changed_labels: Count
+
+
+class Seconds(_Record):
+    writing: Figure
+    gate: Figure
+
+
+class Certificate(_Record):
+    """What a merged model is. labels: in the order of the logits. text_steps: to be applied before the tokenizer.
+
+    calibration: of the adapter; a plain pipeline does not apply it. lineage: the chain of bases, the nearest first.
+    """
+
+    format: Literal[1] = FORMAT
+    created: AwareDatetime
+    adapter: AdapterProof
+    base: BaseRecord
+    lineage: tuple[LineageEntry, ...]
+    task: str
+    labels: tuple[str, ...]
+    max_length: Annotated[int, Field(ge=1)]
+    text_steps: tuple[str, ...]
+    calibration: Calibration
+    result: ResultProof
+    gate: GateProof
+    cast: CastProof | None = None
+    seconds: Seconds
+    packages: dict[str, str]
+
+    def as_bytes(self) -> bytes:
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def read_certificate(file: Path) -> Certificate:
+    """Raises LingyuError with status 1 for an unknown format, wrong types, or what is no JSON."""
+    try:
+        data = file.read_bytes() if file.stat().st_size <= _LARGEST_BYTES else b""
+        found = json.loads(data).get("format")
+    except OSError as error:
+        raise from_os_error(error) from None
+    except (ValueError, AttributeError, RecursionError):
+        raise LingyuError("is no certificate", where=file, next=_ANEW, status=1) from None
+    if type(found) is not int or found != FORMAT:
+        raise LingyuError(
+            f"has format {found!r:.40}, but this lingyu reads format {FORMAT}",
+            where=file,
+            next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
+            status=1,
+        )
+    try:
+        return Certificate.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise LingyuError(f"{key}: {first['msg']}", where=file, next=_ANEW, status=1) from None

@@ -1,0 +1,266 @@
+"""An adapter on its base as a graph that runs without torch: traced, compared, measured, written whole or not at all.
+
+What is compared is the graph in its own runtime, fed by its own tokenizer's file, with the adapter by plain PEFT on
+the unmerged base.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lingyu.bases import Ancestor, Base
+from lingyu.lora import WEIGHTS, find_base_of, load_adapter, package_versions
+from lingyu.store import Version
+from lingyu.tasks import task_named
+
+from .ancestry import require_lineage
+from .folders import new_folder, require_free
+from .gate import unmerged_logits
+from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_logits, sentences_sha256
+from .graph_folder import (
+    GRAPH,
+    MODEL_FILES,
+    TOKENIZER,
+    Comparison,
+    ExportedAdapter,
+    ExportedAncestor,
+    ExportedBase,
+    GraphGate,
+    GraphManifest,
+    Precision,
+    Probe,
+    RuntimeName,
+    digest_of,
+)
+from .graph_gate import compare, require_agreement, require_same_logits
+from .graph_page import render_graph_page
+from .runtimes import Ids, Logits, Run, open_runtime
+from .speed import texts_per_s, timed_batches
+from .texts import GateTexts, gate_texts
+from .token_rows import TokenFile
+from .tokenizer import save_vocabulary
+from .tracing import OPSET, quantise, require_packages, trace, write_graph
+
+# Told what is being done, how much of it is done, and how much there is.
+Report = Callable[[str, int, int], None]
+
+_PACKAGES: dict[RuntimeName, tuple[str, ...]] = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino", "nncf"),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """size_bytes: of the weights, or the graph. texts_per_s: the forward alone, warm, sorted by length."""
+
+    size_bytes: int
+    texts_per_s: float
+
+
+@dataclass(frozen=True)
+class Exported:
+    """measured: `torch` (the adapter merged into its base), `float32` and, where it was asked for, `int8`.
+
+    timed_texts, threads: how that was measured. notes: what its user should know and graph.json does not say.
+    """
+
+    folder: Path
+    manifest: GraphManifest
+    measured: dict[str, Measured]
+    timed_texts: int
+    threads: int
+    notes: tuple[str, ...]
+
+
+def export_graph(
+    version: Version,
+    out: Path,
+    *,
+    runtime: RuntimeName,
+    int8: bool = False,
+    texts: Sequence[str] | None = None,
+    report: Report = lambda what, done, total: None,
+) -> Exported:
+    """Write a version on its base as a graph to a new folder.
+
+    texts: what graph and torch are compared on; without them the recipe's dev split where it is at hand, else
+    sentences of our own.
+    Raises LingyuError, and writes nothing, where `out` exists, a package is missing, or base and adapter do not fit;
+    with status 1 where a logit differs by more than TOLERANCE in float32, or int8 agrees in less than AGREEMENT.
+    """
+    require_free(out)
+    task_named(version.manifest.task, version.manifest.labels)
+    require_packages(runtime, int8=int8)
+    base = find_base_of(version)
+    lineage = require_lineage(version, base)
+    compared = gate_texts(version, texts)
+    with new_folder(out) as folder:
+        reference = unmerged_logits(version, base, compared.texts, _counted(report, "comparing", len(compared.texts)))
+        _write_tokenizer(base, version.manifest.max_length, folder)
+        job = _Job(version, base, runtime, folder, compared, reference.numpy(), report)
+        model = job.merged_model()
+        job.write(model, "float32")
+        if int8:
+            job.write(model, "int8")
+        measured, timed_texts = job.measure(model)
+        manifest = job.write_manifest(lineage)
+        Graph.load(folder)  # as whoever gets it will
+    return Exported(
+        out, manifest, measured, timed_texts, torch.get_num_threads(), (compared.note,) if compared.note else ()
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A graph that has passed its gate."""
+
+    run: Run
+    size_bytes: int
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every step of an export needs. written: by precision, in the order in which they came."""
+
+    version: Version
+    base: Base
+    runtime: RuntimeName
+    folder: Path
+    compared: GateTexts
+    reference: Logits
+    report: Report
+    written: dict[Precision, _Written] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> TokenFile:
+        return TokenFile(self.folder / TOKENIZER)
+
+    @property
+    def pad_token_id(self) -> int:
+        return int(self.base.tokenizer.pad_token_id)
+
+    def merged_model(self) -> nn.Module:
+        """The adapter in its base, float32, on the CPU."""
+        adapted = load_adapter(self.base, self.version.manifest.labels, self.version.folder)
+        merged: nn.Module = adapted.merge_and_unload(safe_merge=True).eval()
+        return merged
+
+    def write(self, model: nn.Module, precision: Precision) -> None:
+        """The graph in this precision, in place of what was there. Raises LingyuError where it fails its gate."""
+        self.report(f"writing {precision}", 0, 1)
+        if precision == "int8":
+            quantise(self.runtime, self.folder)
+        else:
+            write_graph(trace(model, self.version.manifest.max_length), self.runtime, self.folder)
+        self.report(f"writing {precision}", 1, 1)
+        run = open_runtime(self.runtime, self.folder, torch.get_num_threads())
+        logits = batched_logits(
+            run,
+            self.tokens.encode(self.compared.texts).input_ids,
+            pad_token_id=self.pad_token_id,
+            num_labels=len(self.version.manifest.labels),
+            on_rows=_counted(self.report, f"comparing {precision}", len(self.compared.texts)),
+        )
+        found = compare(logits, self.reference, self.version.reference)
+        if precision == "int8":
+            require_agreement(found, len(self.compared.texts), self.version.reference)
+        else:
+            require_same_logits(found, self.version.reference)
+        size = sum((self.folder / name).stat().st_size for name in MODEL_FILES[self.runtime])
+        self.written[precision] = _Written(run, size, found)
+
+    def measure(self, model: nn.Module) -> tuple[dict[str, Measured], int]:
+        """torch and every graph that was written, on the same batches; and on how many texts."""
+        input_ids = self.tokens.encode(self.compared.texts).input_ids
+        batches = timed_batches(input_ids, self.pad_token_id, TOKENS_PER_BATCH)
+        sizes = {"torch": sum(p.nbytes for p in model.parameters())}
+        runs = {"torch": _torch_run(model)}
+        for precision, written in self.written.items():
+            sizes[precision], runs[precision] = written.size_bytes, written.run
+        speeds = texts_per_s(runs, batches, lambda done, total: self.report("measuring", done, total))
+        texts = sum(len(batch.rows) for batch in batches)
+        return {name: Measured(sizes[name], speeds[name]) for name in runs}, texts
+
+    def write_manifest(self, lineage: Sequence[Ancestor]) -> GraphManifest:
+        """The page and graph.json: the last things to be written."""
+        facts, precision = self.version.manifest, list(self.written)[-1]
+        probed = probe_logits(
+            self.written[precision].run,
+            self.tokens,
+            text_steps=facts.text_steps,
+            pad_token_id=self.pad_token_id,
+            num_labels=len(facts.labels),
+        )
+        manifest = GraphManifest(
+            created=datetime.now(UTC).replace(microsecond=0),
+            runtime=self.runtime,
+            precision=precision,
+            opset=OPSET if self.runtime == "onnx" else None,
+            adapter=ExportedAdapter(name=facts.name, version=facts.version, sha256=facts.files[WEIGHTS].sha256),
+            base=ExportedBase(**facts.base.model_dump(include=set(ExportedBase.model_fields))),
+            lineage=tuple(ExportedAncestor(**asdict(ancestor)) for ancestor in lineage),
+            task=facts.task,
+            labels=facts.labels,
+            max_length=facts.max_length,
+            text_steps=facts.text_steps,
+            temperature=facts.calibration.temperature,
+            pad_token_id=self.pad_token_id,
+            gate=self._gate(),
+            probe=Probe(sentences_sha256=sentences_sha256(), logits=tuple(tuple(map(float, row)) for row in probed)),
+            packages=package_versions() | {name: installed_version(name) for name in _PACKAGES[self.runtime]},
+            files={},
+        )
+        (self.folder / "README.md").write_text(render_graph_page(manifest), "utf-8")
+        files = {file.name: digest_of(file) for file in sorted(self.folder.iterdir())}
+        manifest = manifest.model_copy(update={"files": files})
+        (self.folder / GRAPH).write_bytes(manifest.as_bytes())
+        return manifest
+
+    def _gate(self) -> GraphGate:
+        int8 = self.written.get("int8")
+        return GraphGate(
+            source=self.compared.source,
+            texts=len(self.compared.texts),
+            texts_sha256=self.compared.digest,
+            float32=self.written["float32"].comparison,
+            int8=int8.comparison if int8 else None,
+        )
+
+
+def _write_tokenizer(base: Base, max_length: int, folder: Path) -> None:
+    """tokenizer.json as the tokenizers library alone reads it, cutting where the adapter does; vocab.txt beside it."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(base.tokenizer.backend_tokenizer.to_str())
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length, direction=base.tokenizer.truncation_side)
+    tokenizer.save(str(folder / TOKENIZER))
+    save_vocabulary(base, folder)
+
+
+def _torch_run(model: nn.Module) -> Run:
+    def run(input_ids: Ids, attention_mask: Ids) -> Logits:
+        with torch.inference_mode():
+            fed = {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(attention_mask)}
+            logits: Logits = model(**fed).logits.numpy()
+            return logits
+
+    return run
+
+
+def _counted(report: Report, what: str, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def on_rows(rows: int) -> None:
+        nonlocal done
+        done += rows
+        report(what, done, total)
+
+    return on_rows

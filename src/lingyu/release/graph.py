@@ -1,0 +1,165 @@
+"""An exported graph answers raw texts: without torch, with what stands in its folder.
+
+Imports nothing but numpy, pydantic, tokenizers and the one runtime that the graph is for.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lingyu.errors import LingyuError
+from lingyu.tasks import Answer, task_named
+from lingyu.text import clean
+
+from .graph_folder import TOKENIZER, GraphManifest, open_graph_folder
+from .runtimes import Logits, Run, open_runtime
+from .sentences import SENTENCES
+from .token_rows import TokenFile, batches_of
+
+TOLERANCE = 1e-4
+"""Largest difference of a logit in float32: only the order of sums may differ."""
+AGREEMENT = 0.995
+"""Share of texts that an int8 graph has to give the label that float32 gives."""
+
+TOKENS_PER_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The answer to a text. version: `hotel@v3`. truncated: whether the text was cut to the adapter's max_length."""
+
+    text: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    version: str
+    truncated: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "label": self.label,
+            "probability": self.probability,
+            "probabilities": self.probabilities,
+            "version": self.version,
+            "truncated": self.truncated,
+        }
+
+
+class Graph:
+    """A graph that lingyu export wrote, verified. Any number of threads may ask it.
+
+    >>> graph = Graph.load("graphs/hotel")
+    >>> graph.classify(["房间很干净，下次还来"])[0].label
+    '正面'
+    """
+
+    def __init__(self, manifest: GraphManifest, tokens: TokenFile, run: Run) -> None:
+        self.manifest = manifest
+        self.task = task_named(manifest.task, manifest.labels)
+        self._tokens = tokens
+        self._run = run
+
+    @classmethod
+    def load(cls, folder: str | Path, *, threads: int | None = None) -> "Graph":
+        """threads: None leaves it to the runtime.
+
+        Raises LingyuError where a file is not what graph.json says, or the runtime is not installed.
+        """
+        folder = Path(folder)
+        manifest = open_graph_folder(folder)
+        return cls(manifest, TokenFile(folder / TOKENIZER), open_runtime(manifest.runtime, folder, threads))
+
+    def classify(self, texts: Sequence[str], *, threshold: float = 0.0) -> list[Classified]:
+        """An answer a text, in the order given. threshold: below this probability the label is `uncertain`.
+
+        Raises LingyuError that names the row of a text without a character.
+        """
+        if isinstance(texts, str):
+            raise LingyuError("classify takes a list of texts", next="Write classify([text])")
+        if not 0 <= threshold <= 1:
+            raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")
+        rows = self._tokens.encode([self._clean(text, row) for row, text in enumerate(texts)])
+        logits = batched_logits(
+            self._run, rows.input_ids, pad_token_id=self.manifest.pad_token_id, num_labels=len(self.manifest.labels)
+        )
+        answers = self.task.decode(logits, temperature=self.manifest.temperature, threshold=threshold)
+        return [self._classified(*row) for row in zip(texts, answers, rows.truncated, strict=True)]
+
+    def _clean(self, text: str, row: int) -> str:
+        cleaned = clean(_without_lone_surrogates(text), self.manifest.text_steps)
+        if not cleaned:
+            raise LingyuError("the text is empty", where=f"texts[{row}]", next="Give it at least one character")
+        return cleaned
+
+    def _classified(self, text: str, answer: Answer, truncated: bool) -> Classified:
+        version = self.manifest.adapter.reference
+        return Classified(text, answer.label, answer.probability, answer.probabilities, version, truncated)
+
+
+def batched_logits(
+    run: Run,
+    input_ids: Sequence[Sequence[int]],
+    *,
+    pad_token_id: int,
+    num_labels: int,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> Logits:
+    """(rows, labels) logits in the order given. on_rows is told how many more rows are done."""
+    logits = np.zeros((len(input_ids), num_labels), dtype=np.float32)
+    for batch in batches_of(input_ids, pad_token_id, TOKENS_PER_BATCH):
+        logits[batch.rows] = run(batch.input_ids, batch.attention_mask)
+        on_rows(len(batch.rows))
+    return logits
+
+
+def sentences_sha256() -> str:
+    """Of the sentences that a probe's logits belong to."""
+    return hashlib.sha256("\0".join(SENTENCES).encode()).hexdigest()
+
+
+def probe_logits(
+    run: Run, tokens: TokenFile, *, text_steps: Sequence[str], pad_token_id: int, num_labels: int
+) -> Logits:
+    """(sentences, labels): what a graph answers to the sentences of lingyu, here and now."""
+    rows = tokens.encode([clean(sentence, text_steps) for sentence in SENTENCES])
+    return batched_logits(run, rows.input_ids, pad_token_id=pad_token_id, num_labels=num_labels)
+
+
+def verify_graph(folder: Path) -> GraphManifest:
+    """The manifest of a graph that is whole, and answers on this machine as on the one that made it.
+
+    Raises LingyuError: with status 1 where it answers differently, which a processor without the instructions for
+    int8 of the other may bring about.
+    """
+    manifest = open_graph_folder(folder)
+    if manifest.probe.sentences_sha256 != sentences_sha256():  # of another lingyu: its files are checked all the same
+        return manifest
+    found = probe_logits(
+        open_runtime(manifest.runtime, folder),
+        TokenFile(folder / TOKENIZER),
+        text_steps=manifest.text_steps,
+        pad_token_id=manifest.pad_token_id,
+        num_labels=len(manifest.labels),
+    )
+    made = np.asarray(manifest.probe.logits, dtype=np.float32)
+    difference = float(np.abs(found - made).max())
+    agreement = float((found.argmax(axis=1) == made.argmax(axis=1)).mean())
+    is_same = agreement >= AGREEMENT if manifest.precision == "int8" else difference <= TOLERANCE
+    if not is_same:
+        raise LingyuError(
+            f"answers differently on this machine: a logit by {difference:.2g}, {agreement:.3f} of the labels agree",
+            where=folder,
+            next="Export the adapter on a machine of this kind, without --int8 where it was used",
+            status=1,
+        )
+    return manifest
+
+
+def _without_lone_surrogates(text: str) -> str:
+    """The text with U+FFFD for each half of a pair, which no tokenizer takes; so does answering with torch."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

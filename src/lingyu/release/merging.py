@@ -1,0 +1,226 @@
+"""An adapter merged into its base: written tensor by tensor, proven against the unmerged model, certified."""
+
+import copy
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from torch import Tensor
+
+from lingyu.bases import Ancestor, Base, find_base
+from lingyu.errors import LingyuError, did_you_mean
+from lingyu.lora import find_base_of, read_weights
+from lingyu.recipe import load_recipe
+from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
+from lingyu.tasks import task_named
+
+from .ancestry import require_lineage
+from .certificate import CERTIFICATE, AdapterProof, CastProof, Certificate, GateProof, ResultProof, Seconds
+from .folders import new_folder, require_free
+from .gate import TOLERANCE, difference_of, merged_logits, require_same_answers, unmerged_logits
+from .page import PageFacts, render_page
+from .plan import MergePlan, plan_merge
+from .tensor_file import DTYPES, size_bytes, write_tensors
+from .texts import GateTexts, gate_texts
+from .tokenizer import save_tokenizer
+from .verification import WEIGHTS, digest
+
+FULL = "float32"
+
+_RECIPE = "recipe.yaml"
+
+_PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
+
+# Told what is being done, how much of it is done, and how much there is: bytes or texts.
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """notes: what its user should know and the certificate does not say."""
+
+    folder: Path
+    certificate: Certificate
+    notes: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(record.size for record in self.certificate.result.files.values())
+
+
+@dataclass
+class _Clock:
+    """Seconds that each part of the work took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def on(self, part: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - began
+
+
+def merge(
+    version: Version,
+    out: Path,
+    *,
+    dtype: str = FULL,
+    texts: Sequence[str] | None = None,
+    report: Report = lambda what, done, total: None,
+) -> Merged:
+    """Merge a version into its base, in float32, and write the model to a new folder.
+
+    texts: what merged and unmerged are compared on; without them the recipe's dev split where it is at hand, else
+    sentences of our own. dtype: what is written once the comparison in float32 has passed.
+    Raises LingyuError, and writes nothing, where `out` exists, base and adapter do not fit or have a gap in their
+    lineage; with status 1 where one label changes, or a logit differs by more than gate.TOLERANCE.
+    """
+    require_free(out)
+    _require_dtype(dtype)
+    task_named(version.manifest.task, version.manifest.labels)
+    base = find_base_of(version)
+    lineage = require_lineage(version, base)
+    plan = plan_merge(base, read_weights(version.folder), version.manifest.labels)
+    compared = gate_texts(version, texts)
+    clock = _Clock()
+    with new_folder(out) as folder:
+        with clock.on("writing"):
+            weights = _write_weights(plan, folder, FULL, report)
+            save_tokenizer(base, version.manifest.max_length, folder)
+        with clock.on("gate"):
+            reference, gate = _pass_gate(version, base, folder, compared, report)
+        cast = None
+        if dtype != FULL:
+            with clock.on("writing"):
+                weights = _write_weights(plan, folder, dtype, report)
+            with clock.on("gate"):
+                cast = _compare_cast(folder, compared, reference, report)
+        certificate = _certify(_Made(version, lineage, folder, dtype, weights, gate, cast, clock))
+    return Merged(out, certificate, (compared.note,) if compared.note else ())
+
+
+def _require_dtype(dtype: str) -> None:
+    if dtype not in DTYPES:
+        near = did_you_mean(dtype, DTYPES)
+        raise LingyuError(
+            f"no such dtype: {dtype}", next=f"Did you mean {near}?" if near else f"Take one of {', '.join(DTYPES)}"
+        )
+
+
+def _write_weights(plan: MergePlan, folder: Path, dtype: str, report: Report) -> FileRecord:
+    """The weights and the config that says their type; what was there before makes way."""
+    what = "writing" if dtype == FULL else f"writing {dtype}"
+    total, done = size_bytes(plan.shapes, DTYPES[dtype]), 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal done
+        done += count
+        report(what, done, total)
+
+    file = folder / WEIGHTS
+    file.unlink(missing_ok=True)
+    record = write_tensors(file, plan.shapes, plan.values(), DTYPES[dtype], on_bytes)
+    config = copy.deepcopy(plan.config)
+    config.dtype = DTYPES[dtype]
+    config.save_pretrained(folder)
+    return record
+
+
+def _pass_gate(
+    version: Version, base: Base, folder: Path, compared: GateTexts, report: Report
+) -> tuple[Tensor, GateProof]:
+    """The unmerged model's logits, and the proof. Raises LingyuError with status 1 where they are not the merged's."""
+    total = 2 * len(compared.texts)
+    reference = unmerged_logits(version, base, compared.texts, _counted(report, "comparing", 0, total))
+    logits = merged_logits(folder, compared.texts, _counted(report, "comparing", total // 2, total))
+    found = difference_of(logits, reference)
+    require_same_answers(found, version.reference)
+    return reference, GateProof(
+        source=compared.source,
+        texts=len(compared.texts),
+        texts_sha256=compared.digest,
+        largest_difference=found.largest,
+        tolerance=TOLERANCE,
+        changed_labels=found.changed_labels,
+    )
+
+
+def _compare_cast(folder: Path, compared: GateTexts, reference: Tensor, report: Report) -> CastProof:
+    total = len(compared.texts)
+    found = difference_of(merged_logits(folder, compared.texts, _counted(report, "comparing", 0, total)), reference)
+    return CastProof(largest_difference=found.largest, changed_labels=found.changed_labels)
+
+
+def _counted(report: Report, what: str, done: int, total: int) -> Callable[[int], None]:
+    def on_rows(rows: int) -> None:
+        nonlocal done
+        done += rows
+        report(what, done, total)
+
+    return on_rows
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Everything that a certificate is written from. folder: all of the model but page and certificate."""
+
+    version: Version
+    lineage: tuple[Ancestor, ...]
+    folder: Path
+    dtype: str
+    weights: FileRecord
+    gate: GateProof
+    cast: CastProof | None
+    clock: _Clock
+
+
+def _certify(made: _Made) -> Certificate:
+    """Write the page and the certificate."""
+    manifest, folder = made.version.manifest, made.folder
+    lineage = tuple(LineageEntry(**asdict(ancestor)) for ancestor in made.lineage)
+    page = PageFacts(manifest, lineage, made.dtype, made.gate, made.cast, _license(made.version))
+    (folder / "README.md").write_text(render_page(page), "utf-8")
+    others = sorted(file for file in folder.iterdir() if file.name != WEIGHTS)
+    certificate = Certificate(
+        created=datetime.now(UTC).replace(microsecond=0),
+        adapter=AdapterProof(
+            name=manifest.name,
+            version=manifest.version,
+            weights_sha256=manifest.files["adapter_model.safetensors"].sha256,
+            manifest_sha256=digest(made.version.folder / MANIFEST).sha256,
+        ),
+        base=manifest.base,
+        lineage=lineage,
+        task=manifest.task,
+        labels=manifest.labels,
+        max_length=manifest.max_length,
+        text_steps=manifest.text_steps,
+        calibration=manifest.calibration,
+        result=ResultProof(
+            dtype=made.dtype,
+            weights_fingerprint=find_base(str(folder.absolute())).weights_fingerprint,
+            files={WEIGHTS: made.weights, **{file.name: digest(file) for file in others}},
+        ),
+        gate=made.gate,
+        cast=made.cast,
+        seconds=Seconds(**{part: round(seconds, 2) for part, seconds in made.clock.seconds.items()}),
+        packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
+    )
+    (folder / CERTIFICATE).write_bytes(certificate.as_bytes())
+    return certificate
+
+
+def _license(version: Version) -> str | None:
+    """What the recipe says; one that can't be read any more says nothing."""
+    if _RECIPE not in version.manifest.files:
+        return None
+    try:
+        return load_recipe(version.folder / _RECIPE).card.license
+    except LingyuError:
+        return None

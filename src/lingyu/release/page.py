@@ -1,0 +1,118 @@
+"""The README.md of a merged model: what it is, how a text is prepared, what it was made of, and the gate."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ruamel.yaml import YAML
+
+from lingyu.store import LineageEntry, Manifest, bullets, fenced, inline, table
+
+from .certificate import CastProof, GateProof
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """All that the page says. license: of the adapter, where its recipe names one."""
+
+    manifest: Manifest
+    lineage: tuple[LineageEntry, ...]
+    dtype: str
+    gate: GateProof
+    cast: CastProof | None
+    license: str | None
+
+
+def render_page(facts: PageFacts) -> str:
+    """Markdown with front matter."""
+    sections = (
+        f"---\n{_front_matter(facts)}---",
+        f"# {facts.manifest.name} {facts.manifest.version}, merged",
+        _what_it_is(facts),
+        *_section("How to use it", _how_to_use(facts)),
+        *_section("Labels", _labels(facts)),
+        *_section("Is it the same model?", _gate(facts)),
+        *_section("Made of", _made_of(facts)),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(title: str, paragraphs: Iterator[str]) -> Iterator[str]:
+    yield f"## {title}"
+    yield from paragraphs
+
+
+def _front_matter(facts: PageFacts) -> str:
+    base = facts.manifest.base.id
+    known = {
+        "library_name": "transformers",
+        "base_model": base,
+        "pipeline_tag": "text-classification",
+        "language": "zh",
+        "license": facts.license,
+        "tags": [f"base_model:finetune:{base}", "lora", "merged", "lingyu"],
+    }
+    text = io.StringIO()
+    YAML().dump({key: value for key, value in known.items() if value is not None}, text)
+    return text.getvalue()
+
+
+def _what_it_is(facts: PageFacts) -> str:
+    manifest = facts.manifest
+    return (
+        f"The LoRA adapter {inline(f'{manifest.name}@{manifest.version}')} merged into its base "
+        f"{inline(manifest.base.id)}, in {facts.dtype}: one model that transformers loads alone. "
+        f"It gives a text one of {len(manifest.labels)} labels."
+    )
+
+
+def _how_to_use(facts: PageFacts) -> Iterator[str]:
+    manifest = facts.manifest
+    yield fenced(
+        "from transformers import pipeline\n\n"
+        'classify = pipeline("text-classification", "this folder")\n'
+        'classify("这里写一句话", truncation=True)',
+        "python",
+    )
+    notes = [f"`truncation=True` cuts a text at {manifest.max_length} tokens, as in training."]
+    if manifest.text_steps:
+        notes.append(
+            f"In training, texts went through {inline(', '.join(manifest.text_steps))} first. Do the same: "
+            f"`lingyu.text.clean(text, {list(manifest.text_steps)})`."
+        )
+    temperature = manifest.calibration.temperature
+    if temperature != 1.0:
+        notes.append(
+            f"Calibrated probabilities are the softmax of the logits divided by {temperature:.4f}. A plain pipeline "
+            "does not know that: its labels are right, its probabilities are not calibrated."
+        )
+    yield bullets(notes)
+
+
+def _labels(facts: PageFacts) -> Iterator[str]:
+    rows = ((str(index), inline(label)) for index, label in enumerate(facts.manifest.labels))
+    yield table(("logit", "label"), rows)
+
+
+def _gate(facts: PageFacts) -> Iterator[str]:
+    gate = facts.gate
+    yield (
+        f"Before it was written, its logits in float32 were compared with those of the adapter on its unmerged base, "
+        f"on {gate.texts:,} texts ({inline(gate.source)})."
+    )
+    rows = [("float32", f"{gate.largest_difference:.1e} (allowed: {gate.tolerance:g})", str(gate.changed_labels))]
+    if facts.cast:
+        rows.append((facts.dtype, f"{facts.cast.largest_difference:.1e}", str(facts.cast.changed_labels)))
+    yield table(("", "largest difference of a logit", "changed labels"), rows)
+    yield "`lingyu verify` checks this folder against certificate.json."
+
+
+def _made_of(facts: PageFacts) -> Iterator[str]:
+    base = facts.manifest.base
+    revision = f" at revision {inline(base.revision)}" if base.revision else ""
+    yield f"Adapter {inline(f'{facts.manifest.name}@{facts.manifest.version}')}; base {inline(base.id)}{revision}."
+    yield "The base goes back to, the nearest first:"
+    yield bullets(
+        f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" + (f": {inline(entry.note)}" if entry.note else "")
+        for entry in facts.lineage
+    )

@@ -1,0 +1,45 @@
+"""A merged model's tokenizer: the base's own, set up so that transformers alone reads a text as lingyu does."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lingyu.bases import Base
+
+VOCABULARY = "vocab.txt"
+_CONFIG = "tokenizer_config.json"
+
+
+def save_tokenizer(base: Base, max_length: int, folder: Path) -> None:
+    """Write it to the folder, with vocab.txt, which other tools read and transformers 5 no longer writes.
+
+    max_length: tokens at which truncation=True cuts.
+    """
+    tokenizer = copy.deepcopy(base.tokenizer)
+    tokenizer.model_max_length = max_length
+    tokenizer.save_pretrained(folder)
+    config = json.loads((folder / _CONFIG).read_text("utf-8"))
+    config = {key: value for key, value in config.items() if key not in ("name_or_path", "tokenizer_file")}
+    # a literal '[MASK]' in a text is text; transformers reads this key, and does not write it
+    config["split_special_tokens"] = True
+    (folder / _CONFIG).write_text(json.dumps(config, ensure_ascii=False, indent=2, sort_keys=True) + "\n", "utf-8")
+    save_vocabulary(base, folder)
+
+
+def save_vocabulary(base: Base, folder: Path) -> None:
+    """vocab.txt, where a file of words says what the tokenizer knows."""
+    own = base.folder / VOCABULARY
+    if own.is_file():
+        shutil.copyfile(own, folder / VOCABULARY)
+    elif words := _word_pieces(base.tokenizer):
+        (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
+
+
+def _word_pieces(tokenizer: Any) -> list[str]:
+    """The vocabulary in the order of the ids; empty where a line a word can't say what this tokenizer is."""
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    words = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    is_whole = [number for _, number in words] == list(range(len(words)))
+    return [word for word, _ in words] if backend["model"]["type"] == "WordPiece" and is_whole else []

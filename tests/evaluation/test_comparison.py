@@ -1,0 +1,289 @@
+"""Two versions compared by their stored answers, against the same sums done slowly by hand."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from lingyu.errors import LingyuError
+from lingyu.evaluation import Interval, bootstrap_accuracy_and_macro_f1, compare_versions, comparison
+from lingyu.store import (
+    ANSWERS,
+    HASHES,
+    BaseRecord,
+    PartRecord,
+    Store,
+    Version,
+    VersionFacts,
+    write_answers,
+    write_hashes,
+)
+
+RECIPE = "name: hotel\nlora:\n  r: 8\ndata:\n  labels:\n    '0': 负面\n    '1': 正面\ntrain:\n  seed: 5\n"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a version is made of. test: text's hash -> (true label, answer). Without answers, neither are hashes."""
+
+    test: list[tuple[int, str, str]] | None
+    train: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ("负面", "正面")
+    recipe: str | None = RECIPE
+    metrics: dict[str, object] | None = None
+
+
+def write(made: Made, folder: Path) -> VersionFacts:
+    (folder / "README.md").write_text("# hotel")
+    if made.recipe is not None:
+        (folder / "recipe.yaml").write_text(made.recipe)
+    if made.metrics is not None:
+        (folder / "metrics.json").write_text(json.dumps(made.metrics))
+    rows = made.test or []
+    if made.test is not None:
+        hashes = np.array([row[0] for row in rows], dtype=np.int64)
+        true, answered = (np.array([made.labels.index(row[i]) for row in rows], dtype=np.int64) for i in (1, 2))
+        write_hashes(folder / HASHES, train=np.array(made.train, dtype=np.int64), dev=hashes[:0], test=hashes)
+        write_answers(folder / ANSWERS, np.eye(len(made.labels), dtype=np.float32)[answered], true, hashes)
+    part = PartRecord(rows=len(rows), fingerprint=f"{abs(hash(tuple(rows))):064x}"[-64:])
+    return VersionFacts(
+        task="single_label",
+        labels=made.labels,
+        max_length=64,
+        base=BaseRecord(id="embedded", weights_fingerprint="1" * 64, tokenizer_fingerprint="2" * 64),
+        data={"test": part} if rows else {},
+    )
+
+
+def publish(store: Store, *all_made: Made) -> list[Version]:
+    return [
+        store.publish("hotel", lambda folder, version, made=made: write(made, folder), channel=None, why="a test")
+        for made in all_made
+    ]
+
+
+def compare(folder: Path, one: Made, other: Made):
+    return compare_versions(*publish(Store(folder), one, other))
+
+
+def answers(count: int, accuracy: float, seed: int, first: int = 0) -> list[tuple[int, str, str]]:
+    """Rows of texts first, first + 1 ..., whose true labels depend on the text alone."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for text in range(first, first + count):
+        label = "正面" if text % 3 else "负面"
+        wrong = "负面" if text % 3 else "正面"
+        rows.append((text * 1_000_003 % 2**40, label, label if random.random() < accuracy else wrong))
+    return rows
+
+
+def slow_scores(rows: list[tuple[int, str, str]]) -> tuple[float, float]:
+    true, answered = zip(*[row[1:] for row in rows], strict=True)
+    accuracy = sum(a == b for a, b in zip(true, answered, strict=True)) / len(rows)
+    return accuracy, f1_score(true, answered, average="macro", zero_division=0)
+
+
+def test_the_better_of_two_on_the_same_test_is_told_with_its_interval(tmp_path):
+    one, other = answers(400, 0.7, seed=1), answers(400, 0.9, seed=2)
+    found = compare(tmp_path, Made(one), Made(other))
+    paired = found.paired
+    assert paired is not None
+    for scores, rows in ((paired.one, one), (paired.other, other)):
+        assert (scores.accuracy.value, scores.macro_f1.value) == pytest.approx(slow_scores(rows))
+    assert paired.difference.accuracy.value == pytest.approx(slow_scores(other)[0] - slow_scores(one)[0])
+    assert (paired.rows, paired.judgement) == (400, "better")
+    assert found.verdict.startswith("hotel@v2 is better than hotel@v1 on the 400 texts of both tests: accuracy +")
+    right = [(a[1] == a[2], b[1] == b[2]) for a, b in zip(one, other, strict=True)]
+    only_one, only_other = right.count((True, False)), right.count((False, True))
+    assert (paired.only_one_is_right, paired.only_other_is_right) == (only_one, only_other)
+    discordant = only_one + only_other
+    tail = sum(math.comb(discordant, k) for k in range(only_one + 1)) / 2**discordant
+    assert paired.mcnemar_p == pytest.approx(2 * tail)
+
+
+def test_the_order_decides_who_is_the_better(tmp_path):
+    found = compare(tmp_path, Made(answers(400, 0.9, seed=2)), Made(answers(400, 0.7, seed=1)))
+    assert found.paired.judgement == "worse"
+    assert found.verdict.startswith("hotel@v2 is worse than hotel@v1")
+
+
+def test_a_small_difference_is_called_noise(tmp_path):
+    found = compare(tmp_path, Made(answers(300, 0.80, seed=1)), Made(answers(300, 0.82, seed=2)))
+    assert found.paired.judgement == "noise"
+    assert found.verdict.startswith("Between hotel@v1 and hotel@v2 the difference is noise on the 300 texts")
+
+
+def test_versions_that_are_right_and_wrong_together_do_not_differ(tmp_path):
+    found = compare(tmp_path, Made(answers(60, 0.8, seed=1)), Made(answers(60, 0.8, seed=1), recipe=None))
+    assert (
+        found.verdict
+        == "No difference: on the 60 texts of both tests hotel@v1 and hotel@v2 are right and wrong together."
+    )
+    assert found.paired.difference.accuracy == Interval(0, 0, 0)
+    assert found.recipe is None
+
+
+def test_five_texts_are_too_few_whatever_they_say(tmp_path):
+    right = [(text, "正面", "正面") for text in range(5)]
+    wrong = [(text, "正面", "负面") for text in range(5)]
+    found = compare(tmp_path, Made(wrong), Made(right))
+    assert found.paired.difference.accuracy.judgement == "better"  # the bootstrap of rows that are all alike
+    assert found.paired.judgement == "noise"
+    assert "too few to judge by" in found.verdict
+
+
+def test_tests_without_a_common_text_are_not_compared(tmp_path):
+    found = compare(tmp_path, Made(answers(50, 0.6, seed=1)), Made(answers(50, 0.9, seed=2, first=500)))
+    assert found.paired is None
+    assert found.verdict == "Their tests share no text: the figures are of different tests and can't be compared."
+    assert [scores.accuracy.value for scores in found.scores] == pytest.approx(
+        [slow_scores(answers(50, 0.6, seed=1))[0], slow_scores(answers(50, 0.9, seed=2, first=500))[0]]
+    )
+
+
+def test_of_different_tests_the_common_texts_are_compared_and_it_is_said(tmp_path):
+    one, other = answers(200, 0.7, seed=1), answers(200, 0.95, seed=2, first=100)
+    found = compare(tmp_path, Made(one), Made(other))
+    assert found.paired.rows == 100
+    assert found.paired.one.accuracy.value == pytest.approx(slow_scores(one[100:])[0])
+    assert found.paired.other.accuracy.value == pytest.approx(slow_scores(other[:100])[0])
+    assert found.verdict.endswith("The rest of the two tests differs, and with it their figures.")
+    assert found.parts[2].texts_in_both == 100
+
+
+def test_texts_that_one_was_trained_on_are_left_out_and_counted(tmp_path):
+    one, other = answers(100, 0.7, seed=1), answers(100, 0.95, seed=2)
+    found = compare(tmp_path, Made(one), Made(other, train=tuple(row[0] for row in other[:40])))
+    assert (found.paired.rows, found.paired.trained_on) == (60, 40)
+    assert found.paired.other.accuracy.value == pytest.approx(slow_scores(other[40:])[0])
+    assert found.notes == ("40 of 100 test texts (40.0%) stand in the training data of hotel@v2",)
+
+
+def test_where_every_text_was_trained_on_nothing_is_proved(tmp_path):
+    rows = answers(40, 0.7, seed=1)
+    found = compare(tmp_path, Made(rows, train=tuple(row[0] for row in rows)), Made(answers(40, 0.9, seed=2)))
+    assert found.paired is None
+    assert found.verdict.startswith("All 40 texts of both tests stand in training data")
+
+
+def test_labels_are_matched_by_name_and_texts_with_another_truth_are_left_out(tmp_path):
+    one = answers(100, 0.8, seed=1)
+    other = [(text, "中立", "中立") if i < 10 else (text, label, given) for i, (text, label, given) in enumerate(one)]
+    found = compare(tmp_path, Made(one), Made(other, labels=("中立", "正面", "负面")))
+    assert (found.paired.rows, found.paired.relabelled) == (90, 10)
+    assert found.paired.one == found.paired.other
+
+
+def test_labels_of_other_names_can_not_be_compared(tmp_path):
+    other = [(text, "b" if label == "正面" else "a", "a") for text, label, _ in answers(50, 0.8, seed=1)]
+    found = compare(tmp_path, Made(answers(50, 0.8, seed=1)), Made(other, labels=("a", "b")))
+    assert found.paired is None
+    assert "no text has the same true label in both" in found.verdict
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=25),
+    st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=25),
+)
+@settings(max_examples=150, deadline=None)
+def test_rows_are_paired_as_by_crossing_them_off_a_list(one, other):
+    """Any tests, repeated texts among them: the n-th row of a text there is paired with its n-th row here."""
+    a, b = (np.sort(np.array([row[0] for row in rows], dtype=np.int64)) for rows in (one, other))
+    left = list(enumerate(b.tolist()))
+    expected = []
+    for row, text in enumerate(a.tolist()):
+        match = next((entry for entry in left if entry[1] == text), None)
+        if match:
+            left.remove(match)
+            expected.append((row, match[0]))
+    rows_of_a, rows_of_b = comparison._same_texts(a, b)
+    assert list(zip(rows_of_a.tolist(), rows_of_b.tolist(), strict=True)) == expected
+
+
+def test_figures_of_the_own_test_are_drawn_as_training_drew_them(tmp_path):
+    rows = sorted(answers(120, 0.8, seed=1))
+    found = compare(tmp_path, Made(rows), Made(answers(120, 0.8, seed=2), recipe=None))
+    true, answered = (np.array([row[i] == "正面" for row in rows], dtype=np.int64) for i in (1, 2))
+    assert found.scores[0] == bootstrap_accuracy_and_macro_f1(true, answered, 2, seed=5)  # train.seed of the recipe
+
+
+def test_versions_that_keep_neither_recipe_nor_answers_are_still_shown_side_by_side(tmp_path):
+    interval = {"value": 0.8, "low": 0.7, "high": 0.9}
+    measured = {"test": {"rows": 50, "accuracy": interval, "macro_f1": interval}}
+    bare, with_metrics = Made(None, recipe=None), Made(None, recipe=None, metrics=measured)
+    found = compare(tmp_path, bare, with_metrics)
+    assert (found.recipe, found.paired, found.notes) == (None, None, ())
+    assert found.scores[0] is None
+    assert found.scores[1].accuracy == Interval(0.8, 0.7, 0.9)
+    assert found.verdict == "hotel@v1 keeps no test answers, so nothing can be compared row by row."
+    assert [part.rows for part in found.parts] == [(None, None)] * 3
+    json.dumps(found.as_json())
+
+
+def test_metrics_that_are_of_something_else_are_passed_over(tmp_path):
+    other = Made(None, metrics={"parents": {"hotel@v1": {"accuracy": 0.8}}})
+    assert compare(tmp_path, Made(answers(40, 0.8, seed=1)), other).scores[1] is None
+
+
+def test_an_empty_test_is_no_test(tmp_path):
+    found = compare(tmp_path, Made([]), Made(answers(40, 0.8, seed=1)))
+    assert found.verdict.startswith("hotel@v1 keeps no test answers")
+
+
+def test_recipes_differ_by_dotted_keys_and_the_order_of_labels_counts(tmp_path):
+    other = RECIPE.replace("r: 8", "r: 16\n  use_dora: true").replace(
+        "'0': 负面\n    '1': 正面", "'1': 正面\n    '0': 负面"
+    )
+    found = compare(tmp_path, Made(None), Made(None, recipe=other))
+    assert [(s.key, s.one, s.other) for s in found.recipe] == [
+        ("lora.r", 8, 16),
+        ("data.labels", [["0", "负面"], ["1", "正面"]], [["1", "正面"], ["0", "负面"]]),
+        ("lora.use_dora", None, True),
+    ]
+
+
+def test_a_recipe_that_extends_a_file_does_not_have_it_opened(tmp_path):
+    """A stored recipe may have been written by anybody: what it names is shown, never read."""
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("lora:\n  r: 99\n")
+    found = compare(tmp_path / "adapters", Made(None), Made(None, recipe=f"extends: {outside}\n" + RECIPE))
+    assert [(s.key, s.other) for s in found.recipe] == [("extends", str(outside))]
+
+
+@pytest.mark.parametrize("recipe", ["a: [", "a: &x 1\nb: *x\n", "a: !!python/object:os.system x\n", "a: 1\na: 2\n"])
+def test_a_recipe_that_is_no_plain_yaml_is_one_line(tmp_path, recipe):
+    with pytest.raises(LingyuError, match=r"recipe\.yaml") as caught:
+        compare(tmp_path, Made(None), Made(None, recipe=recipe))
+    assert "\n" not in str(caught.value)
+
+
+def test_answers_that_do_not_fit_their_test_are_refused(tmp_path):
+    def write_short(folder: Path, version: str) -> VersionFacts:
+        facts = write(Made(answers(40, 0.8, seed=1)), folder)
+        hashes = np.arange(39)
+        write_answers(folder / ANSWERS, np.zeros((39, 2), np.float32), np.zeros(39, np.int64), hashes)
+        return facts
+
+    store = Store(tmp_path)
+    (whole,) = publish(store, Made(answers(40, 0.8, seed=1)))
+    short = store.publish("hotel", write_short, channel=None, why="a test")
+    with pytest.raises(LingyuError, match=r"answers\.safetensors: does not fit 40 test texts and 2 labels"):
+        compare_versions(whole, short)
+
+
+def test_a_version_is_not_compared_with_itself(tmp_path):
+    (version,) = publish(Store(tmp_path), Made(None))
+    with pytest.raises(LingyuError, match=r"both are hotel@v1\. Name two versions"):
+        compare_versions(version, Store(tmp_path).open("hotel@v1"))
+
+
+def test_two_stores_versions_of_one_name_are_called_by_their_folders(tmp_path):
+    (one,), (other,) = (publish(Store(tmp_path / name), Made(answers(40, 0.8, seed=1))) for name in ("ours", "theirs"))
+    found = compare_versions(one, other)
+    assert (found.one, found.other) == (str(tmp_path / "ours/hotel/v1"), str(tmp_path / "theirs/hotel/v1"))
