@@ -112,7 +112,7 @@ def test_every_family_answers_merged_as_by_plain_peft(family: str, tmp_path: Pat
     rslora=st.booleans(),
     dora=st.booleans(),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_mix_of_ranks_targets_and_alphas_answers_as_by_plain_peft(
     ranks: dict[str, int],
     alphas: dict[str, int],
@@ -252,6 +252,16 @@ def test_vocab_txt_is_made_where_the_base_has_none(tmp_path: Path, nowhere: Path
     (folder / "vocab.txt").unlink()
     merge(publish(folder, tmp_path / "adapters"), nowhere)
     assert (nowhere / "vocab.txt").read_bytes() == vocabulary
+
+
+def test_a_vocabulary_that_holds_a_word_twice_goes_along_as_it_is(tmp_path: Path, nowhere: Path) -> None:
+    folder = write_base(tmp_path / "bases/tiny", "bert")
+    words = (folder / "vocab.txt").read_text("utf-8").splitlines()
+    words[words.index("z")] = words[words.index("的")]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    (folder / "tokenizer.json").unlink()
+    merge(publish(folder, tmp_path / "adapters"), nowhere)
+    assert (nowhere / "vocab.txt").read_text("utf-8").splitlines() == words
 
 
 def test_the_page_says_what_a_text_must_go_through_and_the_temperature(merged: Merged) -> None:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from lingyu import Lingyu
 from lingyu.bases import find_base
-from lingyu.errors import Faults
+from lingyu.errors import Faults, LingyuError
 from lingyu.serving import Failed, Result
 from lingyu.store import ADAPTER_CONFIG, MANIFEST, Store, Version, VersionFacts, write_tensors
 from lingyu.store.manifest import sealed
@@ -346,3 +346,16 @@ def test_a_faulty_tenants_file_stops_the_start(fresh: Maker) -> None:
     lines = str(caught.value).splitlines()
     assert "tenants.yaml:2: tenants.acme" in lines[0]
     assert "tenants.yaml:3: tenants.beta" in lines[-1]
+
+
+def test_a_tenants_file_in_the_store_is_no_symlink(fresh: Maker, tmp_path: Path) -> None:
+    (tmp_path / "mounted.yaml").write_text("tenants:\n  acme: a0\n", "utf-8")
+    (fresh.store / "tenants.yaml").symlink_to(tmp_path / "mounted.yaml")
+    with pytest.raises(LingyuError, match="symlink"):
+        Lingyu.load(fresh.store)
+    (fresh.store / "tenants.yaml").unlink()
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "mounted.yaml")
+    named = Lingyu.load(fresh.store, tenants=tmp_path / "link.yaml")
+    assert named.classify(["好"], "acme")[0].version == "a0@v2"
+    with pytest.raises(LingyuError, match="no such file"):
+        Lingyu.load(fresh.store, tenants=tmp_path / "nowhere.yaml")

@@ -177,6 +177,13 @@ def test_a_rollback_to_a_damaged_version_is_refused(three):
     assert three.open("hotel").version == "v3"
 
 
+def test_a_channel_whose_version_was_deleted_by_hand_still_has_a_way_back(three):
+    shutil.rmtree(three.root / "hotel" / "v3")
+    assert three.rollback("hotel", "stable", "it is gone").version == "v2"
+    shutil.rmtree(three.root / "hotel" / "v2")
+    assert three.remove_channel("hotel", "stable", "so is this").previous == "v2"
+
+
 def test_lines_of_killed_writers_are_no_part_of_the_way_back(three):
     """A writer that is killed between its two renames leaves its line of history, and the channel where it was."""
     history = three.root / "hotel" / "history.jsonl"

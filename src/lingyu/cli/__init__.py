@@ -17,7 +17,7 @@ COMMANDS = {
     "doctor": ("lingyu.cli.doctor:doctor", "Show what this machine has, and what a recipe will use of it."),
     "data": ("lingyu.cli.data:data", "List known public sets of labelled texts, and prepare one."),
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
-    "adapters": ("lingyu.cli.adapters:adapters", "What a store holds: list, compare, promote, roll back, bring in, hand on."),
+    "adapters": ("lingyu.cli.adapters:adapters", "A store's adapters: list, compare, promote, roll back, copy."),
     "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),
     "verify": ("lingyu.cli.verify:verify", "Prove that an adapter, a base or a merged model is what it says."),
     "export": ("lingyu.cli.export:export", "Write an adapter on its base as a graph: ONNX or OpenVINO."),

@@ -203,16 +203,15 @@ def remove(reference: str, why: str, yes: bool, store: str, as_json: bool) -> No
 
     opened = Store(store)
     wanted = _with_selector(reference, "VERSION|CHANNEL")
-    found = opened.find(wanted)
     if wanted.names_version:
-        _ask(f"Remove {found} for ever?", yes)
-        opened.remove(found.name, found.selector, why)
-        removed = opened.history(found.name)[-1]
-        _say(removed, f"{found} was removed; its number is never given again", as_json)
+        opened.find(wanted)
+        _ask(f"Remove {wanted} for ever?", yes)
+        opened.remove(wanted.name, wanted.selector, why)
+        _say(opened.history(wanted.name)[-1], f"{wanted} was removed; its number is never given again", as_json)
     else:
-        _ask(f"Take channel {wanted} away? {found} stays", yes)
-        change = opened.remove_channel(found.name, wanted.selector, why)
-        _say(change, f"{found.name}: {_as_words(change)}", as_json)
+        _ask(f"Take channel {wanted} away? Its version stays", yes)
+        change = opened.remove_channel(wanted.name, wanted.selector, why)
+        _say(change, f"{wanted.name}: {_as_words(change)}", as_json)
 
 
 def _with_selector(reference: str, what: str) -> "AdapterReference":

@@ -86,19 +86,18 @@ def merge(
     task_named(version.manifest.task, version.manifest.labels)
     base = find_base_of(version)
     lineage = require_lineage(version, base)
-    plan = plan_merge(base, read_weights(version.folder), version.manifest.labels)
     compared = gate_texts(version, texts)
     clock = _Clock()
     with new_folder(out) as folder:
         with clock.on("writing"):
-            weights = _write_weights(plan, folder, FULL, report)
+            weights = _write_weights(_plan(version, base), folder, FULL, report)
             save_tokenizer(base, version.manifest.max_length, folder)
         with clock.on("gate"):
             reference, gate = _pass_gate(version, base, folder, compared, report)
         cast = None
         if dtype != FULL:
             with clock.on("writing"):
-                weights = _write_weights(plan, folder, dtype, report)
+                weights = _write_weights(_plan(version, base), folder, dtype, report)
             with clock.on("gate"):
                 cast = _compare_cast(folder, compared, reference, report)
         certificate = _certify(_Made(version, lineage, folder, dtype, weights, gate, cast, clock))
@@ -111,6 +110,11 @@ def _require_dtype(dtype: str) -> None:
         raise LingyuError(
             f"no such dtype: {dtype}", next=f"Did you mean {near}?" if near else f"Take one of {', '.join(DTYPES)}"
         )
+
+
+def _plan(version: Version, base: Base) -> MergePlan:
+    """Made for each writing, so that the adapter is not in memory beside the models of the gate."""
+    return plan_merge(base, read_weights(version.folder), version.manifest.labels)
 
 
 def _write_weights(plan: MergePlan, folder: Path, dtype: str, report: Report) -> FileRecord:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.store import AdapterReference, Store, Tenant, read_tenants
+from lingyu.store import AdapterReference, Store, Tenant, read_tenants, refuse_symlink
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Tenancy:
         self._store = store
         self._file = file
         self._signature = _signature(file)
-        self._tenants = read_tenants(file) if self._signature else None
+        self._tenants = self._read() if self._signature else None
 
     def refresh(self) -> None:
         """Read the file again where it has changed."""
@@ -34,9 +34,14 @@ class Tenancy:
             return
         self._signature = signature
         try:
-            self._tenants = read_tenants(self._file)
+            self._tenants = self._read()
         except LingyuError as error:
             _log.warning("%s. The tenants that were read before stay in force", error)
+
+    def _read(self) -> Mapping[str, Tenant]:
+        if self._file.parent == self._store.root:  # elsewhere, in a mounted configuration, links are the custom
+            refuse_symlink(self._file)
+        return read_tenants(self._file)
 
     def now(self, name: str) -> Tenant:
         """The tenant, its channels followed to the versions that they name at this moment.

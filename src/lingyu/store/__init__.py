@@ -23,7 +23,7 @@ from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scor
 from .store import Store, open_adapter
 from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
 from .tensors import read_tensors, write_tensors
-from .verification import ADAPTER_CONFIG, Version, open_version, refuse_remote_code, require_base
+from .verification import ADAPTER_CONFIG, Version, open_version, refuse_remote_code, refuse_symlink, require_base
 
 __all__ = [
     "ADAPTER_CONFIG",
@@ -72,6 +72,7 @@ __all__ = [
     "read_tenants",
     "read_tensors",
     "refuse_remote_code",
+    "refuse_symlink",
     "render_card",
     "require_base",
     "require_own_name",

@@ -161,9 +161,9 @@ class Store:
         Raises LingyuError where it named none before, or that one was removed or a file of it was changed.
         """
         wanted = AdapterReference(check_name(name), check_channel(channel))
-        self.find(wanted)
+        self._meant(wanted)  # which may be gone: then above all a way back is needed
         with self._writing(name) as folder:
-            current = self.find(wanted).selector
+            current = self._meant(wanted)
             before = version_before(self.history(name), channel, current)
             if before is None or before not in self.versions(name):
                 raise self._nothing_before(wanted, current, before)
