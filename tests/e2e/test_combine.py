@@ -120,15 +120,17 @@ def test_it_answers_is_listed_and_shown(place: Workplace, combined: dict[str, ob
     said = run_command("lingyu", "predict", "--adapter", "reviews", "--json", "房间很好", "服务很差", cwd=place.folder)
     assert said.returncode == 0, said.stderr
     answers = [json.loads(line) for line in said.stdout.splitlines()]
-    assert [(answer["label"], answer["version"]) for answer in answers] == [
-        ("正面", "reviews@v1"),
-        ("负面", "reviews@v1"),
-    ]
+    assert [answer["version"] for answer in answers] == ["reviews@v1", "reviews@v1"]
+    assert [list(answer["probabilities"]) for answer in answers] == [["负面", "正面"]] * 2
+    positive = [answer["probabilities"]["正面"] for answer in answers]
+    assert positive[0] > positive[1]
     listed = run_command("lingyu", "adapters", "list", "--json", cwd=place.folder)
     row = next(row for row in json.loads(listed.stdout)["adapters"] if row["adapter"] == "reviews")
     assert (row["test_accuracy"], row["error"]) == (None, None)
     shown = run_command("lingyu", "adapters", "show", "reviews", "--json", cwd=place.folder)
     assert json.loads(shown.stdout)["parents"] == combined["parents"]
+    shown = run_command("lingyu", "adapters", "show", "reviews", cwd=place.folder)
+    assert "hotel@v1 (weight 0.5), mall@v1 (weight 0.5)" in shown.stdout
 
 
 def test_it_merges_like_any_other(

@@ -10,10 +10,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForSequenceClassification
 
-from lingyu.bases import find_base
+from lingyu.bases import FAMILIES, find_base
 from lingyu.store import BaseRecord, LineageEntry, Store, Version, VersionFacts
 
-HEADS = {"bert": ["pooler.dense", "classifier"], "electra": ["classifier.dense", "classifier.out_proj"]}
 DENSE = ("attention.output.dense", "intermediate.dense", "output.dense")
 
 
@@ -35,7 +34,7 @@ def write_adapter(folder: Path, base: Path, kind: Kind) -> None:
     """PEFT's two files."""
     torch.manual_seed(kind.seed)
     model = plain_base(base, len(kind.labels))
-    heads = HEADS[model.config.model_type]
+    heads = list(FAMILIES[model.config.model_type].head)
     config = LoraConfig(
         task_type="SEQ_CLS" if "classifier" in heads else None,
         r=kind.r,

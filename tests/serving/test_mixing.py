@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers import DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
+from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
 
-from lingyu.bases import find_base
+from lingyu.bases import FAMILIES, find_base
 from lingyu.errors import LingyuError
 from lingyu.serving.engine import Engine, Resident
 from lingyu.store import open_version
@@ -113,12 +113,15 @@ def test_a_family_whose_head_is_composite_mixes_too(tmp_path: Path) -> None:
     _assert_mixes(base, tmp_path / "adapters", targets=("query", "value", "embeddings_project"))
 
 
-def test_a_family_whose_layers_see_more_than_rows_is_answered_adapter_by_adapter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from . import random_adapters
+@pytest.mark.parametrize("model_type", sorted(FAMILIES.keys() - {"electra", "deberta-v2", "bert"}))
+def test_every_other_family_mixes_too(model_type: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = AutoModel.from_config(AutoConfig.for_model(model_type, vocab_size=len(tiny_vocabulary()), **TINY_SHAPE))
+    base = write_base(tmp_path / "bases" / model_type, model)
+    _assert_mixes(base, tmp_path / "adapters", targets=("query", "value", "output.dense"))
 
-    monkeypatch.setitem(random_adapters.HEADS, "deberta-v2", ["pooler.dense", "classifier"])
+
+def test_a_family_whose_layers_see_more_than_rows_is_answered_adapter_by_adapter(tmp_path: Path) -> None:
     torch.manual_seed(3)
     config = DebertaV2Config(
         vocab_size=len(tiny_vocabulary()),

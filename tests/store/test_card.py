@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from lingyu.store import BaseRecord, CardFacts, LineageEntry, PartRecord, VersionFacts, render_card
+from lingyu.store import BaseRecord, CardFacts, LineageEntry, ParentRecord, PartRecord, VersionFacts, render_card
 
 EXPECTED = Path(__file__).with_name("card.md")
 
@@ -118,6 +118,41 @@ def test_an_interval_that_holds_zero_is_told_as_noise(interval):
     page = with_difference(*interval, larger=None)
     assert "is no more than noise." in page
     assert "Take instead" not in page
+
+
+def combined_card(**metrics):
+    parents = tuple(
+        ParentRecord(name=name, version="v1", weight=0.5, sha256="ab" * 32) for name in ("hotel", "ecommerce")
+    )
+    facts = CARD.facts.model_copy(update={"data": {}, "parents": parents})
+    done = {"combination_type": "svd", "rank": 8, "share_kept": 0.974, "least_kept": 0.9346}
+    known = {"combination": {**done, "largest_logit_difference": 1e-6}, **metrics}
+    return render_card(CardFacts("both", "v1", facts, known, command="python merge.py …", notes=("It was cut.",)))
+
+
+def test_a_version_combined_from_others_says_of_what_how_and_on_which_dev_sets():
+    scores = [{"adapter": "both@v1", **figures((0.874, 0.851, 0.896), (0.857, 0.831, 0.883))}]
+    measured = {"parent": "hotel@v1", "rows": 776, "left_out": 3, "scores": scores, "reason": None}
+    missing = {"parent": "ecommerce@v1", "rows": None, "left_out": None, "scores": None, "reason": "data/e.csv: gone"}
+    page = combined_card(parents_dev=[measured, missing])
+    headings = _outside_fences(page.split("---\n", 2)[2])[1]
+    assert headings == ["both v1", "How to use it", "Labels", "Scores", "Data", "How it was made", "Versions", "Limits"]
+    assert "combined from hotel@v1, ecommerce@v1. It gives" in page
+    assert "| hotel@v1 | 776 | both@v1 | 0.874 (0.851 to 0.896) | 0.857 (0.831 to 0.883) |" in page
+    assert "- ecommerce@v1: not measured. data/e.csv: gone" in page
+    assert "- hotel@v1: 3 dev texts are left out, since they stand in a train set." in page
+    assert "| ecommerce@v1 | 0.500 | abababababab |" in page
+    assert (
+        "cut to rank 8 (svd), which keeps 97.4% of their Frobenius norm, and 93.5% in the layer that lost most" in page
+    )
+    assert "- It was cut." in page
+    assert "test texts" not in page
+    assert "None" not in page
+
+
+def test_without_a_measured_dev_set_there_is_no_empty_table():
+    missing = {"parent": "hotel@v1", "rows": None, "left_out": None, "scores": None, "reason": "it has no recipe"}
+    assert "dev texts" not in combined_card(parents_dev=[missing])
 
 
 HOSTILE = st.text(

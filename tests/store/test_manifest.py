@@ -19,6 +19,14 @@ def test_a_manifest_reads_back_as_it_was_published(hotel):
     assert hotel.manifest.created.utcoffset().total_seconds() == 0
 
 
+@pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"weight": -0.1}, {"name": "../hotel"}, {"version": "3"}])
+def test_parents_are_read_as_strictly_as_all_else(rewrite, wrong):
+    parent = {"name": "hotel", "version": "v3", "weight": 0.5, "sha256": "ab" * 32}
+    assert read_manifest(rewrite(parents=[parent])).parents[0].reference == "hotel@v3"
+    with pytest.raises(LingyuError, match=r"parents\.0\."):
+        read_manifest(rewrite(parents=[{**parent, **wrong}]))
+
+
 def test_labels_stand_in_the_file_as_text_and_not_as_escapes(hotel):
     assert "负面" in (hotel.folder / MANIFEST).read_text(encoding="utf-8")
 

@@ -19,10 +19,12 @@ class Family:
 
     mixes_rows: whether every linear layer sees the batch row by row, so that each row may have an adapter of its own.
     DeBERTa's key and query layers also see the relative positions, once for all rows.
+    reads_first_token: whether the head reads no other, of layers that are BERT's own in form.
     """
 
     head: tuple[str, ...]
     mixes_rows: bool = True
+    reads_first_token: bool = False
 
     @property
     def peft_task_type(self) -> str | None:
@@ -32,15 +34,17 @@ class Family:
 
 _POOLED = Family(head=("pooler.dense", "classifier"))
 _DENSE_HEAD = Family(head=("classifier.dense", "classifier.out_proj"))
+_BERT = replace(_POOLED, reads_first_token=True)
+_ROBERTA = replace(_DENSE_HEAD, reads_first_token=True)
 
 FAMILIES: dict[str, Family] = {
-    "bert": _POOLED,
-    "ernie": _POOLED,
+    "bert": _BERT,
+    "ernie": _BERT,
     "megatron-bert": _POOLED,
     "deberta-v2": replace(_POOLED, mixes_rows=False),
-    "roberta": _DENSE_HEAD,
-    "xlm-roberta": _DENSE_HEAD,
-    "electra": _DENSE_HEAD,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "electra": _ROBERTA,
     "roformer": _DENSE_HEAD,
 }
 

@@ -341,10 +341,15 @@ def _summary(manifest: "Manifest") -> dict[str, str]:
         "max_length": f"{manifest.max_length} tokens",
         "base": f"{base.id} (weights {base.weights_fingerprint[:12]}, tokenizer {base.tokenizer_fingerprint[:12]})",
         "text steps": ", ".join(manifest.text_steps) or "none",
-        "rows": ", ".join(f"{part} {record.rows:,}" for part, record in manifest.data.items()),
+        "rows": ", ".join(f"{part} {record.rows:,}" for part, record in manifest.data.items()) or "none of its own",
+        **({"combined from": _parents(manifest)} if manifest.parents else {}),
         "size": f"{sum(file.size for file in manifest.files.values()) / 1e6:.1f} MB in {len(manifest.files)} files",
         "packages": ", ".join(f"{name} {number}" for name, number in sorted(manifest.packages.items())),
     }
+
+
+def _parents(manifest: "Manifest") -> str:
+    return ", ".join(f"{parent.reference} (weight {parent.weight:.3g})" for parent in manifest.parents)
 
 
 for command in EXCHANGE:

@@ -17,9 +17,11 @@ from lingyu.tasks import SingleLabel, task_named
 from lingyu.text import clean
 from lingyu.training import pad
 
+from .first_token import keep_first_token_only
 from .mixing import Fitted, Layers, Stack, make_mixed
 
-TOKENS_PER_BATCH = 4096
+# So many that a batch is worth its calls, so few that what passes between two layers stays in the cache.
+TOKENS_PER_BATCH = 1024
 _KEPT_STACKS = 2
 _PROBE_LABELS = ("0", "1")  # the base is loaded with a head of any size: every row brings its own
 
@@ -57,6 +59,8 @@ class Engine:
         with torch.device("meta"):
             self._shape = type(classifier.model)(classifier.model.config)
         make_mixed(classifier.model, self._layers)
+        if base.family.reads_first_token:
+            keep_first_token_only(classifier.model)
         self._model = classifier.model.to(self.device).eval()
         # kept for the next chunk of a file, or the next request, which mostly asks for the same adapters
         self.stack = lru_cache(maxsize=_KEPT_STACKS)(_stack_of)

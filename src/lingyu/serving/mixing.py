@@ -44,16 +44,13 @@ class Spot:
 
     def added_to(self, output: Tensor, x: Tensor, bias: Tensor | None, index: Tensor) -> Tensor:
         """output: (rows, length, out), the layer's own. x: (rows, length, in). index: (rows,) into the adapters."""
+        if self.gain is not None:
+            own = output if bias is None else output - bias
+            gain = self.gain if len(self.gain) == 1 else self.gain[index].unsqueeze(1)
+            output = output + gain * own
         if len(self.A) == 1:  # no rows to tell apart, so nothing is gathered, and x may have any shape
-            added = output + x @ self.A[0] @ self.B[0]
-            gain = self.gain
-        else:
-            added = torch.baddbmm(output, torch.bmm(x, self.A[index]), self.B[index])
-            gain = None if self.gain is None else self.gain[index].unsqueeze(1)
-        if gain is None:
-            return added
-        own = output if bias is None else output - bias
-        return added + gain * own
+            return output + x @ self.A[0] @ self.B[0]
+        return output.baddbmm_(torch.bmm(x, self.A[index]), self.B[index])  # output is nobody else's
 
 
 @dataclass(frozen=True)
