@@ -33,6 +33,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from lingyu import Lingyu
 from lingyu.bases import EMBEDDED
 from lingyu.store import ADAPTER_CONFIG, Store, VersionFacts, open_version, write_tensors
+from lingyu.text import clean
 
 REPO = Path(__file__).resolve().parent.parent
 SHIPPED = REPO / "adapters" / "hotel" / "v1"
@@ -114,10 +115,11 @@ def make_store(store: Path, count: int) -> list[str]:
 
 
 def reviews(count: int) -> list[str]:
-    texts = []
+    """Cleaned as the adapter was trained to read them: ours does it anyway, the others would not."""
+    texts, steps = [], open_version(SHIPPED).manifest.text_steps
     for name in ("hotel", "ecommerce"):
         with (REPO / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
-            texts += [row["text"] for row in csv.DictReader(stream)]
+            texts += [clean(row["text"], steps) for row in csv.DictReader(stream)]
     return random.Random(0).sample(texts, count)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lingyu.errors import LingyuError
-from lingyu.serving import Answer, Lingyu, Result, load
+from lingyu.serving import Failed, Lingyu, Result, load
 from lingyu.store import Store, open_adapter
 
 # texts, and the tenant of each, which an adapter alone has no use for
-Classify = Callable[[Sequence[str], Sequence[str]], list[Answer]]
+Classify = Callable[[Sequence[str], Sequence[str]], list[Result | Failed]]
 
 
 class Classifier:
@@ -35,7 +35,7 @@ class Classifier:
         lingyu = Lingyu.load(store, tenants=None if tenants is None else Path(tenants))
         return cls(lambda texts, tenants: lingyu.classify(texts, tenants, threshold=threshold), as_json=as_json)
 
-    def answer(self, texts: Sequence[str], tenants: Sequence[str] = ()) -> list[Answer]:
+    def answer(self, texts: Sequence[str], tenants: Sequence[str] = ()) -> list[Result | Failed]:
         """An answer a text, in order."""
         with _talk_on_stderr():
             return self._classify(texts, tenants)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -14,12 +14,11 @@ from rich.text import Text
 
 from lingyu.cli import run
 from lingyu.cli.combine import CombineOptions, combine, combine_options, refuse_without_into
+from lingyu.cli.comparing import progress, texts_of
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
     from lingyu.release import Certificate
-
-Report = Callable[[str, int, int], None]
 
 _TEXTS = "Texts to compare merged and unmerged on: a column of a csv, tsv, jsonl, parquet or xlsx file."
 
@@ -61,7 +60,7 @@ def merge(
     """
     if combining["into"] is not None:
         _refuse_with_into(out=out, texts=texts, dtype=None if dtype == "float32" else dtype)
-        combine(adapters, combining, store, as_json=as_json, progress=_progress)
+        combine(adapters, combining, store, as_json=as_json, progress=progress)
         return
     refuse_without_into(combining)
     if len(adapters) > 1:
@@ -75,7 +74,7 @@ def merge(
     from lingyu.release import require_free
 
     require_free(Path(out))
-    merge_one(adapters[0], Path(out), dtype, _texts_of(texts, column, encoding), store, as_json)
+    merge_one(adapters[0], Path(out), dtype, texts_of(texts, column, encoding), store, as_json)
 
 
 def _refuse_with_into(**options: str | None) -> None:
@@ -96,7 +95,7 @@ def merge_one(adapter: str, out: Path, dtype: str, texts: tuple[str, ...] | None
 
     version = open_adapter(adapter, store)
     # importing transformers talks on stdout under WANDB_MODE=offline, and stdout is for the outcome
-    with contextlib.redirect_stdout(sys.stderr), _progress() as report:
+    with contextlib.redirect_stdout(sys.stderr), progress() as report:
         merged = release.merge(version, out, dtype=dtype, texts=texts, report=report)
     for note in merged.notes:
         print(printable(note), file=sys.stderr)
@@ -106,49 +105,6 @@ def merge_one(adapter: str, out: Path, dtype: str, texts: tuple[str, ...] | None
         return
     Console().print(_table(merged.certificate, out, merged.size_bytes))
     print(f"check it later: lingyu verify {out}")
-
-
-def _texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] | None:
-    """The texts of a file, in order. Raises LingyuError for its first row that can't be read."""
-    if source is None:
-        return None
-    from lingyu.data import find_file, read_table
-
-    find_file(source)
-    try:
-        table = read_table(source, encoding)
-    except LingyuError as error:  # it names a recipe's key, where an option sets the encoding
-        next_step = error.next and error.next.replace("Set data.encoding: ", "Add --encoding ")
-        what = error.what.replace("data.encoding", "--encoding")
-        raise LingyuError(what, error.where, next_step and next_step.replace("data.encoding", "--encoding")) from None
-    table.needs(column, "--column")
-    texts = []
-    for row in table.rows:
-        if row.fault:
-            raise row.fault
-        texts.append(row.cells.get(column, ""))
-    return tuple(texts)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Report]:
-    """A bar on a terminal, one for each part of the work; nothing elsewhere."""
-    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda what, done, total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        tasks: dict[tuple[str, int], TaskID] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if (what, total) not in tasks:
-                tasks[what, total] = bar.add_task(what, total=total)
-            bar.update(tasks[what, total], completed=done)
-
-        yield report
 
 
 def _table(certificate: "Certificate", out: Path, size_bytes: int) -> Table:

@@ -1,4 +1,4 @@
-"""`lingyu verify PATH`: an adapter, a base or a merged model proves what it is, or one line says where it does not."""
+"""`lingyu verify PATH`: an adapter, base, merged model or graph proves what it is, or a line says where it does not."""
 
 import json
 import sys
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lingyu.store import Store, Version
 
 _CERTIFICATE = "certificate.json"
+_GRAPH = "graph.json"
 _EMBEDDED = "embedded"
 
 
@@ -34,9 +35,10 @@ class Proof:
 @click.argument("path")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def verify(path: str, as_json: bool) -> None:
-    """Prove that an adapter, a base or a merged model is what it says.
+    """Prove that an adapter, a base, a merged model or a graph is what it says.
 
-    PATH is the folder of a version, of an adapter, of a whole store, of a base or of a merged model; or `embedded`.
+    PATH is the folder of a version, of an adapter, of a whole store, of a base, of a merged model or of an exported
+    graph; or `embedded`.
     The status is 0 where all of it is as it should be, 1 where it is not, and 2 where PATH is nothing of the kind.
 
     \b
@@ -87,6 +89,8 @@ def _kind_of(path: str) -> tuple[str, _Prove]:
         return "version", _of_reference(path)
     if (folder / _CERTIFICATE).exists():
         return "merged", lambda: _merged(folder)
+    if (folder / _GRAPH).exists():
+        return "graph", lambda: _graph(folder)
     if (folder / MANIFEST).exists():
         return "version", lambda: _versions([folder])
     if _is_adapter(folder):
@@ -102,7 +106,7 @@ def _kind_of(path: str) -> tuple[str, _Prove]:
     if any(_is_adapter(entry) for entry in folder.iterdir()):
         return "store", lambda: _store(folder)
     raise LingyuError(
-        "is no adapter, no base and no merged model", where=path, next="Name the folder of one, or embedded"
+        "is no adapter, no base, no merged model and no graph", where=path, next="Name the folder of one, or embedded"
     )
 
 
@@ -277,4 +281,22 @@ def _merged(folder: Path) -> Iterator[Proof | LingyuError]:
         lines.append(
             f"as {found.result.dtype}: by at most {cast.largest_difference:.1g}, {cast.changed_labels} labels changed"
         )
+    yield Proof(str(folder), tuple(lines))
+
+
+def _graph(folder: Path) -> Iterator[Proof | LingyuError]:
+    from lingyu.release import verify_graph
+
+    found = verify_graph(folder)
+    gate = found.gate
+    lines = [
+        f"{len(found.files)} files, as in its {_GRAPH}",
+        f"{found.adapter.reference} on {found.base.id} (weights {found.base.weights_fingerprint[:12]}) "
+        f"for {found.runtime}, {found.precision}",
+        f"against the adapter in torch on {gate.texts:,} texts ({gate.source}): logits differ by at most "
+        f"{gate.float32.largest_difference:.1g}, {gate.float32.changed_labels} labels changed",
+        "it answers on this machine as where it was made",
+    ]
+    if gate.int8:
+        lines.insert(3, f"as int8: {gate.int8.changed_labels} labels changed")
     yield Proof(str(folder), tuple(lines))

@@ -1,12 +1,32 @@
-"""The main job: LoRA and a head onto a base, from a recipe to a published version; and reading one back."""
+"""The main job: LoRA and a head onto a base, from a recipe to a published version; and reading one back.
 
-from .gates import check_data
-from .importing import Foreign, import_adapter, read_foreign
+What trains is imported when it is asked for: whoever answers must not wait for what measures.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .origin import BaseNotFound, find_base_of
-from .publishing import package_versions
 from .saving import load_adapter
-from .training import Outcome, dry_run, train
 from .weights import WEIGHTS, AdapterWeights, LinearWeights, LoraWeights, read_weights
+
+if TYPE_CHECKING:
+    from .gates import check_data as check_data
+    from .importing import Foreign as Foreign
+    from .importing import import_adapter as import_adapter
+    from .importing import read_foreign as read_foreign
+    from .publishing import package_versions as package_versions
+    from .training import Outcome as Outcome
+    from .training import dry_run as dry_run
+    from .training import train as train
+
+_PLACES = {
+    "gates": ("check_data",),
+    "importing": ("Foreign", "import_adapter", "read_foreign"),
+    "publishing": ("package_versions",),
+    "training": ("Outcome", "dry_run", "train"),
+}
+"""Module -> what it gives."""
 
 __all__ = [
     "WEIGHTS",
@@ -26,3 +46,10 @@ __all__ = [
     "read_weights",
     "train",
 ]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

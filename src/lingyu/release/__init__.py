@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from .combining import CAT as CAT
     from .combining import SVD as SVD
     from .combining import combine as combine
+    from .dev_rows import dev_rows_of as dev_rows_of
     from .export import Exported as Exported
     from .export import export_graph as export_graph
     from .folders import require_free as require_free
-    from .graph import Classified as Classified
     from .graph import Graph as Graph
     from .graph import verify_graph as verify_graph
     from .graph_folder import GRAPH as GRAPH
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 _PLACES = {
     "certificate": ("CERTIFICATE", "Certificate"),
     "combining": ("CAT", "SVD", "combine"),
+    "dev_rows": ("dev_rows_of",),
     "export": ("Exported", "export_graph"),
     "folders": ("require_free",),
-    "graph": ("Classified", "Graph", "verify_graph"),
+    "graph": ("Graph", "verify_graph"),
     "graph_folder": ("GRAPH", "GraphManifest"),
     "making": ("Combined",),
     "merging": ("Merged", "merge"),
@@ -45,13 +46,13 @@ __all__ = [
     "GRAPH",
     "SVD",
     "Certificate",
-    "Classified",
     "Combined",
     "Exported",
     "Graph",
     "GraphManifest",
     "Merged",
     "combine",
+    "dev_rows_of",
     "export_graph",
     "merge",
     "require_free",

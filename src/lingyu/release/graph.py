@@ -4,16 +4,15 @@ Imports nothing but numpy, pydantic, tokenizers and the one runtime that the gra
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Answer, task_named
-from lingyu.text import clean
+from lingyu.tasks import Failed, Result, task_named
+from lingyu.text import clean, readable
 
 from .graph_folder import TOKENIZER, GraphManifest, open_graph_folder
 from .runtimes import Logits, Run, open_runtime
@@ -26,28 +25,6 @@ AGREEMENT = 0.995
 """Share of texts that an int8 graph has to give the label that float32 gives."""
 
 TOKENS_PER_BATCH = 4096
-
-
-@dataclass(frozen=True)
-class Classified:
-    """The answer to a text. version: `hotel@v3`. truncated: whether the text was cut to the adapter's max_length."""
-
-    text: str
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    version: str
-    truncated: bool
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "text": self.text,
-            "label": self.label,
-            "probability": self.probability,
-            "probabilities": self.probabilities,
-            "version": self.version,
-            "truncated": self.truncated,
-        }
 
 
 class Graph:
@@ -74,31 +51,44 @@ class Graph:
         manifest = open_graph_folder(folder)
         return cls(manifest, TokenFile(folder / TOKENIZER), open_runtime(manifest.runtime, folder, threads))
 
-    def classify(self, texts: Sequence[str], *, threshold: float = 0.0) -> list[Classified]:
-        """An answer a text, in the order given. threshold: below this probability the label is `uncertain`.
+    def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Result | Failed]:
+        """An answer a text, in the order given: a Result, or a Failed that holds the error of that row alone.
 
-        Raises LingyuError that names the row of a text without a character.
+        threshold: below this probability the label is `uncertain`. Raises LingyuError for what is wrong with the call.
         """
         if isinstance(texts, str):
             raise LingyuError("classify takes a list of texts", next="Write classify([text])")
         if not 0 <= threshold <= 1:
             raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")
-        rows = self._tokens.encode([self._clean(text, row) for row, text in enumerate(texts)])
+        read = [self._read(text) for text in texts]
+        answers = iter(self._answers([one for one in read if isinstance(one, _Read)], threshold))
+        return [next(answers) if isinstance(one, _Read) else one for one in read]
+
+    def _read(self, text: str) -> "_Read | Failed":
+        try:
+            return _Read(text, readable(text, self.manifest.text_steps))
+        except LingyuError as error:
+            return Failed(text, self.manifest.adapter.reference, error)
+
+    def _answers(self, read: Sequence["_Read"], threshold: float) -> list[Result]:
+        rows = self._tokens.encode([one.readable for one in read])
         logits = batched_logits(
             self._run, rows.input_ids, pad_token_id=self.manifest.pad_token_id, num_labels=len(self.manifest.labels)
         )
         answers = self.task.decode(logits, temperature=self.manifest.temperature, threshold=threshold)
-        return [self._classified(*row) for row in zip(texts, answers, rows.truncated, strict=True)]
-
-    def _clean(self, text: str, row: int) -> str:
-        cleaned = clean(_without_lone_surrogates(text), self.manifest.text_steps)
-        if not cleaned:
-            raise LingyuError("the text is empty", where=f"texts[{row}]", next="Give it at least one character")
-        return cleaned
-
-    def _classified(self, text: str, answer: Answer, truncated: bool) -> Classified:
         version = self.manifest.adapter.reference
-        return Classified(text, answer.label, answer.probability, answer.probabilities, version, truncated)
+        return [
+            Result(one.text, answer.label, answer.probability, answer.probabilities, version, truncated)
+            for one, answer, truncated in zip(read, answers, rows.truncated, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A text as it came, and as the adapter reads it."""
+
+    text: str
+    readable: str
 
 
 def batched_logits(
@@ -158,8 +148,3 @@ def verify_graph(folder: Path) -> GraphManifest:
             status=1,
         )
     return manifest
-
-
-def _without_lone_surrogates(text: str) -> str:
-    """The text with U+FFFD for each half of a pair, which no tokenizer takes; so does answering with torch."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,6 +1,7 @@
 """Answering: adapters of a store, verified, on their bases."""
 
-from .lingyu import Lingyu, LoadedAdapter, load
-from .result import Answer, Failed, Result
+from lingyu.tasks import Failed, Result
 
-__all__ = ["Answer", "Failed", "Lingyu", "LoadedAdapter", "Result", "load"]
+from .lingyu import Lingyu, LoadedAdapter, load
+
+__all__ = ["Failed", "Lingyu", "LoadedAdapter", "Result", "load"]

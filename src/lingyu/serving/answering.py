@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError, did_you_mean
-
-from .result import Answer, Failed, Result
+from lingyu.tasks import Failed, Result
+from lingyu.text import readable
 
 if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
     from .engine import Engine, Resident
@@ -89,7 +89,7 @@ class _Said:
     truncated: bool
 
 
-def answer_rows(rows: Sequence[Row]) -> list[Answer]:
+def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
     """An answer a row, in order. What is wrong with a row is its own answer, and nobody else's."""
     failures: dict[int, LingyuError] = {}
     asks: list[_Ask] = []
@@ -110,7 +110,10 @@ def answer_rows(rows: Sequence[Row]) -> list[Answer]:
 def _asks(number: int, row: Row) -> list[_Ask]:
     if isinstance(row.respondent, LingyuError):
         raise row.respondent
-    return [_Ask(number, resident, resident.clean(row.text)) for resident in row.respondent.residents]
+    return [
+        _Ask(number, resident, readable(row.text, resident.version.manifest.text_steps))
+        for resident in row.respondent.residents
+    ]
 
 
 def _result(row: Row, said: Sequence[_Said]) -> Result:

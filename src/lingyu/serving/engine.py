@@ -10,11 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from lingyu.bases import Base
-from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, read_weights
 from lingyu.store import Version, require_base
 from lingyu.tasks import SingleLabel, task_named
-from lingyu.text import clean
 from lingyu.training import pad
 
 from .first_token import keep_first_token_only
@@ -38,13 +36,6 @@ class Resident:
     @property
     def size_bytes(self) -> int:
         return self.weights.size_bytes
-
-    def clean(self, text: str) -> str:
-        """The text as the adapter was trained to read it. Raises LingyuError where nothing is left of it."""
-        cleaned = clean(_without_lone_surrogates(text), self.version.manifest.text_steps)
-        if not cleaned:
-            raise LingyuError("the text is empty", next="Give it at least one character")
-        return cleaned
 
 
 class Engine:
@@ -134,8 +125,3 @@ class Engines:
             if key not in self._engines:
                 self._engines[key] = Engine(find_base_of(version))
             return self._engines[key]
-
-
-def _without_lone_surrogates(text: str) -> str:
-    """The text with U+FFFD for each half of a pair, which no tokenizer takes; so does reading labelled rows."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, overload
 
 from lingyu.errors import LingyuError
 from lingyu.store import TENANTS, Store, Version
+from lingyu.tasks import Failed, Result
 
-from .result import Answer
 from .tenancy import Tenancy
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ class Lingyu:
     @overload
     def classify(
         self, texts: Iterable[str], tenants: str | Iterable[str], *, threshold: float = 0.0
-    ) -> list[Answer]: ...
+    ) -> list[Result | Failed]: ...
 
     @overload
     def classify(
         self, texts: Iterable[str], tenants: Iterable[list[str]], *, threshold: float = 0.0
-    ) -> list[list[Answer]]: ...
+    ) -> list[list[Result | Failed]]: ...
 
     def classify(
         self, texts: Iterable[str], tenants: str | Iterable[str] | Iterable[list[str]], *, threshold: float = 0.0
-    ) -> list[Answer] | list[list[Answer]]:
+    ) -> list[Result | Failed] | list[list[Result | Failed]]:
         """An answer a text, in the order given: a Result, or a Failed that holds the error of that row alone.
 
         tenants: the tenant of all texts, or one for each; or a list of tenants for each, whose answers are then a list
@@ -122,7 +122,7 @@ class LoadedAdapter:
         self.version = version
         self._respondent = respondent
 
-    def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Answer]:
+    def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Result | Failed]:
         """As Lingyu.classify."""
         from dataclasses import replace
 

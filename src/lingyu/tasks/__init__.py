@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from lingyu.errors import LingyuError
 
+from .result import Failed, Result
 from .single_label import IGNORED, UNCERTAIN, Answer, SingleLabel, class_weights_of
 
-__all__ = ["IGNORED", "UNCERTAIN", "Answer", "SingleLabel", "class_weights_of", "task_named"]
+__all__ = ["IGNORED", "UNCERTAIN", "Answer", "Failed", "Result", "SingleLabel", "class_weights_of", "task_named"]
 
 
 def task_named(name: str, labels: Sequence[str]) -> SingleLabel:

@@ -53,6 +53,18 @@ def width(text: str) -> str:
 STEPS: dict[str, Callable[[str], str]] = {"html": html, "control": control, "width": width}
 
 
+def readable(text: str, steps: Sequence[str]) -> str:
+    """A text that came from anywhere, as an adapter was trained to read it: clean, and U+FFFD for lone surrogates.
+
+    Raises LingyuError where nothing is left of it.
+    """
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # no tokenizer takes half a pair
+    cleaned = clean(whole, steps)
+    if not cleaned:
+        raise LingyuError("the text is empty", next="Give it at least one character")
+    return cleaned
+
+
 def clean(text: str, steps: Sequence[str]) -> str:
     """The text after the named steps, in the order given, stripped. Raises LingyuError for a name that is no step."""
     for name in steps:

@@ -62,6 +62,3 @@ class Failed:
     @property
     def truncated(self) -> NoReturn:
         raise self.error
-
-
-Answer = Result | Failed
