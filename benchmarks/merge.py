@@ -130,8 +130,8 @@ def ours_writing(place: Path) -> Callable[[Path], None]:
     """lingyu, writing"""
     from lingyu.lora import find_base_of, read_weights
     from lingyu.release.folders import new_folder
-    from lingyu.release.plan import plan_merge
-    from lingyu.release.tensor_file import DTYPES, write_tensors
+    from lingyu.release.merged.plan import plan_merge
+    from lingyu.release.merged.tensor_file import DTYPES, write_tensors
     from lingyu.store import open_adapter
 
     def run(out: Path) -> None:
@@ -145,7 +145,7 @@ def ours_writing(place: Path) -> Callable[[Path], None]:
 
 def ours(place: Path) -> Callable[[Path], None]:
     """lingyu, writing and gate"""
-    import lingyu.release.merging  # noqa: F401 - what merge imports when it is called
+    import lingyu.release.merged.merging  # noqa: F401 - what merge imports when it is called
     from lingyu.release import merge
     from lingyu.store import open_adapter
 

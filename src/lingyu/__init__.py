@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lingyu.release import Graph as Graph
     from lingyu.serving import Lingyu as Lingyu
+    from lingyu.tasks import Failed as Failed
+    from lingyu.tasks import Result as Result
 
-__all__ = ["Graph", "Lingyu", "__version__"]
+__all__ = ["Failed", "Graph", "Lingyu", "Result", "__version__"]
 
 __version__ = version("lingyu")
 
 # the engine brings torch along, which `lingyu --help`, `lingyu check` and a graph must not wait for
-_PLACES = {"Graph": "lingyu.release", "Lingyu": "lingyu.serving"}
+_PLACES = {"Failed": "lingyu.tasks", "Graph": "lingyu.release", "Lingyu": "lingyu.serving", "Result": "lingyu.tasks"}
 
 
 def __getattr__(name: str) -> object:

@@ -141,7 +141,7 @@ def test_a_base_of_an_unknown_family_or_with_code_of_its_own_is_refused(place, c
 
 def test_what_is_nothing_of_the_kind_says_what_to_name(place, capsys):
     (place / "empty").mkdir()
-    assert "is no adapter, no base and no merged model" in said(capsys, "empty", 2)
+    assert "is no adapter, no base, no merged model and no graph" in said(capsys, "empty", 2)
     assert "Make a version of it: lingyu adapters import" in said(capsys, "foreign", 2)
     assert "is a file. Name its folder" in said(capsys, "adapters/shop/v1/README.md", 2)
     assert "no such folder. Did you mean adapters/shop?" in said(capsys, "adapters/shpo", 2)

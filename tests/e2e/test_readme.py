@@ -26,7 +26,9 @@ def block_with(repo: Path, readme: str, language: str, words: str) -> str:
 def run_script(script: str, folder: Path, repo: Path) -> subprocess.CompletedProcess[str]:
     """A block as a user pastes it, with the commands of this environment in the place of .venv's."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    script = script.replace(".venv/bin/", "").replace(" train_lora.py ", f" {repo / 'train_lora.py'} ")
+    script = script.replace(".venv/bin/", "")
+    for name in ("train_lora.py", "merge.py"):
+        script = script.replace(f" {name} ", f" {repo / name} ")
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -64,12 +66,30 @@ def test_predict_answers_as_the_readme_says(checkout: Path, repo: Path) -> None:
     assert done.stdout.count('"version": "hotel@v') == 2
 
 
-def test_the_python_lines_run(checkout: Path, repo: Path) -> None:
+def test_the_tenants_and_the_python_lines_answer_as_the_readme_says(checkout: Path, repo: Path) -> None:
+    rows = "acme,房间很干净\nbeta,手机不错\nnobody,书很好\n"
+    (checkout / "mixed.csv").write_text(f"customer,review\n{rows}", "utf-8")
+    done = run_script(block_with(repo, "README.md", "bash", "tenants.yaml"), checkout, repo)
+    assert done.returncode == 2, "one row of the file has no tenant"
+    assert "tenants.yaml: fine" in done.stdout
+    answers = (checkout / "answers.csv").read_text("utf-8").splitlines()
+    assert ["no tenant 'nobody'" in line for line in answers] == [False, False, False, True]
+
     script = block_with(repo, "README.md", "python", "Lingyu.load")
     done = subprocess.run([sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "label='正面'" in done.stdout
-    assert "label='负面'" in done.stdout
+    (shown,) = [block for block in blocks((repo / "README.md").read_text("utf-8"), "") if "hotel@v1+" in block]
+    assert done.stdout.splitlines() == shown.splitlines()
+
+
+def test_merging_and_exporting_are_the_lines_of_the_readme(checkout: Path, repo: Path) -> None:
+    done = run_script(block_with(repo, "README.md", "bash", "merge.py"), checkout, repo)
+    assert done.returncode == 0, done.stderr
+    assert "no label changed" in done.stdout
+    assert "merged/hotel: verified" in done.stdout
+    script = block_with(repo, "README.md", "python", "Graph.load")
+    done = subprocess.run([sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "正面\n", done.stderr
 
 
 def test_both_languages_give_the_same_commands(repo: Path) -> None:

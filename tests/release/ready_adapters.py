@@ -68,6 +68,10 @@ def adapted(base: Base, labels: tuple[str, ...], seed: int, **lora: Any) -> Peft
                 parameter.mul_(torch.rand_like(parameter) + 0.5)
             elif ".modules_to_save." in name:
                 parameter.add_(torch.randn_like(parameter) * 0.2)
+        for module in model.modules():
+            if "default" in getattr(module, "lora_B", ()):
+                # as large whatever the settings say, so that a wrong scaling shows and rounding does not
+                module.lora_B["default"].weight.mul_(2 / module.scaling["default"])
     return model.eval()
 
 

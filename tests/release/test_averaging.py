@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 
 from lingyu.lora import AdapterWeights, LinearWeights, LoraWeights, read_weights
-from lingyu.release.averaging import average, cut, in_label_order, linears_of
+from lingyu.release.combined.averaging import average, cut, in_label_order, linears_of
 
 LAYERS = ("narrow", "wide", "square")
 

@@ -19,7 +19,7 @@ from transformers import ElectraConfig, ElectraModel
 from lingyu.bases import find_base
 from lingyu.errors import LingyuError
 from lingyu.release import Combined, combine
-from lingyu.release import making as room
+from lingyu.release.combined import making as room
 from lingyu.store import (
     HASHES,
     PartRecord,

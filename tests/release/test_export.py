@@ -17,11 +17,11 @@ from torch import nn
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, load_adapter
 from lingyu.release import Exported, Graph, export_graph
-from lingyu.release.graph_folder import MODEL_FILES, Comparison, RuntimeName
-from lingyu.release.graph_gate import compare, require_agreement, require_same_logits
-from lingyu.release.runtimes import open_runtime, untracked
-from lingyu.release.speed import texts_per_s, timed_batches
-from lingyu.release.tracing import quantise, quiet, require_packages, trace
+from lingyu.release.graphs.folder import MODEL_FILES, Comparison, RuntimeName
+from lingyu.release.graphs.gate import compare, require_agreement, require_same_logits
+from lingyu.release.graphs.runtimes import open_runtime, untracked
+from lingyu.release.graphs.speed import texts_per_s, timed_batches
+from lingyu.release.graphs.tracing import quantise, quiet, require_packages, trace
 from lingyu.store import Version
 
 from .ready_adapters import FAMILY_SHAPES, TEXTS, publish, write_base
@@ -179,8 +179,8 @@ def test_a_graph_of_another_model_is_not_written(
         bias.CopyFrom(onnx_format.numpy_helper.from_array(onnx_format.numpy_helper.to_array(bias) + 2e-4, bias.name))
         onnx_format.save(model, folder / "model.onnx")
 
-    monkeypatch.setattr("lingyu.release.export.trace", lambda model, max_length: None)
-    monkeypatch.setattr("lingyu.release.export.write_graph", write_another)
+    monkeypatch.setattr("lingyu.release.graphs.export.trace", lambda model, max_length: None)
+    monkeypatch.setattr("lingyu.release.graphs.export.write_graph", write_another)
     says = r"hotel@v1: the graph answers differently .* by 0\.0002 \(allowed: 0\.0001\)"
     with pytest.raises(LingyuError, match=says) as no:
         export_graph(adapter, nowhere, runtime="onnx", texts=TEXTS)
@@ -244,7 +244,7 @@ def test_an_architecture_that_can_not_be_traced_is_named() -> None:
 def test_more_weights_than_one_onnx_file_holds_are_told_before_it_is_written(
     adapter: Version, nowhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lingyu.release.tracing._LARGEST_ONNX_BYTES", 1000)
+    monkeypatch.setattr("lingyu.release.graphs.tracing._LARGEST_ONNX_BYTES", 1000)
     with pytest.raises(LingyuError, match="--to openvino"):
         export_graph(adapter, nowhere, runtime="onnx", texts=TEXTS)
     assert not nowhere.parent.exists()

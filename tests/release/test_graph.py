@@ -19,11 +19,12 @@ from lingyu.bases import find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of
 from lingyu.release import Exported, Graph, verify_graph
-from lingyu.release.graph_folder import open_graph_folder
-from lingyu.release.runtimes import open_runtime
-from lingyu.release.token_rows import TokenFile, batches_of
+from lingyu.release.graphs.folder import open_graph_folder
+from lingyu.release.graphs.runtimes import open_runtime
+from lingyu.release.graphs.token_rows import TokenFile, batches_of
 from lingyu.serving import Result, load
 from lingyu.store import Version
+from lingyu.tasks import Failed
 
 from .ready_adapters import MAX_LENGTH, TEXTS
 
@@ -108,7 +109,6 @@ def test_no_texts_have_no_answers(onnx: Exported) -> None:
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda graph: graph.classify(["好", " \u200b\n"]), r"texts\[1\]: the text is empty"),
         (lambda graph: graph.classify("好"), r"takes a list of texts\. Write classify\(\[text\]\)"),
         (lambda graph: graph.classify(["好"], threshold=1.1), "is no probability"),
     ],
@@ -116,6 +116,14 @@ def test_no_texts_have_no_answers(onnx: Exported) -> None:
 def test_a_wrong_question_is_one_line(onnx: Exported, ask: Callable[[Graph], object], says: str) -> None:
     with pytest.raises(LingyuError, match=says):
         ask(Graph.load(onnx.folder))
+
+
+def test_a_text_of_which_nothing_is_left_is_an_error_of_its_own(onnx: Exported) -> None:
+    graph = Graph.load(onnx.folder)
+    good, failed = graph.classify(["好", " \u200b\n"])
+    assert good == graph.classify(["好"])[0]
+    assert isinstance(failed, Failed)
+    assert (failed.text, failed.error.what) == (" \u200b\n", "the text is empty")
 
 
 @given(st.lists(any_text, min_size=1, max_size=4))
@@ -136,7 +144,7 @@ def tiny_tokens(onnx: Exported, adapter: Version) -> tuple[TokenFile, object]:
 def test_token_ids_are_those_of_the_embedded_base(tmp_path: Path) -> None:
     """A real vocabulary, and every bad input that the fingerprint of a tokenizer is taken of."""
     from lingyu.bases.fingerprints import PROBES
-    from lingyu.release.export import _write_tokenizer
+    from lingyu.release.graphs.export import _write_tokenizer
 
     base = find_base("embedded")
     base.encode(["padded", "by others"], 5)  # leaves its truncation behind

@@ -21,7 +21,7 @@ from lingyu.lora.attaching import attach_lora
 from lingyu.lora.saving import adapter_tensors, save_adapter, save_tensors
 from lingyu.recipe import Lora
 from lingyu.release import Merged, merge, verify_merged
-from lingyu.release.plan import PlannedTensor
+from lingyu.release.merged.plan import PlannedTensor
 from lingyu.store import Store, Version, VersionFacts
 from lingyu.text import clean, content_hashes
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from lingyu.bases import StoredTensor, encoder_tensors
 from lingyu.errors import LingyuError
-from lingyu.release.tensor_file import DTYPES, read_tensor, size_bytes, write_tensors
+from lingyu.release.merged.tensor_file import DTYPES, read_tensor, size_bytes, write_tensors
 
 NAME = "embeddings.word_embeddings.weight"
 shapes = st.dictionaries(

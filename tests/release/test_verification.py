@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from lingyu.errors import LingyuError
 from lingyu.release import Merged, verify_merged
-from lingyu.release.verification import digest
+from lingyu.release.merged.verification import digest
 
 
 @pytest.fixture

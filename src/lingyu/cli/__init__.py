@@ -19,7 +19,7 @@ COMMANDS = {
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
     "adapters": ("lingyu.cli.adapters:adapters", "A store's adapters: list, compare, promote, roll back, copy."),
     "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),
-    "verify": ("lingyu.cli.verify:verify", "Prove that an adapter, base, merged model or graph is what it says."),
+    "verify": ("lingyu.cli.verify:verify", "Prove that an adapter, a base or what was made of them is sound."),
     "export": ("lingyu.cli.export:export", "Write an adapter on its base as a graph: ONNX or OpenVINO."),
 }
 """Name -> (where it lives, its line in the help): so that the help imports none of them."""

@@ -70,7 +70,7 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
     store = loaded.recipe.publish.to
     screen.print(f"published {outcome.version.reference} in {outcome.version.folder}")
     option = "" if store == "adapters" else f" --store {store}"
-    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.name} 这里写一句话")
+    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.reference} 这里写一句话")
 
 
 def _say_recipe(loaded: LoadedRecipe, console: Console) -> None:

@@ -8,35 +8,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .certificate import CERTIFICATE as CERTIFICATE
-    from .certificate import Certificate as Certificate
-    from .combining import CAT as CAT
-    from .combining import SVD as SVD
-    from .combining import combine as combine
+    from .combined.combining import CAT as CAT
+    from .combined.combining import SVD as SVD
+    from .combined.combining import combine as combine
+    from .combined.making import Combined as Combined
     from .dev_rows import dev_rows_of as dev_rows_of
-    from .export import Exported as Exported
-    from .export import export_graph as export_graph
     from .folders import require_free as require_free
-    from .graph import Graph as Graph
-    from .graph import verify_graph as verify_graph
-    from .graph_folder import GRAPH as GRAPH
-    from .graph_folder import GraphManifest as GraphManifest
-    from .making import Combined as Combined
-    from .merging import Merged as Merged
-    from .merging import merge as merge
-    from .verification import verify_merged as verify_merged
+    from .graphs.export import Exported as Exported
+    from .graphs.export import export_graph as export_graph
+    from .graphs.folder import GRAPH as GRAPH
+    from .graphs.folder import GraphManifest as GraphManifest
+    from .graphs.graph import Graph as Graph
+    from .graphs.graph import verify_graph as verify_graph
+    from .merged.certificate import CERTIFICATE as CERTIFICATE
+    from .merged.certificate import Certificate as Certificate
+    from .merged.merging import Merged as Merged
+    from .merged.merging import merge as merge
+    from .merged.verification import verify_merged as verify_merged
 
 _PLACES = {
-    "certificate": ("CERTIFICATE", "Certificate"),
-    "combining": ("CAT", "SVD", "combine"),
+    "merged.certificate": ("CERTIFICATE", "Certificate"),
+    "combined.combining": ("CAT", "SVD", "combine"),
     "dev_rows": ("dev_rows_of",),
-    "export": ("Exported", "export_graph"),
+    "graphs.export": ("Exported", "export_graph"),
     "folders": ("require_free",),
-    "graph": ("Graph", "verify_graph"),
-    "graph_folder": ("GRAPH", "GraphManifest"),
-    "making": ("Combined",),
-    "merging": ("Merged", "merge"),
-    "verification": ("verify_merged",),
+    "graphs.graph": ("Graph", "verify_graph"),
+    "graphs.folder": ("GRAPH", "GraphManifest"),
+    "combined.making": ("Combined",),
+    "merged.merging": ("Merged", "merge"),
+    "merged.verification": ("verify_merged",),
 }
 """Module -> what it gives."""
 

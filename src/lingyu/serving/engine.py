@@ -13,6 +13,7 @@ from lingyu.bases import Base
 from lingyu.lora import find_base_of, read_weights
 from lingyu.store import Version, require_base
 from lingyu.tasks import SingleLabel, task_named
+from lingyu.text import clean
 from lingyu.training import pad
 
 from .first_token import keep_first_token_only
@@ -65,6 +66,7 @@ class Engine:
             weights_fingerprint=self.base.weights_fingerprint,
             tokenizer_fingerprint=self.base.tokenizer_fingerprint,
         )
+        clean("", manifest.text_steps)  # raises for a step of a later lingyu
         weights = read_weights(version.folder)
         weights.require_fit(self._shape, self._fresh, len(manifest.labels))
         task = task_named(manifest.task, manifest.labels)

@@ -18,8 +18,8 @@ from lingyu.tasks import SingleLabel
 from lingyu.text import Hashes
 from lingyu.training import logits_of
 
+from ..dev_rows import dev_rows_of
 from .agreement import Agreement
-from .dev_rows import dev_rows_of
 
 _SEED = 42  # of the bootstrap's draws
 _TOKENS_PER_BATCH = 2048

@@ -19,15 +19,15 @@ from lingyu.recipe import load_recipe
 from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
 from lingyu.tasks import task_named
 
-from .ancestry import require_lineage
+from ..ancestry import require_lineage
+from ..folders import new_folder, require_free
+from ..gate import TOLERANCE, difference_of, merged_logits, require_same_answers, unmerged_logits
+from ..texts import GateTexts, gate_texts
+from ..tokenizer import save_tokenizer
 from .certificate import CERTIFICATE, AdapterProof, CastProof, Certificate, GateProof, ResultProof, Seconds
-from .folders import new_folder, require_free
-from .gate import TOLERANCE, difference_of, merged_logits, require_same_answers, unmerged_logits
 from .page import PageFacts, render_page
 from .plan import MergePlan, plan_merge
 from .tensor_file import DTYPES, size_bytes, write_tensors
-from .texts import GateTexts, gate_texts
-from .tokenizer import save_tokenizer
 from .verification import WEIGHTS, digest
 
 FULL = "float32"

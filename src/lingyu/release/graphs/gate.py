@@ -4,8 +4,8 @@ import numpy as np
 
 from lingyu.errors import LingyuError
 
+from .folder import Comparison
 from .graph import AGREEMENT, TOLERANCE
-from .graph_folder import Comparison
 from .runtimes import Logits
 
 

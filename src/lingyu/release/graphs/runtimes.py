@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError, missing_extra
 
-from .graph_folder import MODEL_FILES, RuntimeName
+from .folder import MODEL_FILES, RuntimeName
 
 Ids = NDArray[np.int64]
 Logits = NDArray[np.float32]

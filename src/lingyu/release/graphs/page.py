@@ -1,6 +1,6 @@
 """README.md of an exported graph: how to ask it, and how closely it answers as the adapter does."""
 
-from .graph_folder import MODEL_FILES, GraphManifest
+from .folder import MODEL_FILES, GraphManifest
 
 _NAMES = {"onnx": "ONNX", "openvino": "OpenVINO"}
 _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}

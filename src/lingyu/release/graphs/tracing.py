@@ -17,7 +17,7 @@ from torch.export import Dim, ExportedProgram
 
 from lingyu.errors import LingyuError, missing_extra
 
-from .graph_folder import MODEL_FILES, RuntimeName
+from .folder import MODEL_FILES, RuntimeName
 from .runtimes import INPUTS, OUTPUT, untracked
 
 OPSET = 23

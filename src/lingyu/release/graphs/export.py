@@ -18,11 +18,12 @@ from lingyu.lora import WEIGHTS, find_base_of, load_adapter, package_versions
 from lingyu.store import Version
 from lingyu.tasks import task_named
 
-from .ancestry import require_lineage
-from .folders import new_folder, require_free
-from .gate import unmerged_logits
-from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_logits, sentences_sha256
-from .graph_folder import (
+from ..ancestry import require_lineage
+from ..folders import new_folder, require_free
+from ..gate import unmerged_logits
+from ..texts import GateTexts, gate_texts
+from ..tokenizer import save_vocabulary
+from .folder import (
     GRAPH,
     MODEL_FILES,
     TOKENIZER,
@@ -37,13 +38,12 @@ from .graph_folder import (
     RuntimeName,
     digest_of,
 )
-from .graph_gate import compare, require_agreement, require_same_logits
-from .graph_page import render_graph_page
+from .gate import compare, require_agreement, require_same_logits
+from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_logits, sentences_sha256
+from .page import render_graph_page
 from .runtimes import Ids, Logits, Run, open_runtime
 from .speed import texts_per_s, timed_batches
-from .texts import GateTexts, gate_texts
 from .token_rows import TokenFile
-from .tokenizer import save_vocabulary
 from .tracing import OPSET, quantise, require_packages, trace, write_graph
 
 # Told what is being done, how much of it is done, and how much there is.

@@ -14,9 +14,9 @@ from lingyu.errors import LingyuError
 from lingyu.tasks import Failed, Result, task_named
 from lingyu.text import clean, readable
 
-from .graph_folder import TOKENIZER, GraphManifest, open_graph_folder
+from ..sentences import SENTENCES
+from .folder import TOKENIZER, GraphManifest, open_graph_folder
 from .runtimes import Logits, Run, open_runtime
-from .sentences import SENTENCES
 from .token_rows import TokenFile, batches_of
 
 TOLERANCE = 1e-4
@@ -49,6 +49,7 @@ class Graph:
         """
         folder = Path(folder)
         manifest = open_graph_folder(folder)
+        clean("", manifest.text_steps)  # raises for a step of a later lingyu
         return cls(manifest, TokenFile(folder / TOKENIZER), open_runtime(manifest.runtime, folder, threads))
 
     def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Result | Failed]:

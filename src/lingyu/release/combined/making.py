@@ -19,14 +19,14 @@ from lingyu.tasks import task_named
 from lingyu.text import clean
 from lingyu.training import logits_of
 
+from ..ancestry import require_lineage
+from ..gate import TOLERANCE, difference_of
+from ..sentences import SENTENCES
 from .agreement import Agreement
-from .ancestry import require_lineage
 from .averaging import average, cut, in_label_order, linears_of, set_by_definition, set_to
-from .combined_version import CombinedVersion, train_hashes
-from .gate import TOLERANCE, difference_of
+from .facts import CombinedVersion, train_hashes
 from .parents_dev import Answering, DevSet, Report, answer, parents_as_answering, read_dev_set
 from .plain_lora import write_plain_lora
-from .sentences import SENTENCES
 
 _PROOF_ROWS = 64  # of each dev set, beside our own sentences
 

@@ -1,0 +1,1 @@
+"""An adapter on its base as a graph: ONNX or OpenVINO, which answers without torch."""
