@@ -20,7 +20,7 @@ from lingyu import Lingyu
 from lingyu.cli import main
 from lingyu.cli.classifier import Classifier
 from lingyu.cli.predict_file import CHUNK_ROWS
-from lingyu.serving import Result
+from lingyu.tasks import Result
 
 from ..e2e.conftest import Workplace
 from ..serving.trained import reviews, trained

@@ -144,7 +144,13 @@ def test_the_walk_sees_unsafe_loading():
 def names_bound_by(init: Path) -> set[str]:
     """Public names that an __init__.py takes from its room, defines or assigns; what it needs itself is none."""
     bound: set[str] = set()
-    for node in ast.parse(init.read_text("utf-8")).body:
+    body = ast.parse(init.read_text("utf-8")).body
+    # names that are imported when they are asked for
+    later = [node for node in body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    for node in [
+        *body,
+        *(inner for each in later for inner in each.body),
+    ]:
         if isinstance(node, ast.ImportFrom) and node.level:
             bound |= {name.asname or name.name for name in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -60,7 +60,7 @@ def test_training_on_your_own_rows_is_the_lines_of_the_readme(checkout: Path, re
 def test_predict_answers_as_the_readme_says(checkout: Path, repo: Path) -> None:
     write_reviews(checkout / "in.csv", rows=5)
     (checkout / "lines.txt").write_text("房间很干净\n前台态度很差\n", "utf-8")
-    done = run_script(block_with(repo, "README.md", "bash", "--column review"), checkout, repo)
+    done = run_script(block_with(repo, "README.md", "bash", "lines.txt"), checkout, repo)
     assert done.returncode == 0, done.stderr
     assert len((checkout / "out.csv").read_text("utf-8").splitlines()) == 6
     assert done.stdout.count('"version": "hotel@v') == 2

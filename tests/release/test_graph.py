@@ -22,9 +22,9 @@ from lingyu.release import Exported, Graph, verify_graph
 from lingyu.release.graphs.folder import open_graph_folder
 from lingyu.release.graphs.runtimes import open_runtime
 from lingyu.release.graphs.token_rows import TokenFile, batches_of
-from lingyu.serving import Result, load
+from lingyu.serving import load
 from lingyu.store import Version
-from lingyu.tasks import Failed
+from lingyu.tasks import Failed, Result
 
 from .ready_adapters import MAX_LENGTH, TEXTS
 

@@ -17,8 +17,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import lingyu.serving.lingyu
 from lingyu import Lingyu
 from lingyu.errors import LingyuError
-from lingyu.serving import Failed
 from lingyu.store.manifest import sealed
+from lingyu.tasks import Failed
 
 from ..e2e.conftest import Workplace
 from .trained import SHOP_LABELS, copy_of, reviews

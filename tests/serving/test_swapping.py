@@ -16,9 +16,9 @@ from safetensors.numpy import load_file
 from lingyu import Lingyu
 from lingyu.bases import find_base
 from lingyu.errors import Faults, LingyuError
-from lingyu.serving import Failed, Result
 from lingyu.store import ADAPTER_CONFIG, MANIFEST, Store, Version, VersionFacts, write_tensors
 from lingyu.store.manifest import sealed
+from lingyu.tasks import Failed, Result
 
 from .random_adapters import Kind, facts_of, write_adapter
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lingyu.errors import LingyuError
-from lingyu.serving import Failed, Lingyu, Result, load
+from lingyu.serving import Lingyu, load
 from lingyu.store import Store, open_adapter
+from lingyu.tasks import Failed, Result
 
 # texts, and the tenant of each, which an adapter alone has no use for
 Classify = Callable[[Sequence[str], Sequence[str]], list[Result | Failed]]

@@ -112,7 +112,7 @@ def _check_file_options(
 
 
 def _classify_texts(classifier: "Classifier", texts: list[str]) -> None:
-    from lingyu.serving import Failed, Result
+    from lingyu.tasks import Failed, Result
 
     answers = classifier.answer(texts)
     failed = next((answer for answer in answers if isinstance(answer, Failed)), None)
@@ -151,7 +151,7 @@ def _classify_lines(classifier: "Classifier") -> None:
 
 
 def _classify_line(classifier: "Classifier", line: bytes) -> None:
-    from lingyu.serving import Failed
+    from lingyu.tasks import Failed
 
     try:
         text = line.decode("utf-8").rstrip("\r\n")

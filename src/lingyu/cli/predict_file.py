@@ -17,7 +17,7 @@ from typing import IO
 
 from lingyu.data import Table, TableRow, read_pipe, read_table
 from lingyu.errors import LingyuError
-from lingyu.serving import Failed, Result
+from lingyu.tasks import Failed, Result
 
 from .classifier import Classifier
 

@@ -1,7 +1,5 @@
 """Answering: adapters of a store, verified, on their bases."""
 
-from lingyu.tasks import Failed, Result
-
 from .lingyu import Lingyu, LoadedAdapter, load
 
-__all__ = ["Failed", "Lingyu", "LoadedAdapter", "Result", "load"]
+__all__ = ["Lingyu", "LoadedAdapter", "load"]

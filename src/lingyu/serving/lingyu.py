@@ -37,7 +37,8 @@ class Lingyu:
     ) -> "Lingyu":
         """tenants: a tenants.yaml; by default the one in the store. Where there is none, a tenant is an adapter.
 
-        budget_bytes: of the adapters in memory; the least recently used go out.
+        budget_bytes: of the adapters in memory; the least recently used go out. The last two mixes of up to 64 of them
+        are kept besides, each a copy.
         Raises LingyuError for a tenants.yaml with faults, all of them at once.
         """
         if tenants is not None and not Path(tenants).is_file():
