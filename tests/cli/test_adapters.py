@@ -56,6 +56,20 @@ def test_list_shows_every_version_with_its_channels(lingyu):
     ]
 
 
+def test_list_cuts_no_name_short_on_a_narrow_terminal(lingyu, store):
+    base = "modelscope:iic/nlp_structbert_backbone_large_std"
+
+    def write_large(folder: Path, version: str) -> VersionFacts:
+        record = BaseRecord(id=base, weights_fingerprint=FINGERPRINT, tokenizer_fingerprint=FINGERPRINT)
+        return write_version(folder, version).model_copy(update={"base": record})
+
+    name = "customer_service_of_the_northern_region"
+    store.publish(name, write_large, why="a test")
+    page = lingyu("list")
+    assert "…" not in page
+    assert page.count("0.881") == 4
+
+
 def test_list_as_json_is_one_document(lingyu):
     found = json.loads(lingyu("list", "--json"))["adapters"]
     assert [(row["adapter"], row["version"], row["channels"]) for row in found] == [
@@ -198,6 +212,14 @@ def test_remove_refuses_what_a_channel_names_until_the_channel_is_taken_away(lin
     assert lingyu("remove", "hotel@canary", "--why", "over") == ("hotel: channel canary was taken away; it named v2\n")
     change = json.loads(lingyu("remove", "hotel@v2", "--why", "over", "--json"))["change"]
     assert (change["removed"], change["why"]) == ("v2", "over")
+    assert store.versions("hotel") == ("v1",)
+
+
+def test_what_was_removed_is_said_though_the_history_before_it_is_damaged(lingyu, store):
+    history = store.root / "hotel" / "history.jsonl"
+    history.write_bytes(history.read_bytes() + b'{"when": "no')
+    store.set_channel("hotel", "canary", "v1", "a test")
+    assert lingyu("remove", "hotel@v2", "--why", "over") == "hotel@v2 was removed; its number is never given again\n"
     assert store.versions("hotel") == ("v1",)
 
 

@@ -163,6 +163,16 @@ def test_tenants_elsewhere_are_known_by_their_key_and_need_the_store(
     }
 
 
+def test_tenants_that_are_a_link_in_their_store_are_refused_as_by_those_who_answer(
+    store: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "customers.yaml").write_text(TENANTS, encoding="utf-8")
+    file = store / "tenants.yaml"
+    file.symlink_to(tmp_path / "customers.yaml")
+    assert main(["check", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"{file}: is a symlink; in a store none is followed. ")
+
+
 def test_faults_of_tenants_stand_among_those_of_recipes(tmp_path: Path, capsys: Captured) -> None:
     file = tmp_path / "tenants.yaml"
     file.write_text("tenant: {a: ../hotel}\n", encoding="utf-8")

@@ -288,6 +288,8 @@ def test_a_gbk_file_is_read_with_its_encoding_and_told_without(predict: Predict,
         (["--file", "in.csv", "--out", "."], ".: --out is a folder. Name a file in it"),
         (["--file", "in.csv", "--out", "no/out.csv"], "no/out.csv: no such file or folder. "),
         (["--file", "in.csv", "--out", "in.csv/out.csv"], "in.csv/out.csv: not a folder. "),
+        (["--column", "text"], "--column needs --file. Add --file FILE, or --file - for what comes from a pipe"),
+        (["--encoding", "gbk", "好"], "--encoding needs --file. "),
         (["--file", "in.csv", "好"], "TEXT and --file exclude each other. Leave one of them out"),
     ],
 )  # fmt: skip

@@ -86,6 +86,22 @@ def test_every_fault_of_a_store_is_told(place, capsys):
         assert part in line
 
 
+def test_an_adapter_of_which_no_version_is_left_or_whose_name_is_none_is_a_fault_of_its_store(place, capsys):
+    (place / "lost/hotel").mkdir(parents=True)
+    (place / "lost/hotel/channels.json").write_text('{"stable": {"version": "v3"}}')
+    shutil.copytree(place / "adapters/shop", place / "lost/Shop")
+    lines = said(capsys, "lost", 1).splitlines()
+    assert len(lines) == 2
+    assert "'Shop' can't name an adapter" in lines[0]
+    assert "lost/hotel: channel stable names v3, which is not there" in lines[1]
+
+
+def test_a_path_is_no_markup_of_the_terminals(place, capsys):
+    (place / "a[").mkdir()
+    shutil.copytree(place / "adapters/shop/v1", place / "a[/b]")
+    assert said(capsys, "a[/b]", 0).startswith("shop@v1: verified")
+
+
 def test_a_version_on_a_base_that_was_changed_or_has_another_tokenizer_is_refused(place, capsys):
     weights = place / "bases/tiny/model.safetensors"
     before = weights.read_bytes()

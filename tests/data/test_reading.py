@@ -118,6 +118,11 @@ def test_whole_numbers_of_parquet_and_xlsx_have_no_decimal_point(write):
     ]
 
 
+def test_texts_that_stand_in_parquet_as_bytes_are_texts(write):
+    pq.write_table(pa.table({"text": ["很好".encode(), "b".encode(), None]}), write("a.parquet", b""))
+    assert [row.text for row in read_rows("a.parquet", "text")] == ["很好", "b", ""]
+
+
 def test_damaged_parquet_and_xlsx_are_refused(write):
     assert "not a parquet file" in refusal(write("a.parquet", b"PAR1 nothing"))
     pytest.importorskip("openpyxl")

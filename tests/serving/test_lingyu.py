@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import lingyu.serving.lingyu
 from lingyu import Lingyu
 from lingyu.errors import LingyuError
+from lingyu.serving import load
+from lingyu.store import open_adapter
 from lingyu.store.manifest import sealed
 from lingyu.tasks import Failed
 
@@ -157,6 +160,46 @@ def test_one_text_is_no_list_and_tenants_are_as_many_as_texts(answering: Lingyu)
         answering.classify(["好", "差"], ["hotel"])
     assert answering.classify([], "hotel") == []
     assert len(answering.classify((text for text in ["好", "差"]), "hotel")) == 2
+
+
+def test_an_adapter_alone_asks_for_a_list_of_strings_too(place: Workplace) -> None:
+    alone = load(open_adapter("hotel", place.folder / "adapters"))
+    assert [answer.version for answer in alone.classify(text for text in ["好", "差"])] == ["hotel@v1"] * 2
+    with pytest.raises(LingyuError, match="list of texts"):
+        alone.classify("房间很好")
+    with pytest.raises(LingyuError, match="a text is a NoneType"):
+        alone.classify(["好", None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("tenants", "says"),
+    [
+        ([None, "hotel"], "a tenant is a NoneType"),
+        (["hotel", float("nan")], "a tenant is a float"),
+        ([["hotel"], ["hotel", 7]], "a tenant is a int"),
+        (["hotel", ["hotel"]], "some texts have a tenant, others a list of them"),
+    ],
+)
+def test_what_is_no_name_of_a_tenant_is_said(tenants: list[str], says: str, answering: Lingyu) -> None:
+    with pytest.raises(LingyuError, match=says):
+        answering.classify(["好", "差"], tenants)
+
+
+def test_random_numbers_of_the_program_that_asks_are_not_touched(place: Workplace) -> None:
+    def draws() -> tuple[float, float, float]:
+        return random.random(), float(np.random.random()), float(torch.rand(()))
+
+    def seed() -> None:
+        random.seed(5)
+        np.random.seed(5)
+        torch.manual_seed(5)
+
+    seed()
+    expected = [draws() for _ in range(2)]
+    seed()
+    found = [draws()]
+    assert Lingyu.load(place.folder / "adapters").classify(["好"], "hotel")[0].label  # loads the base
+    assert [*found, draws()] == expected
 
 
 def test_the_example_in_the_docstring_is_true(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,24 @@ import pytest
 from safetensors.numpy import load_file
 
 from lingyu import Lingyu
-from lingyu.bases import find_base
+from lingyu.bases import Base, find_base
 from lingyu.errors import Faults, LingyuError
-from lingyu.store import ADAPTER_CONFIG, MANIFEST, Store, Version, VersionFacts, write_tensors
+from lingyu.lora import find_base_of
+from lingyu.serving import engine, tenancy
+from lingyu.store import (
+    ADAPTER_CONFIG,
+    MANIFEST,
+    Store,
+    Tenant,
+    Version,
+    VersionFacts,
+    read_tenants,
+    write_tensors,
+)
 from lingyu.store.manifest import sealed
 from lingyu.tasks import Failed, Result
 
-from .random_adapters import Kind, facts_of, write_adapter
+from .random_adapters import Kind, facts_of, publish, write_adapter
 
 ADAPTERS, VERSIONS = 64, 2
 LABELS = tuple(f"label-{number}" for number in range(ADAPTERS * VERSIONS))
@@ -141,6 +153,72 @@ def test_sixteen_threads_get_no_wrong_answer_while_adapters_are_swapped_loaded_a
     assert wrong == []
     assert swaps[0] > 50
     assert all(result.label == own_label(*version.split("@")) for (_, version), result in alone.items())
+
+
+def test_threads_whose_adapters_read_more_or_less_of_a_text_do_not_cut_each_others(
+    fresh: Maker, tiny_base: Path
+) -> None:
+    """The length at which a tokenizer cuts is its state, between being set and being used."""
+    lengths = {"x": 8, "y": 16, "z": 32}
+    for seed, (name, length) in enumerate(lengths.items()):
+        publish(fresh.store, name, tiny_base, Kind(seed=seed, max_length=length))
+    lingyu, texts = Lingyu.load(fresh.store), ["好" * 10, "很差" * 20] * 8
+    alone = {name: lingyu.classify(texts, name) for name in lengths}
+
+    def ask(name: str) -> list[str]:
+        return [
+            f"{name}: {found}"
+            for _ in range(40)
+            for found, expected in zip(lingyu.classify(texts, name), alone[name], strict=True)
+            if found.truncated != expected.truncated or abs(found.probability - expected.probability) > 1e-5
+        ]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            wrong = [line for lines in threads.map(ask, [*lengths, *lengths]) for line in lines]
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
+
+
+def test_threads_that_ask_first_at_the_same_time_share_one_base(
+    fresh: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Base] = []
+    monkeypatch.setattr(engine, "find_base_of", lambda version: loaded.append(find_base_of(version)) or loaded[-1])
+    lingyu, together = Lingyu.load(fresh.store), threading.Barrier(4)
+
+    def ask(number: int) -> str:
+        together.wait()
+        return lingyu.classify(["好"], f"a{number}")[0].version
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(ask, range(4))) == [f"a{number}@v2" for number in range(4)]
+    assert len(loaded) == 1
+
+
+def test_who_has_a_base_does_not_wait_for_another_to_be_loaded(fresh: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it takes to fetch one from a hub."""
+    lingyu = Lingyu.load(fresh.store)
+    assert lingyu.classify(["好"], "a0")[0].version == "a0@v2"
+    manifest = fresh.store / "a1/v2" / MANIFEST
+    manifest.write_bytes(sealed(json.loads(manifest.read_text("utf-8").replace(fresh.fingerprints[0], "0" * 64))))
+    searching, answered = threading.Event(), threading.Event()
+
+    def search(version: Version) -> Base:
+        searching.set()
+        assert answered.wait(30)
+        return find_base_of(version)
+
+    monkeypatch.setattr(engine, "find_base_of", search)
+    with ThreadPoolExecutor(2) as threads:
+        other = threads.submit(lingyu.classify, ["好"], "a1")
+        assert searching.wait(30)
+        assert threads.submit(lingyu.classify, ["好"], "a2").result(20)[0].version == "a2@v2"
+        answered.set()
+        assert isinstance(other.result()[0], Failed)
 
 
 # A swap
@@ -310,8 +388,6 @@ def test_an_ensemble_averages_the_probabilities_of_adapters_that_share_their_lab
 
 
 def test_an_ensemble_knows_labels_by_name_not_by_place(fresh: Maker, tiny_base: Path) -> None:
-    from .random_adapters import publish
-
     there, back = ("差", "好"), ("好", "差")
     publish(fresh.store, "x", tiny_base, Kind(seed=1, labels=there))
     publish(fresh.store, "y", tiny_base, Kind(seed=2, labels=back))
@@ -339,6 +415,45 @@ def test_tenants_that_are_changed_count_from_the_next_call_on_and_a_broken_file_
     assert isinstance(lingyu.classify(["好"], "a0")[0], Failed), "nobody gets in because a file went away"
 
 
+def test_many_faults_of_changed_tenants_are_one_line_in_the_log(fresh: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    write_tenants(fresh, "tenants:\n  acme: a0\n")
+    lingyu = Lingyu.load(fresh.store)
+    write_tenants(fresh, "tenants:\n  acme: ../a0\n  beta: ../a1\n")
+    assert lingyu.classify(["好"], "acme")[0].version == "a0@v2"
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "\n" not in line
+    assert "tenants.acme" in line
+    assert "tenants.beta" in line
+
+
+def test_of_two_changes_the_later_one_counts_however_long_the_earlier_one_takes_to_read(
+    fresh: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tenants(fresh, "tenants:\n  acme: a0\n")
+    lingyu = Lingyu.load(fresh.store)
+    reading, changed = threading.Event(), threading.Event()
+
+    def read_slowly(path: Path) -> dict[str, Tenant]:
+        found = read_tenants(path)
+        if found["acme"].adapters[0].name == "a1":
+            reading.set()
+            changed.wait(2)
+        return found
+
+    monkeypatch.setattr(tenancy, "read_tenants", read_slowly)
+    write_tenants(fresh, "tenants:\n  acme: a1\n")
+    with ThreadPoolExecutor(2) as threads:
+        earlier = threads.submit(lingyu.classify, ["好"], "acme")
+        assert reading.wait(30)
+        write_tenants(fresh, "tenants:\n  acme: a2\n")
+        later = threads.submit(lingyu.classify, ["好"], "acme")
+        time.sleep(0.3)
+        changed.set()
+        earlier.result()
+        assert later.result()[0].version == "a2@v2"
+    assert lingyu.classify(["好"], "acme")[0].version == "a2@v2"
+
+
 def test_a_faulty_tenants_file_stops_the_start(fresh: Maker) -> None:
     write_tenants(fresh, "tenants:\n  acme: ../a0\n  beta: {adaptor: a0}\n")
     with pytest.raises(Faults) as caught:
@@ -353,6 +468,10 @@ def test_a_tenants_file_in_the_store_is_no_symlink(fresh: Maker, tmp_path: Path)
     (fresh.store / "tenants.yaml").symlink_to(tmp_path / "mounted.yaml")
     with pytest.raises(LingyuError, match="symlink"):
         Lingyu.load(fresh.store)
+    (tmp_path / "mounted.yaml").rename(tmp_path / "gone.yaml")
+    with pytest.raises(LingyuError, match="symlink"):
+        Lingyu.load(fresh.store)  # a link to nowhere does not open the store to everybody who knows a name
+    (tmp_path / "gone.yaml").rename(tmp_path / "mounted.yaml")
     (fresh.store / "tenants.yaml").unlink()
     (tmp_path / "link.yaml").symlink_to(tmp_path / "mounted.yaml")
     named = Lingyu.load(fresh.store, tenants=tmp_path / "link.yaml")

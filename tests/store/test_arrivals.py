@@ -127,7 +127,10 @@ def test_a_folder_that_was_renamed_does_not_arrive_as_what_it_is_called(hotel):
     require_own_name(open_version(taken_out))
 
 
-def test_the_folder_of_an_adapter_or_a_version_is_no_store(store, hotel, elsewhere):
+@pytest.mark.parametrize("channels", [True, False])
+def test_the_folder_of_an_adapter_or_a_version_is_no_store(store, hotel, elsewhere, channels):
+    if not channels:  # as where no channel was ever set
+        (hotel.folder.parent / "channels.json").unlink()
     for folder in (hotel.folder.parent, hotel.folder):
         with pytest.raises(LingyuError, match=f"not a store. Did you mean {store.root}"):
             Store(folder).receive(hotel, why="a test")

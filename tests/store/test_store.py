@@ -199,6 +199,13 @@ def test_a_history_that_begins_in_the_middle_still_says_what_was_before(three):
     assert three.rollback("hotel", "stable", "complaints").version == "v2"
 
 
+def test_a_damaged_line_of_history_is_named_by_its_number(three):
+    history = three.root / "hotel" / "history.jsonl"
+    history.write_bytes(history.read_bytes() + b'{"when": "no')
+    with pytest.raises(LingyuError, match=r"history\.jsonl:4: Invalid JSON"):
+        three.history("hotel")
+
+
 @pytest.mark.parametrize("line", ["{", "[]", '{"when": "now"}', '{"removed": "../v1"}', "\x00"])
 def test_a_damaged_history_is_one_line_and_no_number_is_given_without_it(three, write_hotel, line):
     history = three.root / "hotel" / "history.jsonl"
@@ -220,7 +227,7 @@ def test_a_damaged_history_is_one_line_and_no_number_is_given_without_it(three, 
 def test_a_removed_version_is_gone_and_its_number_is_never_given_again(three, write_hotel):
     three.set_channel("hotel", "stable", "v1", "the others go")
     for version in ("v3", "v2"):
-        three.remove("hotel", version, "space")
+        assert three.remove("hotel", version, "space") == three.history("hotel")[-1]
     assert three.versions("hotel") == ("v1",)
     assert [line.removed for line in three.history("hotel") if isinstance(line, Removal)] == ["v3", "v2"]
     assert not list((three.root / "hotel").glob(".*"))
@@ -295,8 +302,9 @@ def test_a_removed_version_comes_back_only_as_the_very_same(store, hotel, write_
     store.remove("hotel", "v1", "space")
     others = Store(tmp_path / "others")
     other = others.publish("hotel", lambda folder, version: write_hotel(folder, "another"), why="a test")
-    with pytest.raises(LingyuError, match="another hotel@v1 stood here and was removed"):
+    with pytest.raises(LingyuError, match="another hotel@v1 stood here and was removed") as caught:
         store.receive(other, why="a test")
+    assert caught.value.where == str(store.root / "hotel")
     assert store.versions("hotel") == ("v2",)
 
 
@@ -400,6 +408,14 @@ def test_a_folder_that_is_not_there_is_told(reference, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LingyuError):
         open_adapter(reference, "adapters")
+
+
+def test_nothing_is_published_into_the_folder_of_an_adapter_as_if_it_were_a_store(store, hotel, write_hotel):
+    (hotel.folder.parent / "channels.json").unlink()  # as where no channel was ever set
+    for folder in (hotel.folder.parent, hotel.folder):
+        with pytest.raises(LingyuError, match=f"not a store. Did you mean {store.root}"):
+            Store(folder).publish("shop", write_hotel, why="a test")
+    assert sorted(path.name for path in hotel.folder.parent.iterdir()) == ["history.jsonl", "v1"]
 
 
 def test_a_writer_that_fails_leaves_nothing(store, write_hotel):

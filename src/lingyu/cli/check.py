@@ -117,12 +117,14 @@ def _check_recipe(file: str, overrides: Sequence[str], shows: _Shows) -> _Fine:
 
 
 def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _Fine:
-    from lingyu.store import Store, read_tenants, tenant_faults  # with NumPy, which recipes alone do without
+    from lingyu.store import Store, read_tenants, refuse_symlink, tenant_faults  # with NumPy, which recipes alone do without
 
     if overrides:
         raise LingyuError(f"{overrides[0]}: tenants have no overrides", where=file, next="Write it into the file")
-    tenants = read_tenants(file)
     root = Path(store) if store is not None else file.parent
+    if file.parent == root:
+        refuse_symlink(file)  # as whoever answers from the store will
+    tenants = read_tenants(file)
     faults = tenant_faults(tenants, Store(root))
     if faults:
         raise Faults(faults)

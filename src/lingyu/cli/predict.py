@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from lingyu.errors import LingyuError
 
@@ -109,6 +110,15 @@ def _check_file_options(
         raise LingyuError("--map needs --file", next="Add --file FILE, or --file - for what comes from a pipe")
     if format_ and source != PIPED:
         raise LingyuError("--format is for --file -", next="A file says by its ending what it is; leave it out")
+    if not source and (option := _first_given("column", "encoding")):
+        # left unsaid, the lines of a csv file in a pipe would be taken for texts, its header among them
+        raise LingyuError(f"--{option} needs --file", next="Add --file FILE, or --file - for what comes from a pipe")
+
+
+def _first_given(*options: str) -> str | None:
+    """The first of these options that stands on the command line."""
+    source_of = click.get_current_context().get_parameter_source
+    return next((option for option in options if source_of(option) is ParameterSource.COMMANDLINE), None)
 
 
 def _classify_texts(classifier: "Classifier", texts: list[str]) -> None:

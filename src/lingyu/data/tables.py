@@ -67,11 +67,16 @@ def no_column(column: str, key: str, columns: Sequence[str], where: str) -> Ling
 
 
 def as_text(value: object) -> str:
-    """A cell as text: nothing is '', True is 'true', 3.0 is '3', a list or mapping its JSON."""
+    """A cell as text: nothing is '', True is 'true', 3.0 is '3', a list or mapping its JSON, bytes are UTF-8.
+
+    Some programs write texts into parquet as bytes, without a word on what they are.
+    """
     if isinstance(value, str):
         return value
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

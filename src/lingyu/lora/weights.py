@@ -83,12 +83,6 @@ class AdapterWeights:
     head: Mapping[str, LinearWeights]
     where: Path
 
-    @property
-    def size_bytes(self) -> int:
-        tensors = [t for lora in self.lora.values() for t in (lora.A, lora.B, lora.magnitude)]
-        tensors += [t for linear in self.head.values() for t in (linear.weight, linear.bias)]
-        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
-
     def require_fit(self, model: nn.Module, fresh: frozenset[str], num_labels: int) -> None:
         """Raises LingyuError unless every tensor has its place in a classifier, and every place its tensor.
 

@@ -166,9 +166,9 @@ def _encoded(asks: Sequence[_Ask]) -> tuple[list[list[int]], list[bool]]:
         by_length.setdefault(ask.resident.version.manifest.max_length, []).append(number)
     input_ids: list[list[int]] = [[]] * len(asks)
     truncated = [False] * len(asks)
-    base = asks[0].resident.engine.base
+    engine = asks[0].resident.engine
     for max_length, numbers in by_length.items():
-        encoded = base.encode([asks[number].text for number in numbers], max_length)
+        encoded = engine.encode([asks[number].text for number in numbers], max_length)
         for number, ids, cut in zip(numbers, encoded.input_ids, encoded.truncated, strict=True):
             input_ids[number], truncated[number] = ids, cut
     return input_ids, truncated

@@ -1,15 +1,17 @@
 """One base in memory, and any mix of its adapters in one forward. Shares nothing that changes between threads."""
 
+import random
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lingyu.bases import Base
+from lingyu.bases import Base, Encoded
 from lingyu.lora import find_base_of, read_weights
 from lingyu.store import Version, require_base
 from lingyu.tasks import SingleLabel, task_named
@@ -34,7 +36,7 @@ class Resident:
     task: SingleLabel
     weights: Fitted
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         return self.weights.size_bytes
 
@@ -45,7 +47,8 @@ class Engine:
     def __init__(self, base: Base) -> None:
         self.base = base
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        classifier = base.load_classifier(_PROBE_LABELS)
+        with _random_numbers_as_before():
+            classifier = base.load_classifier(_PROBE_LABELS)
         self._fresh = classifier.fresh
         self._layers = Layers.of(classifier.model, base.family)
         with torch.device("meta"):
@@ -54,6 +57,7 @@ class Engine:
         if base.family.reads_first_token:
             keep_first_token_only(classifier.model)
         self._model = classifier.model.to(self.device).eval()
+        self._tokenizing = threading.Lock()
         # kept for the next chunk of a file, or the next request, which mostly asks for the same adapters
         self.stack = lru_cache(maxsize=_KEPT_STACKS)(_stack_of)
 
@@ -71,6 +75,11 @@ class Engine:
         weights.require_fit(self._shape, self._fresh, len(manifest.labels))
         task = task_named(manifest.task, manifest.labels)
         return Resident(version, self, task, Fitted.of(weights, self._layers, self.device))
+
+    def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
+        """As Base.encode, by one thread at a time: max_length is the tokenizer's state until the texts are through."""
+        with self._tokenizing:
+            return self.base.encode(texts, max_length)
 
     @torch.inference_mode()
     def logits(self, stack: Stack, index: NDArray[np.int64], input_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -108,6 +117,18 @@ class Engine:
                 start = end
 
 
+@contextmanager
+def _random_numbers_as_before() -> Iterator[None]:
+    """Loading a base seeds the generators of the whole process; here they are those of whoever asks for an answer."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
 def _stack_of(residents: tuple[Resident, ...]) -> Stack:
     return Stack.of([resident.weights for resident in residents])
 
@@ -123,6 +144,8 @@ class Engines:
         """Raises LingyuError where the version's base is not to be found, or is another one."""
         record = version.manifest.base
         key = (record.weights_fingerprint, record.tokenizer_fingerprint)
+        if key in self._engines:  # nobody who has a base waits for another to be loaded
+            return self._engines[key]
         with self._lock:
             if key not in self._engines:
                 self._engines[key] = Engine(find_base_of(version))

@@ -1,7 +1,7 @@
 """What a program asks: texts and tenants in, answers out. torch comes with the first answer, not with the import."""
 
+import threading
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -30,6 +30,8 @@ class Lingyu:
         self._store = store
         self._tenancy = Tenancy(store, tenants)
         self._budget_bytes = budget_bytes
+        self._made: Pool | None = None
+        self._making = threading.Lock()
 
     @classmethod
     def load(
@@ -85,11 +87,15 @@ class Lingyu:
         """The versions in memory, the least recently used first."""
         return tuple(version.reference for version in self._pool.versions)
 
-    @cached_property
+    @property
     def _pool(self) -> "Pool":
+        """Made when it is first asked for, since it brings torch; one for all threads, or each would load a base."""
         from .pool import Pool
 
-        return Pool(self._store, self._budget_bytes)
+        with self._making:
+            if self._made is None:
+                self._made = Pool(self._store, self._budget_bytes)
+            return self._made
 
     def _respondents(self, names: Iterable[str], threshold: float) -> dict[str, "Respondent | LingyuError"]:
         """Who answers for each tenant from now to the end of the call, or why nobody can."""
@@ -129,6 +135,7 @@ class LoadedAdapter:
 
         from .answering import Row, answer_rows
 
+        texts = _checked_texts(texts)
         _check_threshold(threshold)
         respondent = replace(self._respondent, threshold=threshold)
         return answer_rows([Row(text, self.version.reference, respondent) for text in texts])
@@ -138,19 +145,34 @@ def _asked(
     texts: Iterable[str], tenants: str | Iterable[str] | Iterable[list[str]]
 ) -> tuple[list[str], list[tuple[str, ...]], bool]:
     """The texts, the tenants of each, and whether each was asked of several."""
-    if isinstance(texts, str):
-        raise LingyuError("classify takes a list of texts", next="Write classify([text], ...)")
-    texts = list(texts)
-    wrong = next((text for text in texts if not isinstance(text, str)), None)
-    if wrong is not None:
-        raise LingyuError(f"a text is a {type(wrong).__name__}", next="Give strings only")
+    texts = _checked_texts(texts)
     each = [tenants] * len(texts) if isinstance(tenants, str) else list(tenants)
     if len(each) != len(texts):
         raise LingyuError(f"{len(texts)} texts but {len(each)} tenants", next="Give one tenant, or one a text")
-    kinds = {isinstance(name, str) for name in each}
+    names = [_names(tenant) for tenant in each]
+    kinds = {isinstance(tenant, str) for tenant in each}
     if len(kinds) == 2:
         raise LingyuError("some texts have a tenant, others a list of them", next="Give a list of tenants for each")
-    return texts, [(name,) if isinstance(name, str) else tuple(name) for name in each], kinds == {False}
+    return texts, names, kinds == {False}
+
+
+def _checked_texts(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise LingyuError("classify takes a list of texts", next="Write classify([text], ...)")
+    found = list(texts)
+    for text in found:
+        if not isinstance(text, str):
+            raise LingyuError(f"a text is a {type(text).__name__}", next="Give strings only")
+    return found
+
+
+def _names(tenant: object) -> tuple[str, ...]:
+    """The tenants that a text is asked of. A cell that is empty is None or NaN in many a table."""
+    several = tuple(tenant) if isinstance(tenant, list | tuple) else (tenant,)
+    for name in several:
+        if not isinstance(name, str):
+            raise LingyuError(f"a tenant is a {type(name).__name__}", next="Give its name, or a list of names")
+    return several
 
 
 def _check_threshold(threshold: float) -> None:

@@ -1,11 +1,13 @@
 """Which adapters a tenant means at this moment."""
 
 import logging
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lingyu.errors import LingyuError, did_you_mean
+from lingyu.errors import LingyuError, did_you_mean, printable
 from lingyu.store import AdapterReference, Store, Tenant, read_tenants, refuse_symlink
 
 _log = logging.getLogger(__name__)
@@ -25,18 +27,21 @@ class Tenancy:
         self._store = store
         self._file = file
         self._signature = _signature(file)
-        self._tenants = self._read() if self._signature else None
+        # a link to nowhere is a file with a fault, not a store without tenants
+        self._tenants = self._read() if os.path.lexists(file) else None
+        self._reading = threading.Lock()
 
     def refresh(self) -> None:
-        """Read the file again where it has changed."""
-        signature = _signature(self._file)
-        if signature == self._signature:
-            return
-        self._signature = signature
-        try:
-            self._tenants = self._read()
-        except LingyuError as error:
-            _log.warning("%s. The tenants that were read before stay in force", error)
+        """Read the file again where it has changed. One thread at a time, so that what is read last is what counts."""
+        with self._reading:
+            signature = _signature(self._file)
+            if signature == self._signature:
+                return
+            self._signature = signature
+            try:
+                self._tenants = self._read()
+            except LingyuError as error:
+                _log.warning("%s; the tenants that were read before stay in force", printable(str(error)))
 
     def _read(self) -> Mapping[str, Tenant]:
         if self._file.parent == self._store.root:  # elsewhere, in a mounted configuration, links are the custom
@@ -65,9 +70,9 @@ class Tenancy:
 
 
 def _signature(file: Path) -> _Signature | None:
-    """What changes when the file does: a rename gives another inode, writing in place another time or size."""
+    """What changes when the file does, or who may read it: a rename gives another inode, the rest another ctime."""
     try:
         status = file.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_ctime_ns, status.st_size
