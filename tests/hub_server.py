@@ -53,7 +53,8 @@ class Repository:
 class Hub:
     """tokens: token: whether it may write. break_off: path of a file: after how many bytes its download ends.
 
-    out_of_order: the status that answers everything. requests: what was asked, in order.
+    out_of_order: the status that answers everything. refuse_uploads: the status that answers the large files of a push.
+    requests: what was asked, in order.
     """
 
     endpoint: str = ""
@@ -61,6 +62,7 @@ class Hub:
     tokens: dict[str, bool] = field(default_factory=lambda: {WRITER: True, READER: False})
     break_off: dict[str, int] = field(default_factory=dict)
     out_of_order: int | None = None
+    refuse_uploads: int | None = None
     requests: list[str] = field(default_factory=list)
     lfs: dict[str, bytes] = field(default_factory=dict)
 
@@ -287,6 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
         return {**entry, **({} if entry["oid"] in self.hub.lfs else {"actions": upload})}
 
     def lfs_put(self, oid: str) -> None:
+        if self.hub.refuse_uploads:
+            raise _Refusal(self.hub.refuse_uploads, message="not taken in")
         if hashlib.sha256(self._body).hexdigest() != oid:
             raise _Refusal(400, message="the object is not what it is called")
         self.hub.lfs[oid] = self._body

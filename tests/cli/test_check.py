@@ -128,7 +128,7 @@ def test_tenants_are_checked_with_the_store_they_lie_in(store: Path, capsys: Cap
     file.write_text(TENANTS, encoding="utf-8")
     assert main(["check", str(file), HOTEL]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{file}: fine (2 tenants, 2 adapters of {store})",
+        f"{file}: fine (2 tenants, 2 adapters of the store {store})",
         f"{HOTEL}: fine (single_label, 2 labels, base embedded)",
     ]
     file.write_text(TENANTS.replace("@v2", "@v3").replace("正面", "正"), encoding="utf-8")

@@ -120,7 +120,7 @@ def test_no_network_a_hub_out_of_order_and_no_hub_at_all_are_one_line(place, hub
 
     assert "HF_HUB_OFFLINE forbids asking the hub" in pull(HF_HUB_OFFLINE="1")
     assert "http://127.0.0.1:9 is out of reach" in pull(HF_ENDPOINT="http://127.0.0.1:9")
-    assert "http://127.0.0.1:9 is out of reach" in pull(HF_ENDPOINT="http://me:password@127.0.0.1:9")
+    assert "http://127.0.0.1:9 is out of reach" in pull(HF_ENDPOINT="http://me:pass@word@127.0.0.1:9")
     hub.out_of_order = 503
     assert "answers 503. Try again later" in pull()
     hub.out_of_order = 200

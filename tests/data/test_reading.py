@@ -123,6 +123,17 @@ def test_texts_that_stand_in_parquet_as_bytes_are_texts(write):
     assert [row.text for row in read_rows("a.parquet", "text")] == ["很好", "b", ""]
 
 
+def test_a_parquet_file_that_is_damaged_in_the_middle_is_refused_where_that_shows(write):
+    path = write("a.parquet", b"")
+    pq.write_table(pa.table({"text": [f"很好{number * 7919}" for number in range(9000)]}), path, row_group_size=1000)
+    content = bytearray(Path(path).read_bytes())
+    for at in range(len(content) // 2, len(content) // 2 + 200):
+        content[at] ^= 0xFF
+    Path(path).write_bytes(content)
+    with pytest.raises(LingyuError, match=r"a\.parquet: a damaged parquet file"):
+        list(read_table("a.parquet").rows)
+
+
 def test_damaged_parquet_and_xlsx_are_refused(write):
     assert "not a parquet file" in refusal(write("a.parquet", b"PAR1 nothing"))
     pytest.importorskip("openpyxl")

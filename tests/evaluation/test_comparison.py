@@ -213,6 +213,13 @@ def test_figures_of_the_own_test_are_drawn_as_training_drew_them(tmp_path):
     assert found.scores[0] == bootstrap_accuracy_and_macro_f1(true, answered, 2, seed=5)  # train.seed of the recipe
 
 
+def test_a_seed_that_nobody_can_draw_with_is_not_taken_from_a_strangers_recipe(tmp_path):
+    rows = answers(120, 0.8, seed=1)
+    strange = Made(rows, recipe=RECIPE.replace("seed: 5", "seed: -5"))
+    found = compare(tmp_path, strange, Made(rows, recipe=RECIPE.replace("seed: 5", "seed: 42")))
+    assert found.scores[0] == found.scores[1]
+
+
 def test_versions_that_keep_neither_recipe_nor_answers_are_still_shown_side_by_side(tmp_path):
     interval = {"value": 0.8, "low": 0.7, "high": 0.9}
     measured = {"test": {"rows": 50, "accuracy": interval, "macro_f1": interval}}

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from lingyu.cli import main
 from lingyu.errors import LingyuError
-from lingyu.store import MANIFEST, HubAddress, Store, open_version, pull, push
+from lingyu.store import MANIFEST, HubAddress, Store, pull, push
 from lingyu.store.manifest import sealed
 
 from ..hub_server import WRITER, Hub, Repository, running_hub
@@ -119,6 +120,16 @@ def test_a_push_does_not_wipe_out_what_somebody_else_keeps_there(hub, hotel, els
     assert hub.repositories["team/model"].files()["model.safetensors"] == b"weights"
 
 
+def test_a_push_does_not_wipe_out_what_somebody_put_beside_a_version(hub, store, hotel, write_hotel):
+    push(hotel, REPOSITORY)
+    repository = hub.repositories[REPOSITORY]
+    repository.commit({**repository.files(), "LICENSE": b"mine"})
+    second = store.publish("hotel", write_hotel, why="a test")
+    with pytest.raises(LingyuError, match="holds LICENSE, which is no file of hotel@v1 and a push would wipe out"):
+        push(second, REPOSITORY)
+    assert repository.files()["LICENSE"] == b"mine"
+
+
 def test_a_repository_that_was_made_by_hand_takes_a_push(hub, hotel):
     hub.publish(REPOSITORY, {"README.md": b"made on the web page"})
     assert push(hotel, REPOSITORY).is_new
@@ -223,8 +234,37 @@ def test_a_card_that_the_hub_refuses_is_one_line(hub, store, hotel, write_hotel)
     assert "\n" not in str(raised.value)
 
 
-def test_a_store_on_the_way_out_is_verified(hub, hotel):
+def test_a_version_that_was_changed_never_leaves(hub, hotel, capsys):
     (hotel.folder / "README.md").write_text("changed")
-    with pytest.raises(LingyuError, match="the file was changed"):
-        push(open_version(hotel.folder), REPOSITORY)
+    assert main(["adapters", "push", str(hotel.folder), REPOSITORY]) == 2
+    assert "the file was changed" in capsys.readouterr().err
     assert not hub.requests
+
+
+def test_an_upload_that_is_refused_is_one_line_and_the_next_push_finishes_it(hub, hotel):
+    hub.refuse_uploads = 413
+    with pytest.raises(LingyuError, match="answers 413. Try again later") as raised:
+        push(hotel, REPOSITORY)
+    assert "\n" not in str(raised.value)
+    assert hub.repositories[REPOSITORY].tags == {}
+    hub.refuse_uploads = None
+    assert push(hotel, REPOSITORY).is_new
+
+
+def test_a_push_takes_no_revision(hub, hotel):
+    with pytest.raises(LingyuError, match=r"team/hotel: a push takes no revision, .* v1"):
+        push(hotel, "team/hotel@v9")
+    assert not hub.requests
+
+
+def test_a_channel_that_can_not_be_one_stops_a_pull_before_anything_is_fetched(hub, hotel, elsewhere):
+    on_hub(hub, hotel)
+    with pytest.raises(LingyuError, match="reads as a version"):
+        pull(HubAddress(REPOSITORY), elsewhere, channel="v3")
+    assert not hub.requests
+
+
+@pytest.mark.parametrize("name", ["team/ho--tel", "team/ho..tel", "team/hotel.git", "team/hotel-"])
+def test_a_name_that_no_repository_can_have_is_not_said_to_be_the_hubs_fault(hub, elsewhere, name):
+    with pytest.raises(LingyuError, match="is no name that a hub takes"):
+        pull(HubAddress.parse(name), elsewhere)

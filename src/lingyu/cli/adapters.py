@@ -206,8 +206,8 @@ def remove(reference: str, why: str, yes: bool, store: str, as_json: bool) -> No
     if wanted.names_version:
         opened.find(wanted)
         _ask(f"Remove {wanted} for ever?", yes)
-        opened.remove(wanted.name, wanted.selector, why)
-        _say(opened.history(wanted.name)[-1], f"{wanted} was removed; its number is never given again", as_json)
+        removal = opened.remove(wanted.name, wanted.selector, why)
+        _say(removal, f"{wanted} was removed; its number is never given again", as_json)
     else:
         _ask(f"Take channel {wanted} away? Its version stays", yes)
         change = opened.remove_channel(wanted.name, wanted.selector, why)
@@ -305,7 +305,7 @@ def _plain(value: str) -> Text:
 def _list_table(rows: list[Row]) -> Table:
     table = Table(box=None, header_style="bold")
     for heading in ("adapter", "version", "channels", "base"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("labels", "rows", "test accuracy"):
         table.add_column(heading, justify="right")
     for row in rows:

@@ -133,7 +133,7 @@ def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _
         name: {"adapters": [str(reference) for reference in tenant.adapters], "thresholds": dict(tenant.thresholds)}
         for name, tenant in tenants.items()
     }
-    text = f"{file}: fine ({_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of {root})"
+    text = f"{file}: fine ({_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of the store {root})"
     return _Fine(text, {"file": str(file), "fine": True, "store": str(root), "tenants": documents})
 
 

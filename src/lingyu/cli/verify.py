@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from lingyu.errors import Faults, LingyuError, did_you_mean, printable
 
@@ -47,7 +48,7 @@ def verify(path: str, as_json: bool) -> None:
     """
     kind, prove = _kind_of(path)
     # stdout is for answers: libraries talk there when they are imported
-    with redirect_stdout(sys.stderr), Console(stderr=True).status(f"Verifying {printable(path)} …"):
+    with redirect_stdout(sys.stderr), Console(stderr=True).status(Text(f"Verifying {printable(path)} …")):
         proofs = _proved(prove)
     if as_json:
         document = {"path": path, "kind": kind, "verified": [asdict(proof) for proof in proofs]}
@@ -130,15 +131,16 @@ def _is_adapter(folder: Path) -> bool:
 
 
 def _store(root: Path) -> Iterator[Proof | LingyuError]:
+    """Every adapter, those too of which no version is left, or that have a name which `list` passes over."""
     from lingyu.store import Store
 
-    fit = _Fit()
+    fit, listed = _Fit(), Store(root).adapters()
     for entry in sorted(root.iterdir()):
         if entry.is_symlink():
             what = "is a symlink; in a store none is followed"
             yield LingyuError(what, where=entry, next="Put what it points to there")
-    for name in Store(root).adapters():
-        yield from _adapter(root / name, fit)
+        elif entry.name in listed or _is_adapter(entry):
+            yield from _adapter(entry, fit)
 
 
 def _adapter(folder: Path, fit: "_Fit") -> Iterator[Proof | LingyuError]:
@@ -146,7 +148,11 @@ def _adapter(folder: Path, fit: "_Fit") -> Iterator[Proof | LingyuError]:
     from lingyu.store import Store
 
     store = Store(folder.parent)
-    versions = store.versions(folder.name)
+    try:
+        versions = store.versions(folder.name)
+    except LingyuError as error:  # its name is none: that of the next may be
+        yield LingyuError(error.what, where=folder, next=error.next)
+        return
     for version in versions:
         yield from _caught(partial(_version, folder / version, fit))
     yield from _caught(partial(_channels, store, folder, versions))

@@ -86,7 +86,7 @@ def _codec(encoding: str, source: str) -> str:
         "".encode(encoding)  # refuses the codecs that are none of text, like rot13, which lookup() knows
         codecs.getincrementaldecoder(encoding)
         return codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, UnicodeError):  # the codec `undefined` encodes nothing at all
         near = did_you_mean(encoding.lower(), ("utf-8", "gb18030", "gbk", "utf-16", "big5"))
         hint = f"Did you mean {near}?" if near else "Set data.encoding to utf-8, gb18030 or utf-16"
         raise LingyuError(f"data.encoding: no encoding is called {encoding!r}", source, hint) from None

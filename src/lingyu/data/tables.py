@@ -198,15 +198,22 @@ def parquet_table(content: Content, encoding: str) -> Table:
 
     def rows() -> Iterator[TableRow]:
         nonlocal done
-        with stream:
-            # with threads, the memory that each keeps grows with the number of row groups
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
-                for values in batch.to_pylist():
-                    done += 1
-                    cells = {name.strip(): as_text(value) for name, value in values.items()}
-                    yield TableRow(f"{content.source}:{done}", cells)
+        for values in _parquet_values(file, stream, content.source):
+            done += 1
+            yield TableRow(f"{content.source}:{done}", {name.strip(): as_text(value) for name, value in values.items()})
 
     return Table(content.source, columns, _some(rows(), content.source), lambda: (done, file.metadata.num_rows))
+
+
+def _parquet_values(file: pq.ParquetFile, stream: BinaryIO, source: str) -> Iterator[dict[str, object]]:
+    """Each row by its columns. What is damaged in the middle shows when it is reached."""
+    with stream:
+        try:
+            # with threads, the memory that each keeps grows with the number of row groups
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise LingyuError("a damaged parquet file", source, "Write it again") from error
 
 
 def xlsx_table(content: Content, encoding: str) -> Table:

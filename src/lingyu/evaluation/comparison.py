@@ -235,7 +235,7 @@ def _scores(side: _Side) -> Scores | None:
     if side.tested is not None:
         seed = side.recipe.get("train.seed")  # what metrics.json was drawn with, so that the figures are the card's
         classes = len(side.tested.names)
-        return _measure(side.tested, classes, seed if isinstance(seed, int) else _SEED)
+        return _measure(side.tested, classes, seed if isinstance(seed, int) and seed >= 0 else _SEED)
     if METRICS not in side.version.manifest.files:
         return None
     try:

@@ -29,6 +29,7 @@ from lingyu.store import (
     Version,
     VersionFacts,
     render_card,
+    require_store,
     write_answers,
     write_hashes,
 )
@@ -61,6 +62,7 @@ def require_writable(store: Path) -> None:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         what = "no permission to write the store" if nearest.is_dir() else "not a folder, so no store"
         raise LingyuError(what, where=nearest, next="Name another in publish.to")
+    require_store(store)
 
 
 def publish(record: Record, adapter: Path) -> Version:

@@ -6,6 +6,7 @@ Parity with plain PEFT is tested for every kind that is read; a kind that is not
 
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -147,30 +148,28 @@ def _read_config(file: Path) -> LoraConfig:
     refuse_remote_code(file)
     try:
         written = json.loads(file.read_bytes())
-        config = LoraConfig.from_pretrained(str(file.parent))
-    except (OSError, ValueError, TypeError) as error:
+        _require_understood("peft_type", written.get("peft_type"), ("LORA",), file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about keys of a later PEFT, which are refused here
+            config = LoraConfig.from_pretrained(str(file.parent))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0][:160]
         raise LingyuError(f"is no LoRA adapter's config ({reason})", where=file, next=_ANEW) from None
-    default = LoraConfig()
-    odd = [f.name for f in fields(config) if f.name not in _UNDERSTOOD and _differs(config, default, f.name)]
-    odd += [name for name, value in written.items() if value and not hasattr(config, name)]  # of a later PEFT
-    if config.peft_type != "LORA":
-        odd.insert(0, "peft_type")
-    if config.init_lora_weights not in _LEAVES_BASE_ALONE:
-        odd.append("init_lora_weights")
-    if odd:
-        found = written.get(odd[0])
-        raise LingyuError(
-            f"{odd[0]} is {str(found)!r:.60}, which is not read here",
-            where=file,
-            next="Convert it to plain LoRA by the library that trained it",
-        )
+    _require_understood("init_lora_weights", config.init_lora_weights, _LEAVES_BASE_ALONE, file)
+    usual = {field.name: getattr(LoraConfig(), field.name) for field in fields(LoraConfig)}
+    for name, value in written.items():
+        if value and name not in _UNDERSTOOD:  # None, False and {} all say that something is off
+            _require_understood(name, value, (usual.get(name),), file)
     return config
 
 
-def _differs(config: LoraConfig, default: LoraConfig, field: str) -> bool:
-    found, usual = getattr(config, field), getattr(default, field)
-    return bool(found != usual and (found or usual))  # None, False and {} all say that it is off
+def _require_understood(name: str, found: object, understood: tuple[object, ...], where: Path) -> None:
+    if found not in understood:
+        raise LingyuError(
+            f"{name} is {str(found)!r:.60}, which is not read here",
+            where=where,
+            next="Convert it to plain LoRA by the library that trained it",
+        )
 
 
 def _place(name: str, where: Path) -> tuple[str, str]:

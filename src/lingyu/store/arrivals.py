@@ -73,9 +73,10 @@ def require_own_name(version: Version) -> None:
 
 def require_store(root: Path) -> None:
     """Raises LingyuError for the folder of an adapter or a version, where the store around it is meant."""
-    parent = root.parent if (root / CHANNELS).is_file() else root.parent.parent
-    if (root / CHANNELS).is_file() or (root / MANIFEST).is_file():
-        raise LingyuError("is the folder of an adapter, not a store", where=root, next=f"Did you mean {parent}?")
+    is_adapter = (root / CHANNELS).is_file() or any(root.glob(f"v[1-9]*/{MANIFEST}"))
+    if is_adapter or (root / MANIFEST).is_file():
+        store = root.parent if is_adapter else root.parent.parent
+        raise LingyuError("is the folder of an adapter, not a store", where=root, next=f"Did you mean {store}?")
 
 
 def _copy_file(source: Path, target: Path) -> None:

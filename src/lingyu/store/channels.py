@@ -75,8 +75,8 @@ def read_channels(folder: Path) -> dict[str, str]:
 
 def read_history(folder: Path) -> tuple[Change | Removal, ...]:
     """Every change of a channel and every removal of a version, the oldest first."""
-    path = folder / HISTORY
-    return tuple(validated(_Line, line, path).root for line in _history_bytes(folder).splitlines() if line.strip())
+    lines = enumerate(_history_bytes(folder).splitlines(), start=1)
+    return tuple(validated(_Line, line, f"{folder / HISTORY}:{number}").root for number, line in lines if line.strip())
 
 
 def named_versions(history: Iterable[Change | Removal]) -> set[str]:
@@ -157,9 +157,13 @@ def prepare_change(
     return PreparedChange(line, (history, (_hidden_copy(folder, _channels_bytes(after)), folder / CHANNELS)))
 
 
-def prepare_removal(folder: Path, version: str, manifest: str | None, why: str) -> PreparedChange:
+def sign_removal(version: str, manifest: str | None, why: str) -> Removal:
+    """The line on a version that is removed now. manifest: SHA-256 of its lingyu.json; None where it has lost it."""
+    return Removal.model_validate({**_signed(why), "removed": version, "manifest": manifest})
+
+
+def prepare_removal(folder: Path, line: Removal) -> PreparedChange:
     """What writes down that a version was removed. Only for whoever has the writer's turn."""
-    line = Removal.model_validate({**_signed(why), "removed": version, "manifest": manifest})
     return PreparedChange(None, (_hidden_history(folder, line),))
 
 

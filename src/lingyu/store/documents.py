@@ -53,7 +53,7 @@ def read_json(path: Path) -> dict[str, object]:
     return parse_json(read_bytes(path, MAX_JSON_BYTES), path)
 
 
-def validated(model: type[Model], data: bytes, where: Path) -> Model:
+def validated(model: type[Model], data: bytes, where: Path | str) -> Model:
     """The JSON as this model. Raises LingyuError that names the first wrong key and how many more there are."""
     try:
         return model.model_validate_json(data)

@@ -21,7 +21,7 @@ from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from .arrivals import Arrival, require_same
 from .documents import MAX_JSON_BYTES
 from .manifest import MANIFEST, Manifest, read_manifest
-from .names import is_version, shown
+from .names import check_channel, is_version, shown
 from .store import Store
 from .verification import SUFFIXES, Version, open_version
 
@@ -84,7 +84,14 @@ def push(version: Version, repository: str, *, private: bool = False) -> Pushed:
     Raises LingyuError where the repository holds anything else than versions of this adapter, or another version of
     this number, and for every failure on the way. A tag is set last: whoever is cut off runs the same command again.
     """
-    address = HubAddress(HubAddress.parse(repository).repository, version.version)
+    asked = HubAddress.parse(repository)
+    if asked.revision is not None:
+        raise LingyuError(
+            f"a push takes no revision, for its tag is that of the version: {version.version}",
+            where=asked.repository,
+            next=f"Write {asked.repository}",
+        )
+    address = HubAddress(asked.repository, version.version)
     with _in_one_line(address):
         api = _api()
         api.create_repo(address.repository, private=private or None, exist_ok=True)
@@ -116,6 +123,8 @@ def pull(address: HubAddress, store: Store, *, channel: str | None = None, why: 
     Raises LingyuError, and leaves nothing behind, where the repository is out of reach or holds anything but one
     whole version.
     """
+    if channel is not None:
+        check_channel(channel)
     with tempfile.TemporaryDirectory(prefix="lingyu-pull-") as folder:
         with _in_one_line(address):
             version, commit = _fetch(_api(), address, Path(folder))
@@ -188,6 +197,13 @@ def _require_room(api: "HfApi", version: Version, address: HubAddress, listing: 
             f"holds the adapter {present.name}, not {version.name}",
             where=address.repository,
             next="Push each adapter to a repository of its own",
+        )
+    surplus = sorted(set(listing.sizes) - set(present.files) - _OF_A_NEW_REPOSITORY - {MANIFEST})
+    if surplus:
+        raise LingyuError(
+            f"holds {surplus[0]}, which is no file of {present.name}@{present.version} and a push would wipe out",
+            where=address.repository,
+            next="Take it out of the repository, or push to another",
         )
     if present.version == version.version:  # a push that was cut off before its tag
         require_same(_there(present, address), version)
@@ -287,6 +303,9 @@ def _in_one_line(address: HubAddress) -> Iterator[None]:
         raise _failed(error, address) from None
     except (ValueError, KeyError, TypeError, AssertionError) as error:  # what its parsing of an answer raises
         raise _not_accepted(error, address) from None
+    except RuntimeError as error:  # of its uploads in threads, and of Xet
+        cause = error.__cause__
+        raise _refused(cause, address) if isinstance(cause, HfHubHTTPError) else _out_of_reach(error, address) from None
     except transport_error as error:
         raise _out_of_reach(error, address) from None
 
@@ -332,6 +351,11 @@ def _failed(error: OSError, address: HubAddress) -> LingyuError:
 
 def _not_accepted(error: Exception, address: HubAddress) -> LingyuError:
     """The hub, or its client, finds fault with what was sent; or what answers there is no hub."""
+    from huggingface_hub.errors import HFValidationError
+
+    if isinstance(error, HFValidationError):
+        what = f"{shown(address.repository)} is no name that a hub takes"
+        return LingyuError(what, next="Write ORG/NAME, without -- or .., and with neither -, . nor .git at its end")
     if isinstance(error, UnicodeEncodeError):  # of a header: nothing else that is sent is not its own
         return LingyuError("the token holds characters that no token has", address, _LOG_IN)
     if "metadata in README.md" in str(error):
@@ -357,4 +381,4 @@ def _endpoint() -> str:
     """Where the hub is, without what a mirror's address may hold: a name and a password."""
     from huggingface_hub import constants
 
-    return re.sub(r"//[^/@]*@", "//", constants.ENDPOINT)
+    return re.sub(r"//[^/]*@", "//", constants.ENDPOINT)

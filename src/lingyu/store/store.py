@@ -1,6 +1,6 @@
 """The store: a folder of adapters, each with its versions and channels."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from .channels import (
     prepare_removal,
     read_channels,
     read_history,
+    sign_removal,
     version_before,
 )
 from .manifest import MANIFEST, Manifest, VersionFacts, read_manifest
@@ -105,6 +106,7 @@ class Store:
         that someone took this one meanwhile without asking for the lock. Raises LingyuError where the store can't be
         written or the disk is full; nothing is left of the attempt.
         """
+        require_store(self.root)
         check_name(name)
         if channel is not None:
             check_channel(channel)
@@ -132,7 +134,7 @@ class Store:
             check_channel(channel)
         with self._writing(check_name(source.name)) as folder:
             target = folder / source.version
-            _require_not_removed(read_history(folder), source)
+            _require_not_removed(folder, source)
             change = prepare_change(folder, channel, source.version, _checked_why(why)) if channel else None
             is_new = not target.exists() and claim(copy_version(source, hidden_path(folder)), target)
             if not is_new:
@@ -173,10 +175,11 @@ class Store:
             assert change.line is not None, "it named another version before"
             return change.line
 
-    def remove(self, name: str, version: str, why: str) -> None:
-        """Remove a version that no channel names, damaged or not. Its number is never given again.
+    def remove(self, name: str, version: str, why: str) -> Removal:
+        """Remove a version that no channel names, damaged or not, with a line in the history, which is given back.
 
-        It is gone at once and whole: whoever is reading it either has all of it or learns that it is not there.
+        Its number is never given again. It is gone at once and whole: whoever is reading it either has all of it or
+        learns that it is not there.
         Raises LingyuError where there is no such version or a channel names it.
         """
         wanted = AdapterReference(check_name(name), _checked_version(version))
@@ -186,9 +189,11 @@ class Store:
             self._require_unnamed(wanted)
             gone = self._version_folder(name, version)
             manifest = digest(gone / MANIFEST).sha256 if (gone / MANIFEST).is_file() else None
+            removal = sign_removal(version, manifest, _checked_why(why))
             # The history first: of a writer that is killed in between, the number stays taken and the version whole.
-            prepare_removal(folder, version, manifest, _checked_why(why)).commit()
+            prepare_removal(folder, removal).commit()
             hide(gone)  # the end of the turn deletes what is hidden
+            return removal
 
     def remove_channel(self, name: str, channel: str, why: str) -> Change:
         """Take a channel away; the version that it named stays. Raises LingyuError where there is no such channel."""
@@ -346,13 +351,14 @@ def _next_version(folder: Path) -> str:
     return f"v{max(map(version_number, taken), default=0) + 1}"
 
 
-def _require_not_removed(history: Iterable[Change | Removal], arriving: Version) -> None:
+def _require_not_removed(folder: Path, arriving: Version) -> None:
     """Raises LingyuError where a version of this number was removed, unless it is the very same that comes back."""
-    removed = {line.manifest for line in history if isinstance(line, Removal) and line.removed == arriving.version}
+    removals = [line for line in read_history(folder) if isinstance(line, Removal)]
+    removed = {line.manifest for line in removals if line.removed == arriving.version}
     if removed and digest(arriving.folder / MANIFEST).sha256 not in removed:
         raise LingyuError(
             f"another {arriving.reference} stood here and was removed; a number means one version for ever",
-            where=arriving.folder,
+            where=folder,
             next="Bring it into a store of its own: --to or --store ANOTHER_FOLDER",
         )
 

@@ -11,18 +11,27 @@ from collections.abc import Callable, Sequence
 
 from lingyu.errors import LingyuError
 
-_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_TAG_OR_COMMENT = re.compile(rf"<!--.*?-->|{_TAG.pattern}", re.DOTALL)
+_COMMENT_ENDS = "-->"
 _MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is deeper than this is an attack, not a review
 
 
 def html(text: str) -> str:
     """Tags become blanks and entities their characters, until neither is left."""
     for _ in range(_MOST_LAYERS):
-        plain = _TAG.sub(" ", html_entities.unescape(text))
+        plain = _without_tags(html_entities.unescape(text))
         if plain == text:
             return text
         text = plain
     return text.replace("&", " ").replace("<", " ")
+
+
+def _without_tags(text: str) -> str:
+    """A blank for each tag and comment. Behind the last end of a comment none is looked for: a text of nothing but
+    `<!--` would be gone through to its end from each of them, minutes for a megabyte."""
+    end = text.rfind(_COMMENT_ENDS) + len(_COMMENT_ENDS) if _COMMENT_ENDS in text else 0
+    return _TAG_OR_COMMENT.sub(" ", text[:end]) + _TAG.sub(" ", text[end:])
 
 
 def control(text: str) -> str:
