@@ -47,12 +47,13 @@ test: setup ## The tests
 test-slow: setup ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-check: setup ## Everything else that must hold: style, types, import order, recipes
+check: setup ## Everything else that must hold: style, types, import order, recipes, the shipped adapters
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/lingyu check recipes/*.yaml
+	$(BIN)/lingyu verify adapters
 
 format: setup ## Put the code into its form
 	$(BIN)/ruff check --fix

@@ -67,6 +67,7 @@ def test_list_cuts_no_name_short_on_a_narrow_terminal(lingyu, store):
     store.publish(name, write_large, why="a test")
     page = lingyu("list")
     assert "…" not in page
+    assert name in page
     assert page.count("0.881") == 4
 
 

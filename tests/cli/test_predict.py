@@ -318,6 +318,18 @@ def test_what_is_no_file_is_not_replaced_by_one(predict: Predict, tmp_path: Path
     assert nothing_but(tmp_path, "in.csv", "pipe", "link")
 
 
+def test_the_file_that_stdout_is_redirected_to_is_not_replaced(place: Workplace, tmp_path: Path) -> None:
+    write_csv(tmp_path / "in.csv", ["text"], ["房间很好"])
+    (tmp_path / "log").write_text("from before\n")
+    with (tmp_path / "log").open("a") as log:
+        words = ("--adapter", "hotel", "--file", "in.csv", "--out", "/dev/stdout")
+        with start(tmp_path, *words, stdout=log.fileno(), stderr=subprocess.PIPE) as process:
+            assert process.stderr
+            assert process.stderr.read().decode().startswith("/dev/stdout: --out is where the screen's lines go. ")
+            assert process.wait(timeout=60) == 2
+    assert (tmp_path / "log").read_text() == "from before\n"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_one_line(predict: Predict, tmp_path: Path) -> None:
     write_csv(tmp_path / "in.csv", ["text"], ["房间很好"])

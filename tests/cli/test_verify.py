@@ -5,13 +5,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
 from lingyu.bases import find_base
 from lingyu.cli import main
 from lingyu.lora import import_adapter, read_foreign
-from lingyu.store import Store
+from lingyu.store import ANSWERS, HASHES, Store, VersionFacts, write_tensors
 
 from ..lora.foreign import LABELS, save_foreign
 
@@ -117,6 +118,26 @@ def test_a_version_on_a_base_that_was_changed_or_has_another_tokenizer_is_refuse
 def test_a_version_whose_base_is_not_here_is_verified_as_far_as_it_goes(place, capsys):
     shutil.rmtree(place / "bases")
     assert "its base is not here, so whether it fits was not checked" in said(capsys, "adapters/shop/v1", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "message"),
+    [
+        (ANSWERS, {"logits": np.full((1, 3), np.nan, np.float32), "labels": np.zeros(1, np.int64)}, "no finite"),
+        (HASHES, {"train": np.array([2, 1]), "dev": np.zeros(0, np.int64), "test": np.array([1])}, "is not sorted"),
+    ],
+)
+def test_what_a_version_keeps_of_its_data_is_read_too(place, capsys, name, tensors, message):
+    whole = Store("adapters").open("shop")
+
+    def write(folder: Path, version: str) -> VersionFacts:
+        for file in whole.manifest.files:
+            shutil.copyfile(whole.folder / file, folder / file)
+        write_tensors(folder / name, tensors)
+        return whole.manifest
+
+    spoilt = Store("adapters").publish("shop", write, why="a test").folder
+    assert message in said(capsys, str(spoilt), 1)
 
 
 def test_a_renamed_version_is_refused(place, capsys):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -119,7 +120,7 @@ def test_whole_numbers_of_parquet_and_xlsx_have_no_decimal_point(write):
 
 
 def test_texts_that_stand_in_parquet_as_bytes_are_texts(write):
-    pq.write_table(pa.table({"text": ["很好".encode(), "b".encode(), None]}), write("a.parquet", b""))
+    pq.write_table(pa.table({"text": ["很好".encode(), b"b", None]}), write("a.parquet", b""))
     assert [row.text for row in read_rows("a.parquet", "text")] == ["很好", "b", ""]
 
 
@@ -204,6 +205,7 @@ def test_a_file_that_is_utf8_after_all_says_so(write):
 def test_an_encoding_that_does_not_exist_is_a_mistake_of_the_recipe(write):
     assert "Did you mean utf-8?" in refusal(write("a.csv", "text,label\n好,1\n"), encoding="uft-8")
     assert "no encoding is called 'rot13'" in refusal("a.csv", encoding="rot13")
+    assert "no encoding is called 'undefined'" in refusal("a.csv", encoding="undefined")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(write):

@@ -106,6 +106,7 @@ def test_it_says_the_same_to_people(
     assert merge_py(["hotel", "mall@v1", "--into", "both", *options]) == 0
     said = capsys.readouterr().out
     assert "combined hotel@v1 (0.75), mall@v1 (0.25) by svd: rank 4 keeps " in said
+    assert "of the average's after the cut\n" in said
     assert "dev sets, which are no tests" in said
     assert "dev set of mall@v1: " in said
     assert "published both@v1 in adapters/both/v1" in said

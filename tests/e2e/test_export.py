@@ -77,6 +77,17 @@ def test_the_folder_holds_what_a_user_needs_and_nothing_half_written(
     }  # fmt: skip
 
 
+def test_verify_tells_what_the_weights_in_int8_change(
+    exported: subprocess.CompletedProcess[str], folder: Path, run_command: RunCommand
+) -> None:
+    difference = json.loads(exported.stdout)["gate"]["int8"]["largest_difference"]
+    said = run_command("lingyu", "verify", "graphs/hotel", cwd=folder)
+    assert said.returncode == 0, said.stderr
+    assert f"as int8: logits differ by at most {difference:.1g}, 0 labels changed" in said.stdout
+    assert "before it was made int8, against the adapter in torch on 4 texts" in said.stdout
+    assert "it answers on this machine as where it was made" in said.stdout
+
+
 def test_three_lines_classify_raw_text(
     exported: subprocess.CompletedProcess[str], folder: Path, run_command: RunCommand
 ) -> None:
@@ -103,7 +114,11 @@ def test_three_lines_classify_raw_text(
 def test_wrong_words_are_one_line_before_torch_is_waited_for(
     words: tuple[str, ...], says: str, folder: Path, run_command: RunCommand
 ) -> None:
-    said = run_command("lingyu", "export", *words, cwd=folder, timeout_s=60)
+    script = (
+        "import sys; from lingyu.cli import main; status = main(sys.argv[1:]); "
+        "sys.exit('torch' in sys.modules or status)"
+    )
+    said = run_command("python", "-c", script, "export", *words, cwd=folder, timeout_s=60)
     assert said.returncode == 2
     assert says in said.stderr
     assert said.stderr.count("\n") == 1

@@ -103,6 +103,29 @@ def test_what_is_typed_wrong_is_one_line_and_writes_nothing(
     assert not (place.folder / "merged/x").exists()
 
 
+@pytest.mark.parametrize("words", [("hotell",), ("hotel", "--dtype", "fp16"), ("hotel", "--texts", "none.csv")])
+def test_what_is_typed_wrong_is_told_before_torch_is_waited_for(words: tuple[str, ...], place: Workplace) -> None:
+    script = (
+        "import sys; from lingyu.cli.merge import main; status = main(sys.argv[1:]); "
+        "sys.exit('torch' in sys.modules or status)"
+    )
+    command = [sys.executable, "-c", script, *words, "--out", "merged/x"]
+    said = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
+    assert said.returncode == 2, said.stderr
+
+
+def test_another_encoding_is_told_as_the_option_that_reads_it(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.folder / "gbk.csv").write_bytes("text\n房间很干净\n早餐差\n".encode("gbk"))
+    words = ("hotel", "--out", "merged/gbk", "--texts", "gbk.csv")
+    assert in_process(place, monkeypatch, *words) == 2
+    said = capsys.readouterr().err
+    assert "Add --encoding gb18030, or save the file as UTF-8" in said
+    assert in_process(place, monkeypatch, *words, "--encoding", "gb18030", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["gate"]["texts"] == 2
+
+
 def test_the_help_has_an_example_and_waits_for_no_torch(repo: Path) -> None:
     script = (
         "import sys; from lingyu.cli.merge import main; status = main(['--help']); "

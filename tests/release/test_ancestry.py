@@ -137,6 +137,20 @@ def test_a_link_that_names_no_parent_though_one_follows_is_a_gap(place: Path, tm
         require_lineage(version, find_base_of(version))
 
 
+def test_a_gap_that_the_version_recorded_is_refused_though_the_base_tells_no_chain_any_more(
+    place: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(place, copy)
+    folder = copy / "bases/dapt-hotel"
+    write_lineage(folder, recorded(folder)[:1])
+    base = Base("./bases/dapt-hotel", None, folder)
+    version = publish_model(adapted(base, LABELS, 5), base, copy / "adapters")
+    lost_altogether(folder)
+    with pytest.raises(LingyuError, match=r"hotel@v2: a gap: \./bases/dapt-hotel .* but below it comes no other base"):
+        require_lineage(version, find_base_of(version))
+
+
 def test_a_chain_of_another_base_is_refused(place: Path, tmp_path: Path) -> None:
     base = Base("./bases/dapt-hotel", None, place / "bases/dapt-hotel")
     foreign = (LineageEntry(id="elsewhere", weights_fingerprint="1" * 64),)

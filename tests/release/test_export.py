@@ -1,6 +1,7 @@
 """An adapter as a graph: what is written, that it answers as torch does, that nothing is written where it does not."""
 
 import importlib
+import importlib.metadata
 import logging
 import os
 import shutil
@@ -226,6 +227,25 @@ def test_a_missing_package_is_told_by_the_extra_that_brings_it(
     require_packages("onnx", int8=True)
     with pytest.raises(LingyuError, match=r"needs the package nncf\. Install it with: pip install 'lingyu\[export\]'"):
         export_graph(adapter, nowhere, runtime="openvino", int8=True)
+
+
+def test_a_package_that_is_not_needed_need_not_be_there(
+    adapter: Version, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nncf, for int8 alone; and onnxruntime-gpu brings onnxruntime under another name."""
+    installed = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name in ("nncf", "openvino"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    monkeypatch.setattr("importlib.metadata.version", version)
+    monkeypatch.setattr("lingyu.release.graphs.export.installed_version", version, raising=False)
+    packages = export_graph(adapter, nowhere, runtime="openvino", texts=TEXTS).manifest.packages
+    assert "openvino" in packages
+    assert "nncf" not in packages
 
 
 def test_an_architecture_that_can_not_be_traced_is_named() -> None:

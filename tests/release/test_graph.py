@@ -19,12 +19,14 @@ from lingyu.bases import find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of
 from lingyu.release import Exported, Graph, verify_graph
-from lingyu.release.graphs.folder import open_graph_folder
+from lingyu.release.graphs.folder import SEAL, open_graph_folder
+from lingyu.release.graphs.graph import VerifiedGraph
 from lingyu.release.graphs.runtimes import open_runtime
 from lingyu.release.graphs.token_rows import TokenFile, batches_of
 from lingyu.serving import load
 from lingyu.store import Version
 from lingyu.tasks import Failed, Result
+from lingyu.text import sealed
 
 from .ready_adapters import MAX_LENGTH, TEXTS
 
@@ -110,6 +112,7 @@ def test_no_texts_have_no_answers(onnx: Exported) -> None:
     ("ask", "says"),
     [
         (lambda graph: graph.classify("好"), r"takes a list of texts\. Write classify\(\[text\]\)"),
+        (lambda graph: graph.classify(["好", None]), r"a text is a NoneType\. Give strings only"),
         (lambda graph: graph.classify(["好"], threshold=1.1), "is no probability"),
     ],
 )
@@ -179,7 +182,7 @@ def flip_a_bit(folder: Path, name: str) -> None:
 
 def rewrite_manifest(folder: Path, **changes: object) -> None:
     document = json.loads((folder / "graph.json").read_text("utf-8"))
-    (folder / "graph.json").write_text(json.dumps(document | changes, ensure_ascii=False), "utf-8")
+    (folder / "graph.json").write_bytes(sealed(document | changes, SEAL))
 
 
 def link_in_place(folder: Path, name: str) -> None:
@@ -203,6 +206,16 @@ SPOILT = {
     "a later task": (lambda f: rewrite_manifest(f, task="token"), "does not know the task 'token'"),
     "a later step": (lambda f: rewrite_manifest(f, text_steps=["html2"]), "does not know the text step 'html2'"),
     "a path for a file": (lambda f: rewrite_manifest(f, files={"../x": {"sha256": "0" * 64, "size": 1}}), "files"),
+    "a flipped bit in the manifest": (lambda f: flip_a_bit(f, "graph.json"), r"graph\.json: "),
+    "labels in another order": (
+        lambda f: (f / "graph.json").write_text((f / "graph.json").read_text("utf-8").replace("正面", "中立"), "utf-8"),
+        r"graph\.json: is not what its graph_sha256 says",
+    ),
+    "a label too many": (lambda f: rewrite_manifest(f, labels=["负面", "中性", "正面", "无"]), "4 labels, but logits of 3"),
+    "a probe cut short": (
+        lambda f: rewrite_manifest(f, probe={"sentences_sha256": "0" * 64, "logits": [[0.0, 0.0, 0.0], [0.0]]}),
+        "3 labels, but logits of 1",
+    ),
     "a temperature of 0": (lambda f: rewrite_manifest(f, temperature=0.0), "temperature: "),
 }
 
@@ -241,7 +254,20 @@ def test_a_missing_runtime_is_told_by_its_extra(copy: Path, package: str, monkey
 
 
 def test_a_graph_proves_that_it_answers_as_where_it_was_made(exported: Exported) -> None:
-    assert verify_graph(exported.folder) == exported.manifest
+    assert verify_graph(exported.folder) == VerifiedGraph(exported.manifest, answers_as_made=True)
+
+
+def test_a_graph_with_the_sentences_of_another_lingyu_is_whole_and_not_asked(copy: Path) -> None:
+    probe = json.loads((copy / "graph.json").read_text("utf-8"))["probe"]
+    rewrite_manifest(copy, probe={**probe, "sentences_sha256": "0" * 64, "logits": [[9.0, 9.0, 9.0]]})
+    assert verify_graph(copy).answers_as_made is False
+
+
+def test_fewer_probed_sentences_than_there_are_is_one_line(copy: Path) -> None:
+    probe = json.loads((copy / "graph.json").read_text("utf-8"))["probe"]
+    rewrite_manifest(copy, probe={**probe, "logits": probe["logits"][:3]})
+    with pytest.raises(LingyuError, match=r"graph\.json: has the answers to 3 of \d+ sentences"):
+        verify_graph(copy)
 
 
 def test_a_graph_that_answers_differently_here_is_told(copy: Path) -> None:

@@ -21,6 +21,7 @@ from lingyu.lora.attaching import attach_lora
 from lingyu.lora.saving import adapter_tensors, save_adapter, save_tensors
 from lingyu.recipe import Lora
 from lingyu.release import Merged, merge, verify_merged
+from lingyu.release.gate import difference_of, require_same_answers
 from lingyu.release.merged.plan import PlannedTensor
 from lingyu.store import Store, Version, VersionFacts
 from lingyu.text import clean, content_hashes
@@ -287,7 +288,9 @@ def test_the_certificate_proves_adapter_base_and_texts(adapter: Version, merged:
     assert certificate.result.weights_fingerprint != certificate.base.weights_fingerprint
     assert certificate.labels == LABELS
     assert certificate.gate.texts >= 36
-    assert json.loads((merged.folder / "certificate.json").read_text("utf-8")) == certificate.model_dump(mode="json")
+    written = json.loads((merged.folder / "certificate.json").read_text("utf-8"))
+    assert written.pop("certificate_sha256")
+    assert written == certificate.model_dump(mode="json")
 
 
 def test_texts_that_are_given_are_compared_on_and_only_their_hashes_are_kept(adapter: Version, nowhere: Path) -> None:
@@ -374,6 +377,29 @@ def test_values_that_are_not_finite_in_what_is_written_are_refused(
     error = refused(republished(place, adapter), nowhere, dtype=dtype)
     assert error.status == 1
     assert f"position_embeddings.weight would hold values that are no finite numbers in {dtype}" in str(error)
+
+
+def test_a_cast_whose_logits_are_no_numbers_is_refused(adapter: Version, tmp_path: Path, nowhere: Path) -> None:
+    """Every weight is finite in float16, and what a layer makes of them is not."""
+    place = tmp_path / "place"
+    shutil.copytree(adapter.folder.parents[2], place)
+    tensors = load_file(place / "bases/tiny/model.safetensors")
+    tensors["encoder.layer.0.intermediate.dense.bias"][:] = 60_000.0
+    tensors["encoder.layer.0.output.dense.weight"][0, :] = 1.0
+    rewrite_weights(place / "bases/tiny", tensors)
+    error = refused(republished(place, adapter), nowhere, dtype="float16")
+    assert error.status == 1
+    assert "in float16 it gives logits that are no finite numbers" in str(error)
+
+
+def test_logits_that_are_no_numbers_pass_no_gate() -> None:
+    sound = torch.zeros(2, 3)
+    spoilt = sound.clone()
+    spoilt[1, 2] = float("nan")
+    require_same_answers(difference_of(sound, sound), "hotel@v1")
+    for pair in ((spoilt, sound), (sound, spoilt), (spoilt, spoilt)):
+        with pytest.raises(LingyuError, match="answers differently"):
+            require_same_answers(difference_of(*pair), "hotel@v1")
 
 
 def test_a_dtype_that_is_none_is_a_slip_of_the_pen(adapter: Version, nowhere: Path) -> None:

@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from lingyu.errors import LingyuError
 from lingyu.release import Merged, verify_merged
+from lingyu.release.merged.certificate import SEAL
 from lingyu.release.merged.verification import digest
+from lingyu.text import sealed
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def forge(folder: Path, **result: Any) -> None:
     document = json.loads(file.read_text("utf-8"))
     files = {entry.name: digest(entry).model_dump() for entry in folder.iterdir() if entry != file}
     document["result"] |= {"files": files, **result}
-    file.write_text(json.dumps(document), "utf-8")
+    file.write_bytes(sealed(document, SEAL))
 
 
 def test_a_copy_is_as_good_as_what_was_written(folder: Path, merged: Merged) -> None:
@@ -55,6 +57,24 @@ def test_a_flipped_bit_in_any_file_is_noticed(at: int, bit: int, number: int, me
         assert f"{folder / name}: has SHA-256" in refusal(folder)
     finally:
         (folder / name).write_bytes(whole)
+
+
+@given(at=st.integers(0, 10**9), bit=st.integers(0, 7))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_flipped_bit_in_the_certificate_is_noticed(at: int, bit: int, merged: Merged, folder: Path) -> None:
+    changed = bytearray((merged.folder / "certificate.json").read_bytes())
+    changed[at % len(changed)] ^= 1 << bit
+    (folder / "certificate.json").write_bytes(changed)
+    assert str(folder / "certificate.json") in refusal(folder)
+
+
+@pytest.mark.parametrize(("key", "value"), [("labels", ["正面", "中性", "负面"]), ("dtype", "float16")])
+def test_a_certificate_that_says_other_than_the_config_is_refused(key: str, value: object, folder: Path) -> None:
+    file = folder / "certificate.json"
+    document = json.loads(file.read_text("utf-8"))
+    (document["result"] if key == "dtype" else document)[key] = value
+    file.write_bytes(sealed(document, SEAL))
+    assert f"config.json: says other {'labels' if key == 'labels' else 'types'} than certificate.json" in refusal(folder)
 
 
 def test_a_file_that_is_missing_surplus_or_short_is_named(folder: Path) -> None:
@@ -125,7 +145,8 @@ def test_a_header_that_lies_is_refused_though_every_hash_agrees(folder: Path) ->
         ("{}", "has format None"),
         ('{"format": 2}', "has format 2, but this lingyu reads format 1"),
         ('{"format": true}', "has format True"),
-        ('{"format": 1}', "created: Field required"),
+        ('{"format": 1}', "has no certificate_sha256"),
+        (sealed({"format": 1}, SEAL).decode(), "created: Field required"),
         ("[" * 100_000, "is no certificate"),
     ],
 )

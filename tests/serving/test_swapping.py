@@ -183,9 +183,7 @@ def test_threads_whose_adapters_read_more_or_less_of_a_text_do_not_cut_each_othe
     assert wrong == []
 
 
-def test_threads_that_ask_first_at_the_same_time_share_one_base(
-    fresh: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threads_that_ask_first_at_the_same_time_share_one_base(fresh: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[Base] = []
     monkeypatch.setattr(engine, "find_base_of", lambda version: loaded.append(find_base_of(version)) or loaded[-1])
     lingyu, together = Lingyu.load(fresh.store), threading.Barrier(4)

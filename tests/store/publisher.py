@@ -5,6 +5,7 @@ python publisher.py limited STORE BYTES           publish hotel where no file ma
 python publisher.py work STORE SEED STEPS         publish, promote, roll back, remove and read at random
 python publisher.py replace STORE COUNT           publish and remove the one before, so many times
 python publisher.py killed STORE KILLS SEED       kill -9 so many children that work
+python publisher.py carriers STORE KILLS SEED     kill -9 so many children that take in versions of another store
 """
 
 import json
@@ -15,7 +16,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -134,22 +135,45 @@ def replace(root: str, count: str) -> None:
         store.remove("hotel", before, why="a test")
 
 
+def carry(root: str, source: str) -> None:
+    """Take in the versions of another store, each with a channel, and remove the others again, without end."""
+    store = Store(root)
+    while True:
+        for version in Store(source).versions("hotel"):
+            store.receive(Store(source).open(f"hotel@{version}"), channel="stable", why="a test")
+            for other in set(store.versions("hotel")) - {version}:
+                store.remove("hotel", other, why="a test")
+
+
 def killed(root: str, kills: str, seed: str) -> None:
+    _kill(root, int(kills), seed, _publishing_s(root), lambda done: work(root, f"{seed}/{done}", "1000000"))
+
+
+def carriers(root: str, kills: str, seed: str) -> None:
+    source = f"{root}-source"
+    _kill(root, int(kills), seed, _publishing_s(source), lambda done: carry(root, source))
+
+
+def _publishing_s(root: str) -> float:
+    """How long a version takes to write, so that kills fall within the work on a slow machine too."""
+    started = time.monotonic()
+    publish(root, "3")
+    return (time.monotonic() - started) / 3
+
+
+def _kill(root: str, kills: int, seed: str, publishing_s: float, child_work: Callable[[int], None]) -> None:
     """At least so many kills, and on until one has left a trace that the next writer must clear up.
 
     After each the store must be whole, and no number may ever stand for two versions.
     """
     moments = random.Random(int(seed))
-    started = time.monotonic()
-    publish(root, "3")
-    publishing_s = (time.monotonic() - started) / 3  # so that kills fall within the work on a slow machine too
     done, with_traces, left = 0, 0, False
     seen: dict[str, bytes] = {}
-    while done < int(kills) or not left:
+    while done < kills or not left:
         child = os.fork()
         if child == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            work(root, f"{seed}/{done}", "1000000")
+            child_work(done)
             os._exit(0)
         time.sleep(moments.uniform(0, 3 * publishing_s))
         os.kill(child, signal.SIGKILL)
@@ -173,5 +197,5 @@ def require_whole(store: Store, seen: dict[str, bytes]) -> None:
 
 if __name__ == "__main__":
     mode, *arguments = sys.argv[1:]
-    run = {"publish": publish, "limited": limited, "work": work, "replace": replace, "killed": killed}[mode]
+    run = {run.__name__: run for run in (publish, limited, work, replace, killed, carriers)}[mode]
     sys.exit(exit_status(lambda: run(*arguments)))

@@ -243,7 +243,7 @@ def test_a_version_that_was_changed_never_leaves(hub, hotel, capsys):
 
 def test_an_upload_that_is_refused_is_one_line_and_the_next_push_finishes_it(hub, hotel):
     hub.refuse_uploads = 413
-    with pytest.raises(LingyuError, match="answers 413. Try again later") as raised:
+    with pytest.raises(LingyuError, match=r"answers 413\. Try again later") as raised:
         push(hotel, REPOSITORY)
     assert "\n" not in str(raised.value)
     assert hub.repositories[REPOSITORY].tags == {}

@@ -51,6 +51,23 @@ def test_a_writer_killed_at_fifty_moments_leaves_whole_versions_and_the_next_one
     assert {path.name for path in folder.iterdir()} == {"channels.json", "history.jsonl", *store.versions("hotel")}
 
 
+def test_a_process_killed_while_it_takes_in_versions_leaves_whole_ones_that_the_next_one_accepts(
+    store, start_publisher
+):
+    process = start_publisher("carriers", store.root, 30, 12)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    source = Store(f"{store.root}-source")
+    assert list((store.root / "hotel").glob(".*"))
+    for version in source.versions("hotel"):
+        arrived = store.receive(source.open(f"hotel@{version}"), channel="stable", why="after the kills").version
+        assert arrived.manifest == source.open(f"hotel@{version}").manifest
+    assert {path.name for path in (store.root / "hotel").iterdir()} == {
+        *("channels.json", "history.jsonl"),
+        *source.versions("hotel"),
+    }
+
+
 @pytest.mark.parametrize("size", [SMALL, MIDDLE])
 def test_a_full_disk_is_one_line_and_leaves_nothing(store, start_publisher, write_hotel, size):
     process = start_publisher("limited", store.root, size)

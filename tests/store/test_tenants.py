@@ -187,10 +187,12 @@ def test_a_file_that_is_not_there_or_not_utf8_is_one_line(tmp_path: Path) -> Non
 def test_whatever_stands_there_is_read_or_refused_with_a_line(
     tmp_path_factory: pytest.TempPathFactory, tree: object
 ) -> None:
-    path = write(tmp_path_factory.mktemp("tenants"), f"tenants: {{a: {flow(tree)}}}\n")
+    text = f"tenants: {{a: {flow(tree)}}}\n"
+    path = write(tmp_path_factory.mktemp("tenants"), text)
     tenants, fault = attempt(path)
     if isinstance(fault, Faults):
-        assert {error.where for error in fault.faults} == {f"{path}:1"}
+        lines = {f"{path}:{number}" for number, _ in enumerate(text.splitlines(), start=1)}  # a text may hold breaks
+        assert {error.where for error in fault.faults} <= lines
     elif fault is not None:
         assert any(words in fault.what for words in ("not YAML", "does not allow", "nested"))
     for tenant in tenants.values():

@@ -1,5 +1,8 @@
 """Named steps: what each does, that it does it once, and that none fails on any text."""
 
+import html
+import re
+import time
 import unicodedata
 
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
 from lingyu.text import STEPS, clean
+from lingyu.text.steps import _without_tags
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 LIKE_HTML = st.text(alphabet="<>&;/!-ampltgb #x3 c")
@@ -22,6 +26,18 @@ def test_a_second_pass_changes_nothing(step: str, text: str) -> None:
 
 def test_html_leaves_the_words() -> None:
     assert clean("很好<br/>下次&nbsp;还来&amp;amp;推荐", ["html"]) == "很好 下次\xa0还来&推荐"
+
+
+@given(text=LIKE_HTML | st.lists(st.sampled_from(["<!--", "-->", "<!-->", "<b", ">", "<", "--", "\n好"])).map("".join))
+def test_html_takes_out_what_one_search_for_tags_and_comments_does(text: str) -> None:
+    plain = html.unescape(text)
+    assert _without_tags(plain) == re.sub(r"(?s)<!--.*?-->|</?[a-zA-Z][^<>]*>", " ", plain)
+
+
+def test_comments_that_never_end_do_not_hold_up_whoever_asks_beside() -> None:
+    began = time.process_time()
+    assert clean("好" + "<!--" * 100_000, ["html"]).startswith("好")
+    assert time.process_time() - began < 5
 
 
 def test_html_keeps_comparisons() -> None:

@@ -304,7 +304,9 @@ def _plain(value: str) -> Text:
 
 def _list_table(rows: list[Row]) -> Table:
     table = Table(box=None, header_style="bold")
-    for heading in ("adapter", "version", "channels", "base"):
+    for heading in ("adapter", "version"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("channels", "base"):
         table.add_column(heading, overflow="fold")
     for heading in ("labels", "rows", "test accuracy"):
         table.add_column(heading, justify="right")

@@ -117,7 +117,12 @@ def _check_recipe(file: str, overrides: Sequence[str], shows: _Shows) -> _Fine:
 
 
 def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _Fine:
-    from lingyu.store import Store, read_tenants, refuse_symlink, tenant_faults  # with NumPy, which recipes alone do without
+    from lingyu.store import (
+        Store,
+        read_tenants,
+        refuse_symlink,
+        tenant_faults,
+    )  # with NumPy, which recipes alone do without
 
     if overrides:
         raise LingyuError(f"{overrides[0]}: tenants have no overrides", where=file, next="Write it into the file")
@@ -133,7 +138,9 @@ def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _
         name: {"adapters": [str(reference) for reference in tenant.adapters], "thresholds": dict(tenant.thresholds)}
         for name, tenant in tenants.items()
     }
-    text = f"{file}: fine ({_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of the store {root})"
+    text = (
+        f"{file}: fine ({_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of the store {root})"
+    )
     return _Fine(text, {"file": str(file), "fine": True, "store": str(root), "tenants": documents})
 
 

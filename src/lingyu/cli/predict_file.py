@@ -56,8 +56,19 @@ def _check_out(out: str, source: str) -> None:
     if path.exists() and not path.is_file():
         # the rename would put a file in its place: in that of /dev/null, for everyone, where root does it
         raise LingyuError("--out is a device or a pipe", where=out, next="Leave it out: the answers go to the screen")
+    if path.exists() and any(_is_stream(path, number) for number in (1, 2)):
+        # /dev/stdout, redirected to a file: the rename would put another file in the place of that one
+        raise LingyuError("--out is where the screen's lines go", where=out, next="Leave it out: the answers go there")
     if path.exists() and Path(source).exists() and path.samefile(source):
         raise LingyuError("--out is the file itself", where=out, next="Name another file")
+
+
+def _is_stream(path: Path, number: int) -> bool:
+    """Whether the file is what the process writes to under this number."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(number))
+    except OSError:  # closed, by whoever started us
+        return False
 
 
 @dataclass(frozen=True)

@@ -187,11 +187,15 @@ def _caught(prove: Callable[[], Proof]) -> Iterator[Proof | LingyuError]:
 
 def _version(folder: Path, fit: "_Fit") -> Proof:
     """Its files by its manifest, its name by its folder, its base by its fingerprints, its tensors by that base."""
-    from lingyu.store import open_version, require_own_name
+    from lingyu.store import ANSWERS, HASHES, open_version, read_answers, read_hashes, require_own_name
 
     version = open_version(folder)
     require_own_name(version)
     files = version.manifest.files
+    if HASHES in files:
+        read_hashes(folder / HASHES)
+    if ANSWERS in files:
+        read_answers(folder / ANSWERS)
     size = sum(record.size for record in files.values())
     return Proof(version.reference, (f"{len(files)} files, {size:,} bytes, as in its manifest", *fit.lines_of(version)))
 

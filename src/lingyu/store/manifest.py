@@ -4,9 +4,7 @@ It holds no text of the data and no path of a machine. The format number decides
 an error; an unknown key within a known format is skipped with a warning.
 """
 
-import hashlib
 import json
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,15 +14,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import NAME_PATTERN
+from lingyu.text import require_seal
+from lingyu.text import sealed as sealed_under
 
 from .documents import DAMAGED, MAX_JSON_BYTES, parse_json, read_bytes, validated
 
 MANIFEST = "lingyu.json"
 FORMAT: Final = 1
 
-# The last key of the file: SHA-256 of the whole file with 64 zeros in this place, so that no bit of it changes unseen.
 SEAL = "manifest_sha256"
-_NO_SEAL = "0" * 64
+"""The last key of the file: SHA-256 of the whole file with 64 zeros in this place."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 VersionName = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,8}$")]
@@ -123,10 +122,7 @@ class Manifest(VersionFacts):
 
 def sealed(document: Mapping[str, object]) -> bytes:
     """The manifest's file: its JSON with the seal as the last key."""
-    open_document = {**{key: value for key, value in document.items() if key != SEAL}, SEAL: _NO_SEAL}
-    data = json.dumps(open_document, ensure_ascii=False, indent=2).encode() + b"\n"
-    head, tail = data.rsplit(_NO_SEAL.encode(), 1)
-    return head + hashlib.sha256(data).hexdigest().encode() + tail
+    return sealed_under(document, SEAL)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -140,20 +136,12 @@ def read_manifest(path: Path) -> Manifest:
             where=path,
             next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
         )
-    _check_seal(data, document.pop(SEAL, None), path)
+    require_seal(data, document.pop(SEAL, None), SEAL, path, DAMAGED)
     manifest = validated(Manifest, json.dumps(document).encode(), path)
     skipped = list(_unknown_keys(manifest))
     if skipped:
         warnings.warn(f"{path}: skipped what this lingyu does not know: {', '.join(skipped)[:200]}", stacklevel=2)
     return manifest
-
-
-def _check_seal(data: bytes, seal: object, path: Path) -> None:
-    if not isinstance(seal, str) or re.fullmatch("[0-9a-f]{64}", seal) is None:
-        raise LingyuError(f"has no {SEAL}, which proves that it is whole", where=path, next=DAMAGED)
-    head, _, tail = data.rpartition(seal.encode())
-    if hashlib.sha256(head + _NO_SEAL.encode() + tail).hexdigest() != seal:
-        raise LingyuError(f"is not what its {SEAL} says: the file was changed", where=path, next=DAMAGED)
 
 
 def _unknown_keys(value: object, prefix: str = "") -> Iterator[str]:

@@ -1,7 +1,7 @@
 """certificate.json: what a merged model was made of, and how closely it answers as what it was made of.
 
 It holds hashes of the texts that the two were compared on, never the texts, and no path of a machine. The format number
-decides who can read it.
+decides who can read it. Its last key seals it: no bit of it changes unseen.
 """
 
 import json
@@ -12,8 +12,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from lingyu.errors import LingyuError, from_os_error
 from lingyu.store import BaseRecord, Calibration, FileRecord, LineageEntry
+from lingyu.text import require_seal, sealed
+
+from .dtypes import Dtype
 
 CERTIFICATE = "certificate.json"
+SEAL = "certificate_sha256"
 FORMAT: Final = 1
 
 _LARGEST_BYTES = 1 << 20
@@ -22,7 +26,6 @@ _ANEW = "The file is damaged: merge the adapter anew"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Dtype = Annotated[str, Field(pattern=r"^(float32|bfloat16|float16)$")]
 
 
 class _Record(BaseModel):
@@ -99,14 +102,15 @@ class Certificate(_Record):
     packages: dict[str, str]
 
     def as_bytes(self) -> bytes:
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        return sealed(self.model_dump(mode="json"), SEAL)
 
 
 def read_certificate(file: Path) -> Certificate:
-    """Raises LingyuError with status 1 for an unknown format, wrong types, or what is no JSON."""
+    """Raises LingyuError with status 1 for an unknown format, a changed bit, wrong types, or what is no JSON."""
     try:
         data = file.read_bytes() if file.stat().st_size <= _LARGEST_BYTES else b""
-        found = json.loads(data).get("format")
+        document = json.loads(data)
+        found = document.get("format")
     except OSError as error:
         raise from_os_error(error) from None
     except (ValueError, AttributeError, RecursionError):
@@ -118,6 +122,7 @@ def read_certificate(file: Path) -> Certificate:
             next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
             status=1,
         )
+    require_seal(data, document.get(SEAL), SEAL, file, _ANEW, status=1)
     try:
         return Certificate.model_validate_json(data)
     except ValidationError as error:
