@@ -25,7 +25,7 @@ from lingyu.release.graphs.speed import texts_per_s, timed_batches
 from lingyu.release.graphs.tracing import quantise, quiet, require_packages, trace
 from lingyu.store import Version
 
-from .ready_adapters import FAMILY_SHAPES, TEXTS, publish, write_base
+from .ready_adapters import FAMILY_SHAPES, MAX_LENGTH, TEXTS, publish, write_base
 
 RUNTIMES: tuple[RuntimeName, ...] = ("onnx", "openvino")
 SHAPES = ((1, 1), (1, 24), (2, 3), (7, 11), (13, 24))
@@ -135,6 +135,14 @@ def test_the_manifest_says_what_the_version_said(adapter: Version, onnx: Exporte
     assert (manifest.runtime, manifest.precision, manifest.opset) == ("onnx", "float32", 23)
     assert set(manifest.files) == {"README.md", "model.onnx", "tokenizer.json", "vocab.txt"}
     assert {"lingyu", "torch", "transformers", "onnx", "onnxruntime"} <= set(manifest.packages)
+
+
+def test_the_page_tells_other_programs_what_the_graph_takes(onnx: Exported) -> None:
+    page = (onnx.folder / "README.md").read_text("utf-8")
+    assert f"Rows are free, and so is the length up to {MAX_LENGTH}.\n- tokenizer.json cuts there." in page
+    assert "html, control, width" in page
+    assert "divided by 1.2500" in page
+    assert "{" not in page
 
 
 def test_the_gate_is_told_with_its_figures(onnx: Exported) -> None:

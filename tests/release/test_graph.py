@@ -211,7 +211,10 @@ SPOILT = {
         lambda f: (f / "graph.json").write_text((f / "graph.json").read_text("utf-8").replace("正面", "中立"), "utf-8"),
         r"graph\.json: is not what its graph_sha256 says",
     ),
-    "a label too many": (lambda f: rewrite_manifest(f, labels=["负面", "中性", "正面", "无"]), "4 labels, but logits of 3"),
+    "a label too many": (
+        lambda f: rewrite_manifest(f, labels=["负面", "中性", "正面", "无"]),
+        "4 labels, but logits of 3",
+    ),
     "a probe cut short": (
         lambda f: rewrite_manifest(f, probe={"sentences_sha256": "0" * 64, "logits": [[0.0, 0.0, 0.0], [0.0]]}),
         "3 labels, but logits of 1",

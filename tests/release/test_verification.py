@@ -74,7 +74,9 @@ def test_a_certificate_that_says_other_than_the_config_is_refused(key: str, valu
     document = json.loads(file.read_text("utf-8"))
     (document["result"] if key == "dtype" else document)[key] = value
     file.write_bytes(sealed(document, SEAL))
-    assert f"config.json: says other {'labels' if key == 'labels' else 'types'} than certificate.json" in refusal(folder)
+    assert f"config.json: says other {'labels' if key == 'labels' else 'types'} than certificate.json" in refusal(
+        folder
+    )
 
 
 def test_a_file_that_is_missing_surplus_or_short_is_named(folder: Path) -> None:

@@ -136,9 +136,10 @@ def test_the_folder_of_an_adapter_or_a_version_is_no_store(store, hotel, elsewhe
             Store(folder).receive(hotel, why="a test")
 
 
-def test_a_damaged_manifest_of_the_same_number_is_said_and_left(hotel, elsewhere):
+def test_a_damaged_manifest_of_what_may_be_another_version_is_said_and_left(hotel, elsewhere):
     present = elsewhere.receive(hotel, why="a test").version
     (present.folder / MANIFEST).write_text(json.dumps({"format": 1}))
+    (present.folder / "README.md").write_text("# another\n")
     with pytest.raises(LingyuError, match=r"lingyu\.json"):
         elsewhere.receive(hotel, why="a test")
     assert (present.folder / MANIFEST).read_text() == '{"format": 1}'
@@ -148,3 +149,29 @@ def test_a_channel_that_can_not_be_one_stops_before_anything_is_copied(hotel, el
     with pytest.raises(LingyuError, match="reads as a version"):
         elsewhere.receive(hotel, channel="v3", why="a test")
     assert not elsewhere.root.exists()
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "README.md", MANIFEST])
+def test_a_damaged_version_is_restored_by_its_copy(name, store, hotel, elsewhere):
+    elsewhere.receive(hotel, why="kept")
+    file = hotel.folder / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(LingyuError):
+        store.open("hotel@v1")
+    before = store.channels("hotel")
+    arrival = store.receive(elsewhere.open("hotel@v1"), why="restored")
+    assert arrival.is_new
+    assert store.open("hotel@v1").manifest == hotel.manifest
+    assert store.channels("hotel") == before
+
+
+def test_a_damaged_version_is_not_replaced_by_another(store, hotel, elsewhere, write_hotel):
+    another_hotel(elsewhere, write_hotel)
+    file = hotel.folder / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    before = contents(hotel.folder)
+    with pytest.raises(LingyuError, match="adapter_model"):
+        store.receive(elsewhere.open("hotel@v1"), why="copied")
+    assert contents(hotel.folder) == before

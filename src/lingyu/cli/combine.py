@@ -122,7 +122,7 @@ def _say(combined: "Combined", store: Path) -> None:
     version, how = combined.version, combined.combination
     parents = ", ".join(f"{parent.reference} ({parent.weight:.3g})" for parent in version.manifest.parents)
     screen.print(f"combined {parents} by {how.combination_type}{_cut_to(combined)}")
-    screen.print(f"read back by plain PEFT: logits within {how.largest_logit_difference:.1e} of the average's")
+    screen.print(f"read back by plain PEFT: logits within {how.largest_logit_difference:.1e} of {_reference(combined)}")
     for note in combined.notes:
         screen.print(f"note: {printable(note)}")
     if any(dev.scores for dev in combined.parents_dev):
@@ -140,6 +140,10 @@ def _cut_to(combined: "Combined") -> str:
     if how.rank is None:
         return ""
     return f": rank {how.rank} keeps {how.share_kept:.1%} of the norm ({how.least_kept:.1%} in the worst layer)"
+
+
+def _reference(combined: "Combined") -> str:
+    return "the average's" if combined.combination.rank is None else "the average's after the cut"
 
 
 def _table(parents_dev: "Sequence[ParentDev]") -> Table:

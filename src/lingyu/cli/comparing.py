@@ -17,12 +17,13 @@ def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] 
         return None
     from lingyu.data import find_file, read_table
 
+    from .predict_file import in_options
+
     find_file(source)
     try:
         table = read_table(source, encoding)
-    except LingyuError as error:  # it names a recipe's key, where an option sets the encoding
-        said = [part and part.replace("data.encoding", "--encoding") for part in (error.what, error.next)]
-        raise LingyuError(said[0] or "", error.where, said[1]) from None
+    except LingyuError as error:
+        raise in_options(error) from None
     table.needs(column, "--column")
     texts = []
     for row in table.rows:

@@ -60,15 +60,17 @@ def import_(
     from lingyu.store import Store, check_name
 
     check_name(name)
+    _check_why(why, channel)
     with _working("Reading the adapter"):
-        from lingyu.bases import find_base
+        from lingyu.bases import find_base, is_hub_id
         from lingyu.lora import import_adapter, read_foreign
 
         foreign = read_foreign(folder)
     asked_labels = labels or _ask_labels(foreign)
     asked_base = base or _ask_base(foreign)
     with _working("Proving that it fits its base"):
-        found = _named_from(find_base(asked_base, revision), Path(store))
+        of_adapter = foreign.revision if asked_base == foreign.base and is_hub_id(asked_base) else None
+        found = _named_from(find_base(asked_base, revision or of_adapter), Path(store))
         version = import_adapter(
             foreign,
             Store(store),
@@ -102,6 +104,7 @@ def copy(reference: str, target: str, store: str, channel: str | None, why: str 
     """
     from lingyu.store import Store, open_adapter, require_own_name
 
+    _check_why(why, channel)
     version = open_adapter(reference, store)
     require_own_name(version)
     arrival = Store(target).receive(version, channel=channel, why=why or "copied")
@@ -155,8 +158,16 @@ def pull(address: str, store: str, channel: str | None, why: str | None, as_json
     from lingyu.store import HubAddress, Store
     from lingyu.store import pull as pull_version
 
+    _check_why(why, channel)
     arrival = pull_version(HubAddress.parse(address), Store(store), channel=channel, why=why)
     _tell_arrival(arrival.version, arrival.is_new, channel, as_json=as_json)
+
+
+def _check_why(why: str | None, channel: str | None) -> None:
+    if why is not None and channel is None:
+        raise LingyuError(
+            "--why is the reason for setting a channel, and none is", next="Add --channel, or leave it out"
+        )
 
 
 EXCHANGE = (import_, copy, push, pull)

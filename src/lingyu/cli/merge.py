@@ -71,9 +71,10 @@ def merge(
         )
     if out is None:
         raise LingyuError("--out is missing", where="merge.py", next=f"Add --out merged/{Path(adapters[0]).name}")
-    from lingyu.release import require_free
+    from lingyu.release import require_dtype, require_free
 
     require_free(Path(out))
+    require_dtype(dtype)
     merge_one(adapters[0], Path(out), dtype, texts_of(texts, column, encoding), store, as_json)
 
 

@@ -37,10 +37,10 @@ def open_table(source: str, format_: str | None, encoding: str, out: str | None)
             return read_pipe(sys.stdin.buffer, format_ or "csv", encoding)
         return read_table(source, encoding)
     except LingyuError as error:
-        raise _in_options(error) from None
+        raise in_options(error) from None
 
 
-def _in_options(error: LingyuError) -> LingyuError:
+def in_options(error: LingyuError) -> LingyuError:
     """The error where an option sets the encoding, and a recipe's key is of no use."""
     next_step = error.next and error.next.replace("Set data.encoding: ", "Add --encoding ")
     what = error.what.replace("data.encoding: ", "--encoding: ")
@@ -92,7 +92,7 @@ class Asked:
             while chunk := tuple(itertools.islice(rows, CHUNK_ROWS)):
                 yield chunk
         except LingyuError as error:  # a pipe is not known to be text of the encoding until it ends
-            raise _in_options(error) from None
+            raise in_options(error) from None
 
     def fault(self, row: TableRow) -> LingyuError | None:
         """What is wrong with a row before anybody is asked."""

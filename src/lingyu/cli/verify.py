@@ -297,16 +297,24 @@ def _merged(folder: Path) -> Iterator[Proof | LingyuError]:
 def _graph(folder: Path) -> Iterator[Proof | LingyuError]:
     from lingyu.release import verify_graph
 
-    found = verify_graph(folder)
-    gate = found.gate
+    verified = verify_graph(folder)
+    found, gate = verified.manifest, verified.manifest.gate
     lines = [
         f"{len(found.files)} files, as in its {_GRAPH}",
         f"{found.adapter.reference} on {found.base.id} (weights {found.base.weights_fingerprint[:12]}) "
         f"for {found.runtime}, {found.precision}",
-        f"against the adapter in torch on {gate.texts:,} texts ({gate.source}): logits differ by at most "
-        f"{gate.float32.largest_difference:.1g}, {gate.float32.changed_labels} labels changed",
-        "it answers on this machine as where it was made",
+        f"{'before it was made int8, ' if gate.int8 else ''}against the adapter in torch on {gate.texts:,} texts "
+        f"({gate.source}): logits differ by at most {gate.float32.largest_difference:.1g}, "
+        f"{gate.float32.changed_labels} labels changed",
     ]
     if gate.int8:
-        lines.insert(3, f"as int8: {gate.int8.changed_labels} labels changed")
+        lines.append(
+            f"as int8: logits differ by at most {gate.int8.largest_difference:.1g}, "
+            f"{gate.int8.changed_labels} labels changed"
+        )
+    lines.append(
+        "it answers on this machine as where it was made"
+        if verified.answers_as_made
+        else "the lingyu that made it has other sentences: whether it answers here as there was not checked"
+    )
     yield Proof(str(folder), tuple(lines))

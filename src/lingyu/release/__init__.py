@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .graphs.graph import verify_graph as verify_graph
     from .merged.certificate import CERTIFICATE as CERTIFICATE
     from .merged.certificate import Certificate as Certificate
+    from .merged.dtypes import require_dtype as require_dtype
     from .merged.merging import Merged as Merged
     from .merged.merging import merge as merge
     from .merged.verification import verify_merged as verify_merged
@@ -35,6 +36,7 @@ _PLACES = {
     "graphs.graph": ("Graph", "verify_graph"),
     "graphs.folder": ("GRAPH", "GraphManifest"),
     "combined.making": ("Combined",),
+    "merged.dtypes": ("require_dtype",),
     "merged.merging": ("Merged", "merge"),
     "merged.verification": ("verify_merged",),
 }
@@ -55,6 +57,7 @@ __all__ = [
     "dev_rows_of",
     "export_graph",
     "merge",
+    "require_dtype",
     "require_free",
     "verify_graph",
     "verify_merged",

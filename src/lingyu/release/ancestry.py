@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lingyu.bases import LINEAGE, Ancestor, Base
 from lingyu.errors import LingyuError
-from lingyu.store import Version
+from lingyu.store import LineageEntry, Version
 
 _RESTORE = f"Put back the {LINEAGE} that lay in the base's folder when the adapter was trained"
 
@@ -35,19 +35,21 @@ def require_lineage(version: Version, base: Base) -> tuple[Ancestor, ...]:
             where=version.reference,
             next=_RESTORE,
         )
-    _require_links(chain, base)
+    _require_links(chain, base.folder / LINEAGE, _RESTORE)
+    # the base may have lost what it once said of itself
+    _require_links(version.manifest.lineage, version.reference, "Train it again, on a base whose chain is whole")
     return chain
 
 
-def _require_links(chain: Sequence[Ancestor], base: Base) -> None:
+def _require_links(chain: Sequence[Ancestor | LineageEntry], where: object, next: str) -> None:
     below = [ancestor.weights_fingerprint for ancestor in chain[1:]]
-    for ancestor, parent in zip(chain, [*below, None], strict=True):
+    for ancestor, parent in zip(chain, [*below, None], strict=False):
         if ancestor.parent != parent:
             raise LingyuError(
                 f"a gap: {ancestor.id} ({ancestor.weights_fingerprint[:12]}) was made from {_named(ancestor.parent)}, "
                 f"but below it comes {_named(parent)}",
-                where=base.folder / LINEAGE,
-                next=_RESTORE,
+                where=where,
+                next=next,
             )
 
 

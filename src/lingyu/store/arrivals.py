@@ -16,7 +16,7 @@ from .channels import CHANNELS
 from .manifest import MANIFEST
 from .names import is_version
 from .staging import sync
-from .verification import Version, open_version
+from .verification import Version, digest, open_version
 
 _CHUNK_BYTES = 1 << 20
 
@@ -47,6 +47,23 @@ def copy_version(source: Version, staged: Path) -> Path:
             "changed while it was copied", where=source.folder, next="Try again when nobody writes there any more"
         )
     return staged
+
+
+def is_damaged(target: Path, arriving: Version) -> bool:
+    """Whether what lies there was this very version, and is no longer whole.
+
+    It was where its manifest is the same byte for byte, or, of a damaged manifest, where the files that the arriving
+    one lists are there.
+    """
+    try:
+        open_version(target)
+    except LingyuError:
+        names = arriving.manifest.files
+        here = {name for name in (*names, MANIFEST) if (target / name).is_file() and not (target / name).is_symlink()}
+        if MANIFEST in here and digest(target / MANIFEST) == digest(arriving.folder / MANIFEST):
+            return True
+        return bool(names) and all(name in here and digest(target / name) == names[name] for name in names)
+    return False
 
 
 def require_same(present: Version, arriving: Version) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import NAME_PATTERN
@@ -107,6 +107,13 @@ class VersionFacts(Record):
     lineage: tuple[LineageEntry, ...] = ()
     parents: tuple[ParentRecord, ...] = ()
     packages: dict[str, str] = {}
+
+    @field_validator("labels")
+    @classmethod
+    def _each_label_once(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) < len(labels):
+            raise ValueError("a label stands there twice")
+        return labels
 
 
 class Manifest(VersionFacts):

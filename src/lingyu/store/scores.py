@@ -73,7 +73,8 @@ class Combination(_Part):
     """combination_type: PEFT's word. rank, share_kept, least_kept: of an svd.
 
     share_kept: Frobenius norm of what was kept over that of the whole, all layers together. least_kept: the same of
-    the layer that lost most. largest_logit_difference: of the written adapter to the average on its base.
+    the layer that lost most. largest_logit_difference: of the written adapter to the average on its base,
+    cut where it is one of an svd.
     """
 
     combination_type: str

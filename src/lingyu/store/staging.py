@@ -37,7 +37,9 @@ def writers_turn(root: Path, name: str) -> Iterator[Path]:
             next="End it, then try again",
         ) from None
     try:
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            folder.mkdir()
+            sync(root)
         remove_hidden(folder)
         yield folder
     finally:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 
-from .arrivals import Arrival, copy_version, require_same, require_store
+from .arrivals import Arrival, copy_version, is_damaged, require_same, require_store
 from .channels import (
     Change,
     Removal,
@@ -126,8 +126,9 @@ class Store:
     def receive(self, source: Version, *, channel: str | None = None, why: str) -> Arrival:
         """Take in a verified version as it is, and set a channel to it where one is named.
 
-        Where the store holds the very same version, only the channel is set. Raises LingyuError, and leaves nothing
-        behind, where that number holds another version, or what was copied is not what was verified.
+        Where the store holds the very same version, only the channel is set; where that one is damaged, it is restored.
+        Raises LingyuError, and leaves nothing behind, where that number holds another version, or what was copied is
+        not what was verified.
         """
         require_store(self.root)
         if channel is not None:
@@ -136,7 +137,12 @@ class Store:
             target = folder / source.version
             _require_not_removed(folder, source)
             change = prepare_change(folder, channel, source.version, _checked_why(why)) if channel else None
-            is_new = not target.exists() and claim(copy_version(source, hidden_path(folder)), target)
+            is_new = not target.exists() or is_damaged(target, source)
+            if is_new:
+                staged = copy_version(source, hidden_path(folder))
+                if target.exists():
+                    hide(target)
+                is_new = claim(staged, target)
             if not is_new:
                 require_same(open_version(target), source)
             if change:

@@ -14,7 +14,7 @@ from torch import nn
 from lingyu.bases import Base
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, find_base_of, load_adapter, read_weights
-from lingyu.store import HASHES, Combination, ParentDev, Scores, Store, Version
+from lingyu.store import HASHES, Combination, ParentDev, Store, Version, read_scores
 from lingyu.tasks import task_named
 from lingyu.text import clean
 from lingyu.training import logits_of
@@ -73,8 +73,7 @@ def publish_average(
             notes=(*agreed.notes, *_unknown_train(agreed)),
         )
         version = Store(store).publish(name, made.write, channel=channel, why=why)
-    scores = Scores.model_validate(made.metrics(version.version))
-    return Combined(version, combination, scores.parents_dev, made.notes)
+    return Combined(version, combination, read_scores(version.folder).parents_dev, made.notes)
 
 
 def _read(agreed: Agreement, base: Base) -> list[AdapterWeights]:

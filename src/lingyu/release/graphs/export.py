@@ -7,7 +7,7 @@ the unmerged base.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version as installed_version
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -44,15 +44,10 @@ from .page import render_graph_page
 from .runtimes import Ids, Logits, Run, open_runtime
 from .speed import texts_per_s, timed_batches
 from .token_rows import TokenFile
-from .tracing import OPSET, quantise, require_packages, trace, write_graph
+from .tracing import OPSET, needed_packages, quantise, require_packages, trace, write_graph
 
 # Told what is being done, how much of it is done, and how much there is.
 Report = Callable[[str, int, int], None]
-
-_PACKAGES: dict[RuntimeName, tuple[str, ...]] = {
-    "onnx": ("onnx", "onnxscript", "onnxruntime"),
-    "openvino": ("openvino", "nncf"),
-}
 
 
 @dataclass(frozen=True)
@@ -214,7 +209,7 @@ class _Job:
             pad_token_id=self.pad_token_id,
             gate=self._gate(),
             probe=Probe(sentences_sha256=sentences_sha256(), logits=tuple(tuple(map(float, row)) for row in probed)),
-            packages=package_versions() | {name: installed_version(name) for name in _PACKAGES[self.runtime]},
+            packages=package_versions() | self._versions(),
             files={},
         )
         (self.folder / "README.md").write_text(render_graph_page(manifest), "utf-8")
@@ -222,6 +217,11 @@ class _Job:
         manifest = manifest.model_copy(update={"files": files})
         (self.folder / GRAPH).write_bytes(manifest.as_bytes())
         return manifest
+
+    def _versions(self) -> dict[str, str]:
+        """As the packages say themselves: onnxruntime may have been installed as onnxruntime-gpu."""
+        packages = needed_packages(self.runtime, int8="int8" in self.written)
+        return {name: str(import_module(name).__version__) for name in packages}
 
     def _gate(self) -> GraphGate:
         int8 = self.written.get("int8")

@@ -1,19 +1,22 @@
 """graph.json, the manifest of an exported graph, and its folder read without trusting it.
 
-Needs pydantic alone: where a graph answers there may be no torch, and nothing of what a store needs.
+Needs pydantic and numpy alone: where a graph answers there may be no torch, and nothing of what a store needs.
 """
 
 import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
+from lingyu.text import require_seal, sealed
 
 GRAPH = "graph.json"
+SEAL = "graph_sha256"
+"""The last key of graph.json: no bit of it changes unseen."""
 TOKENIZER = "tokenizer.json"
 FORMAT: Final = 1
 
@@ -130,7 +133,14 @@ class GraphManifest(_Record):
         return sum(self.files[name].size for name in MODEL_FILES[self.runtime])
 
     def as_bytes(self) -> bytes:
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        return sealed(self.model_dump(mode="json"), SEAL)
+
+    @model_validator(mode="after")
+    def _is_of_one_graph(self) -> Self:
+        widths = {len(row) for row in self.probe.logits} - {len(self.labels)}
+        if widths:
+            raise ValueError(f"{len(self.labels)} labels, but logits of {min(widths)}")
+        return self
 
 
 def open_graph_folder(folder: Path) -> GraphManifest:
@@ -182,7 +192,8 @@ def _read_manifest(file: Path) -> GraphManifest:
         if file.stat().st_size > _LARGEST_MANIFEST_BYTES:
             raise LingyuError(f"is too large for a {GRAPH}", where=file, next=_ANEW)
         data = file.read_bytes()
-        found = json.loads(data).get("format")
+        document = json.loads(data)
+        found = document.get("format")
     except OSError as error:
         raise from_os_error(error) from None
     except (ValueError, AttributeError, RecursionError):
@@ -193,9 +204,10 @@ def _read_manifest(file: Path) -> GraphManifest:
             where=file,
             next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
         )
+    require_seal(data, document.get(SEAL), SEAL, file, _ANEW)
     try:
         return GraphManifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise LingyuError(f"{key}: {first['msg']}", where=file, next=_ANEW) from None
+        key = ".".join(str(part) for part in first["loc"]) or "it"
+        raise LingyuError(f"{key}: {first['msg'].removeprefix('Value error, ')}", where=file, next=_ANEW) from None

@@ -15,7 +15,7 @@ from lingyu.tasks import Failed, Result, task_named
 from lingyu.text import clean, readable
 
 from ..sentences import SENTENCES
-from .folder import TOKENIZER, GraphManifest, open_graph_folder
+from .folder import GRAPH, TOKENIZER, GraphManifest, open_graph_folder
 from .runtimes import Logits, Run, open_runtime
 from .token_rows import TokenFile, batches_of
 
@@ -61,6 +61,10 @@ class Graph:
             raise LingyuError("classify takes a list of texts", next="Write classify([text])")
         if not 0 <= threshold <= 1:
             raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")
+        texts = list(texts)
+        kinds = {type(text).__name__ for text in texts if not isinstance(text, str)}
+        if kinds:
+            raise LingyuError(f"a text is a {min(kinds)}", next="Give strings only")
         read = [self._read(text) for text in texts]
         answers = iter(self._answers([one for one in read if isinstance(one, _Read)], threshold))
         return [next(answers) if isinstance(one, _Read) else one for one in read]
@@ -121,15 +125,34 @@ def probe_logits(
     return batched_logits(run, rows.input_ids, pad_token_id=pad_token_id, num_labels=num_labels)
 
 
-def verify_graph(folder: Path) -> GraphManifest:
-    """The manifest of a graph that is whole, and answers on this machine as on the one that made it.
+@dataclass(frozen=True)
+class VerifiedGraph:
+    """A graph of which every file is whole.
+
+    answers_as_made: that it was asked here, and answered as on the machine that made it. False where it could not be
+    asked: the lingyu that made it has other sentences than this one.
+    """
+
+    manifest: GraphManifest
+    answers_as_made: bool
+
+
+def verify_graph(folder: Path) -> VerifiedGraph:
+    """A graph that is whole, and asked for its answers to the sentences of lingyu.
 
     Raises LingyuError: with status 1 where it answers differently, which a processor without the instructions for
     int8 of the other may bring about.
     """
     manifest = open_graph_folder(folder)
-    if manifest.probe.sentences_sha256 != sentences_sha256():  # of another lingyu: its files are checked all the same
-        return manifest
+    if manifest.probe.sentences_sha256 != sentences_sha256():
+        return VerifiedGraph(manifest, answers_as_made=False)
+    made = np.asarray(manifest.probe.logits, dtype=np.float32)
+    if len(made) != len(SENTENCES):
+        raise LingyuError(
+            f"has the answers to {len(made)} of {len(SENTENCES)} sentences",
+            where=folder / GRAPH,
+            next="Export the adapter again",
+        )
     found = probe_logits(
         open_runtime(manifest.runtime, folder),
         TokenFile(folder / TOKENIZER),
@@ -137,7 +160,6 @@ def verify_graph(folder: Path) -> GraphManifest:
         pad_token_id=manifest.pad_token_id,
         num_labels=len(manifest.labels),
     )
-    made = np.asarray(manifest.probe.logits, dtype=np.float32)
     difference = float(np.abs(found - made).max())
     agreement = float((found.argmax(axis=1) == made.argmax(axis=1)).mean())
     is_same = agreement >= AGREEMENT if manifest.precision == "int8" else difference <= TOLERANCE
@@ -148,4 +170,4 @@ def verify_graph(folder: Path) -> GraphManifest:
             next="Export the adapter on a machine of this kind, without --int8 where it was used",
             status=1,
         )
-    return manifest
+    return VerifiedGraph(manifest, answers_as_made=True)

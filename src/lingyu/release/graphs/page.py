@@ -38,9 +38,8 @@ def _inside(manifest: GraphManifest) -> str:
     return (
         "## For other programs\n\n"
         f"- {MODEL_FILES[manifest.runtime][0]}: inputs `input_ids` and `attention_mask`, int64, (rows, length); output "
-        "`logits`, float32, (rows, labels). Rows and length are free.\n"
-        f"- tokenizer.json cuts at {manifest.max_length} tokens. A literal `[MASK]` in a text is text: set "
-        "`encode_special_tokens`.\n"
+        f"`logits`, float32, (rows, labels). Rows are free, and so is the length up to {manifest.max_length}.\n"
+        "- tokenizer.json cuts there. A literal `[MASK]` in a text is text: set `encode_special_tokens`.\n"
         f"- Text steps before the tokenizer: {steps} (`lingyu.text.clean`).\n"
         f"- Probabilities are the softmax of the logits divided by {manifest.temperature:.4f}."
         + (

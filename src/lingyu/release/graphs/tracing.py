@@ -44,11 +44,15 @@ class _Logits(nn.Module):
         return logits
 
 
+def needed_packages(runtime: RuntimeName, *, int8: bool) -> tuple[str, ...]:
+    """What is imported to write such a graph."""
+    return (*_NEEDED[runtime], *(("nncf",) if int8 and runtime == "openvino" else ()))
+
+
 def require_packages(runtime: RuntimeName, *, int8: bool) -> None:
     """Raises LingyuError that names the extra where one of them is missing."""
-    needed = (*_NEEDED[runtime], *(("nncf",) if int8 and runtime == "openvino" else ()))
     with quiet(), untracked():
-        for package in needed:
+        for package in needed_packages(runtime, int8=int8):
             try:
                 __import__(package)
             except ImportError:

@@ -14,7 +14,7 @@ from lingyu.errors import LingyuError, from_os_error
 from lingyu.store import BaseRecord, Calibration, FileRecord, LineageEntry
 from lingyu.text import require_seal, sealed
 
-from .dtypes import Dtype
+from .dtypes import NAMES
 
 CERTIFICATE = "certificate.json"
 SEAL = "certificate_sha256"
@@ -26,6 +26,7 @@ _ANEW = "The file is damaged: merge the adapter anew"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Dtype = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 
 
 class _Record(BaseModel):

@@ -1,6 +1,7 @@
 """An adapter merged into its base: written tensor by tensor, proven against the unmerged model, certified."""
 
 import copy
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lingyu.bases import Ancestor, Base, find_base
-from lingyu.errors import LingyuError, did_you_mean
+from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, read_weights
 from lingyu.recipe import load_recipe
 from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
@@ -25,12 +26,11 @@ from ..gate import TOLERANCE, difference_of, merged_logits, require_same_answers
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_tokenizer
 from .certificate import CERTIFICATE, AdapterProof, CastProof, Certificate, GateProof, ResultProof, Seconds
+from .dtypes import FULL, require_dtype
 from .page import PageFacts, render_page
 from .plan import MergePlan, plan_merge
 from .tensor_file import DTYPES, size_bytes, write_tensors
 from .verification import WEIGHTS, digest
-
-FULL = "float32"
 
 _RECIPE = "recipe.yaml"
 
@@ -79,10 +79,11 @@ def merge(
     texts: what merged and unmerged are compared on; without them the recipe's dev split where it is at hand, else
     sentences of our own. dtype: what is written once the comparison in float32 has passed.
     Raises LingyuError, and writes nothing, where `out` exists, base and adapter do not fit or have a gap in their
-    lineage; with status 1 where one label changes, or a logit differs by more than gate.TOLERANCE.
+    lineage; with status 1 where one label changes, or a logit differs by more than gate.TOLERANCE, or is no number
+    after the cast.
     """
     require_free(out)
-    _require_dtype(dtype)
+    require_dtype(dtype)
     task_named(version.manifest.task, version.manifest.labels)
     base = find_base_of(version)
     lineage = require_lineage(version, base)
@@ -99,17 +100,9 @@ def merge(
             with clock.on("writing"):
                 weights = _write_weights(_plan(version, base), folder, dtype, report)
             with clock.on("gate"):
-                cast = _compare_cast(folder, compared, reference, report)
+                cast = _compare_cast(folder, dtype, compared, reference, report)
         certificate = _certify(_Made(version, lineage, folder, dtype, weights, gate, cast, clock))
     return Merged(out, certificate, (compared.note,) if compared.note else ())
-
-
-def _require_dtype(dtype: str) -> None:
-    if dtype not in DTYPES:
-        near = did_you_mean(dtype, DTYPES)
-        raise LingyuError(
-            f"no such dtype: {dtype}", next=f"Did you mean {near}?" if near else f"Take one of {', '.join(DTYPES)}"
-        )
 
 
 def _plan(version: Version, base: Base) -> MergePlan:
@@ -155,9 +148,16 @@ def _pass_gate(
     )
 
 
-def _compare_cast(folder: Path, compared: GateTexts, reference: Tensor, report: Report) -> CastProof:
+def _compare_cast(folder: Path, dtype: str, compared: GateTexts, reference: Tensor, report: Report) -> CastProof:
+    """Raises LingyuError with status 1 where a logit is no number: what the layers compute may be too large for it."""
     total = len(compared.texts)
     found = difference_of(merged_logits(folder, compared.texts, _counted(report, "comparing", 0, total)), reference)
+    if not math.isfinite(found.largest):
+        raise LingyuError(
+            f"in {dtype} it gives logits that are no finite numbers",
+            next="Nothing was written. Take --dtype bfloat16 or float32, which hold larger numbers",
+            status=1,
+        )
     return CastProof(largest_difference=found.largest, changed_labels=found.changed_labels)
 
 

@@ -18,9 +18,9 @@ from lingyu.bases import StoredTensor
 from lingyu.errors import LingyuError
 from lingyu.store import FileRecord
 
-from .dtypes import DTYPES
+from .dtypes import NAMES
 
-TORCH_DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPES}
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in NAMES}
 _CODES = {torch.float64: "F64", torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 _BY_CODE = {code: dtype for dtype, code in _CODES.items()}
 

@@ -11,6 +11,7 @@ from lingyu.errors import LingyuError
 from lingyu.store import FileRecord, refuse_remote_code
 
 from .certificate import CERTIFICATE, Certificate, read_certificate
+from .tensor_file import DTYPES
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -22,8 +23,8 @@ _ANEW = "Don't use it: copy it anew, or merge the adapter again"
 def verify_merged(folder: Path) -> Certificate:
     """The certificate of a merged model, after everything that it says of the folder was found to be true.
 
-    Every file is whole and none is surplus; no symlinks, pickles or remote code; every tensor is finite, and the
-    weights have the fingerprint that they had. Raises LingyuError with status 1 otherwise.
+    Every file is whole and none is surplus; no symlinks, pickles or remote code; every tensor is finite, the weights
+    have the fingerprint that they had, and the config the labels and the type. Raises LingyuError otherwise.
     """
     present = _plain_files(folder)
     if CERTIFICATE not in present:
@@ -42,7 +43,7 @@ def verify_merged(folder: Path) -> Certificate:
             raise _no(f"does not list {name}", folder / CERTIFICATE)
     refuse_remote_code(folder / CONFIG)
     _require_finite(folder / WEIGHTS)
-    _require_fingerprint(folder, certificate)
+    _require_same_model(folder, certificate)
     return certificate
 
 
@@ -85,11 +86,18 @@ def _require_finite(file: Path) -> None:
         raise _no(f"is no sound safetensors file ({error})", file) from None
 
 
-def _require_fingerprint(folder: Path, certificate: Certificate) -> None:
-    found = find_base(str(folder.absolute())).weights_fingerprint
-    wanted = certificate.result.weights_fingerprint
+def _require_same_model(folder: Path, certificate: Certificate) -> None:
+    base, result = find_base(str(folder.absolute())), certificate.result
+    found, wanted = base.weights_fingerprint, result.weights_fingerprint
     if found != wanted:
         raise _no(f"has weights {found[:12]}, but {wanted[:12]} in {CERTIFICATE}", folder)
+    config = base.config
+    for what, is_same in (
+        ("labels", config.id2label == dict(enumerate(certificate.labels))),
+        ("types", config.dtype == DTYPES[result.dtype]),
+    ):
+        if not is_same:
+            raise _no(f"says other {what} than {CERTIFICATE}", folder / CONFIG)
 
 
 def _no(what: str, where: Path, next: str = _ANEW) -> LingyuError:
