@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
-from lingyu.text import STEPS, clean
-from lingyu.text.steps import _without_tags
+from lingyu.text import STEPS, clean, readable
+from lingyu.text.steps import LONGEST_TEXT, _without_tags
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 LIKE_HTML = st.text(alphabet="<>&;/!-ampltgb #x3 c")
@@ -63,3 +63,12 @@ def test_a_step_of_a_later_lingyu_is_one_line_with_the_known_ones() -> None:
         LingyuError, match=r"the text step 'html2'; it knows html, control, width.*pip install -U lingyu"
     ):
         clean("好", ["html", "html2"])
+
+
+def test_a_text_is_readable_unless_nothing_is_left_of_it_or_it_is_a_book() -> None:
+    assert readable("<p>很好\ud83d</p>", ["html"]) == "很好\ufffd"
+    assert len(readable("好" * LONGEST_TEXT, [])) == LONGEST_TEXT
+    with pytest.raises(LingyuError, match="the text is empty"):
+        readable("<br>", ["html"])
+    with pytest.raises(LingyuError, match="1,000,001 characters"):
+        readable("好" * (LONGEST_TEXT + 1), [])

@@ -14,6 +14,7 @@ from lingyu.errors import LingyuError
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _TAG_OR_COMMENT = re.compile(rf"<!--.*?-->|{_TAG.pattern}", re.DOTALL)
 _COMMENT_ENDS = "-->"
+LONGEST_TEXT = 1_000_000
 _MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is deeper than this is an attack, not a review
 
 
@@ -65,8 +66,12 @@ STEPS: dict[str, Callable[[str], str]] = {"html": html, "control": control, "wid
 def readable(text: str, steps: Sequence[str]) -> str:
     """A text that came from anywhere, as an adapter was trained to read it: clean, and U+FFFD for lone surrogates.
 
-    Raises LingyuError where nothing is left of it.
+    Raises LingyuError where nothing is left of it, or it is a book: a tokenizer takes gigabytes for one, of which an
+    encoder reads the first page.
     """
+    if len(text) > LONGEST_TEXT:
+        what = f"the text has {len(text):,} characters, and at most {LONGEST_TEXT:,} are read"
+        raise LingyuError(what, next="Give the part that it is to be judged by")
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # no tokenizer takes half a pair
     cleaned = clean(whole, steps)
     if not cleaned:
