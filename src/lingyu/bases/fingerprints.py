@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,15 @@ def weights_fingerprint(folder: Path) -> str:
 
     Names are without the model's prefix, and gamma/beta are called weight/bias. Raises LingyuError for a file that is
     not whole, or that holds no encoder.
+
+    Files that were read before and have not changed since are not read again: a search goes through many bases.
     """
+    statuses = [file.stat() for file in weight_files(folder)]
+    return _fingerprint(folder, tuple((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in statuses))
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(folder: Path, _: tuple[tuple[int, ...], ...]) -> str:
     digest = hashlib.sha256()
     for plain, tensor in sorted(encoder_tensors(folder).items()):
         digest.update(f"{plain}\0{tensor.dtype}\0{tensor.shape}\0".encode())
