@@ -93,7 +93,7 @@ def combine(adapters: Sequence[str], options: CombineOptions, store: str, *, as_
 def _place(into: str, store: Path) -> tuple[Path, str]:
     """The store and the name: a path names both, as adapters/reviews does, a bare name stands in --store."""
     path = Path(into)
-    return (path.parent if "/" in into else store), path.name
+    return (path.parent if "/" in into.rstrip("/") else store), path.name
 
 
 def _weights(words: str | None) -> tuple[float, ...] | None:
