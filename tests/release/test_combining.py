@@ -36,6 +36,7 @@ from ..conftest import TINY_SHAPE, tiny_vocabulary
 from ..serving.random_adapters import Kind, facts_of, logits_by_plain_peft, plain_base, publish, write_adapter
 
 LABELS = ("差评", "中评", "好评")
+TOLERANCE = 2e-5
 ROWS = [[2, 7, 9, 11, 3], [2, 30, 3], [2, *range(5, 25), 3]]
 
 
@@ -73,12 +74,13 @@ def mean_of_merged(adapters: Sequence[Version], weights: Sequence[float], base: 
     return model.eval()
 
 
-def require_mean(made: Version, adapters: Sequence[Version], weights: Sequence[float], base: Path) -> None:
+def distance_from_mean(made: Version, adapters: Sequence[Version], weights: Sequence[float], base: Path) -> float:
+    """The largest difference of a logit to the mean of what PEFT merges."""
     reference = mean_of_merged(adapters, weights, base)
     ours = logits_by_plain_peft(made.folder, base, ROWS)
     with torch.inference_mode():
         theirs = [reference(input_ids=torch.tensor([row])).logits[0] for row in ROWS]
-    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=0)
+    return float((torch.stack(list(ours)) - torch.stack(theirs)).abs().max())  # NaN where one is
 
 
 def kinds(draw: st.DrawFn, seed: int) -> Kind:
@@ -112,7 +114,7 @@ def test_any_mix_is_the_mean_of_what_peft_merges(
     assert made.version.manifest.labels == mix[0].labels
     assert made.version.manifest.max_length == max(kind.max_length for kind in mix)
     assert [parent.weight for parent in made.version.manifest.parents] == pytest.approx(shares)
-    require_mean(made.version, adapters, shares, place / "bases/tiny")
+    assert distance_from_mean(made.version, adapters, shares, place / "bases/tiny") < TOLERANCE
 
 
 def test_an_svd_of_the_full_rank_is_the_concatenation_in_fewer_rows(place: Path) -> None:
@@ -120,7 +122,7 @@ def test_an_svd_of_the_full_rank_is_the_concatenation_in_fewer_rows(place: Path)
     adapters = published(place, kind, replace(kind, seed=1))
     whole = combined(place, adapters)
     made = combined(place, adapters, combination_type="svd", svd_rank=40)
-    require_mean(made.version, adapters, [0.5, 0.5], place / "bases/tiny")
+    assert distance_from_mean(made.version, adapters, [0.5, 0.5], place / "bases/tiny") < TOLERANCE
     assert made.combination.share_kept == pytest.approx(1)
     ranks = {
         version: {tensor.shape[0] for name, tensor in load_file(folder).items() if "lora_A" in name}
@@ -154,7 +156,7 @@ def test_a_base_with_a_pooler_and_adapters_that_hold_it_or_leave_it(place: Path,
         publish_configured(place, "leaves", 3, target_modules=["value"]),
     ]
     made = combined(place, adapters, weights=[2, 1, 1])
-    require_mean(made.version, adapters, [0.5, 0.25, 0.25], base)
+    assert distance_from_mean(made.version, adapters, [0.5, 0.25, 0.25], base) < TOLERANCE
 
 
 def publish_configured(place: Path, name: str, seed: int, **config: object) -> Version:
@@ -183,7 +185,7 @@ def test_a_head_of_several_layers(place: Path) -> None:
     )
     adapters = published(place, Kind(labels=LABELS), Kind(seed=1, labels=LABELS[::-1], r=2))
     made = combined(place, adapters)
-    require_mean(made.version, adapters, [0.5, 0.5], base)
+    assert distance_from_mean(made.version, adapters, [0.5, 0.5], base) < TOLERANCE
 
 
 # What is published
@@ -241,7 +243,7 @@ def test_what_was_combined_can_be_combined_again(place: Path) -> None:
     first, second, third = published(place, Kind(), Kind(seed=1), Kind(seed=2))
     half = combined(place, [first, second]).version
     made = combined(place, [half, third], weights=[2, 1]).version
-    require_mean(made, [first, second, third], [1 / 3, 1 / 3, 1 / 3], place / "bases/tiny")
+    assert distance_from_mean(made, [first, second, third], [1 / 3, 1 / 3, 1 / 3], place / "bases/tiny") < TOLERANCE
 
 
 def test_a_text_that_one_was_trained_on_is_train(place: Path) -> None:
@@ -357,7 +359,7 @@ def test_huge_and_tiny_weights_are_weights(place: Path) -> None:
     made = combined(place, adapters, weights=[1.5e308, 1.5e308])
     assert [parent.weight for parent in made.version.manifest.parents] == [0.5, 0.5]
     made = combined(place, adapters, weights=[0, 1e-300])
-    require_mean(made.version, adapters, [0, 1], place / "bases/tiny")
+    assert distance_from_mean(made.version, adapters, [0, 1], place / "bases/tiny") < TOLERANCE
 
 
 def test_two_adapters_of_one_name_are_refused(place: Path) -> None:

@@ -28,6 +28,7 @@ from lingyu.store import Version
 from .ready_adapters import FAMILY_SHAPES, MAX_LENGTH, TEXTS, publish, write_base
 
 RUNTIMES: tuple[RuntimeName, ...] = ("onnx", "openvino")
+TOLERANCE = 1e-5
 SHAPES = ((1, 1), (1, 24), (2, 3), (7, 11), (13, 24))
 
 
@@ -38,8 +39,9 @@ def torch_logits(version: Version, ids: np.ndarray, mask: np.ndarray) -> np.ndar
         return model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).logits.numpy()
 
 
-def require_parity(version: Version, folder: Path, runtime: RuntimeName) -> None:
-    """On random ids and masks of several shapes, one row and one token included."""
+def distance_from_torch(version: Version, folder: Path, runtime: RuntimeName) -> float:
+    """The largest difference of a logit, on random ids and masks of several shapes, one row and one token included."""
+    differences = []
     draw = np.random.default_rng(11)
     run = open_runtime(runtime, folder, 1)
     size = find_base_of(version).config.vocab_size
@@ -49,7 +51,8 @@ def require_parity(version: Version, folder: Path, runtime: RuntimeName) -> None
         ids[mask == 0] = 0
         expected = torch_logits(version, ids, mask)
         assert np.abs(expected).max() > 0.1, "a logit that is nearly 0 proves nothing"
-        assert np.abs(run(ids, mask) - expected).max() < 1e-5, (rows, length)
+        differences.append(float(np.abs(run(ids, mask) - expected).max()))
+    return float(np.max(differences))  # NaN where one is
 
 
 def family_adapter(model_type: str, folder: Path) -> Version:
@@ -61,7 +64,7 @@ def family_adapter(model_type: str, folder: Path) -> Version:
 def test_families_with_a_dense_head_answer_as_in_torch(model_type: str, runtime: RuntimeName, tmp_path: Path) -> None:
     version = family_adapter(model_type, tmp_path)
     export_graph(version, tmp_path / "graph", runtime=runtime, texts=TEXTS)
-    require_parity(version, tmp_path / "graph", runtime)
+    assert distance_from_torch(version, tmp_path / "graph", runtime) < TOLERANCE
 
 
 @pytest.mark.slow
@@ -70,7 +73,7 @@ def test_families_with_a_dense_head_answer_as_in_torch(model_type: str, runtime:
 def test_every_family_answers_as_in_torch(model_type: str, runtime: RuntimeName, tmp_path: Path) -> None:
     version = family_adapter(model_type, tmp_path)
     export_graph(version, tmp_path / "graph", runtime=runtime, texts=TEXTS)
-    require_parity(version, tmp_path / "graph", runtime)
+    assert distance_from_torch(version, tmp_path / "graph", runtime) < TOLERANCE
 
 
 @pytest.mark.parametrize("lora", [{"use_dora": True}, {"use_rslora": True, "r": 3}], ids=["DoRA", "rsLoRA"])
@@ -78,13 +81,13 @@ def test_every_family_answers_as_in_torch(model_type: str, runtime: RuntimeName,
 def test_kinds_of_lora_answer_as_in_torch(lora: dict[str, object], tmp_path: Path) -> None:
     version = publish(write_base(tmp_path / "bases" / "tiny", "bert"), tmp_path / "adapters", **lora)
     export_graph(version, tmp_path / "graph", runtime="onnx", texts=TEXTS)
-    require_parity(version, tmp_path / "graph", "onnx")
+    assert distance_from_torch(version, tmp_path / "graph", "onnx") < TOLERANCE
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_bert_answers_as_in_torch(name: RuntimeName, adapter: Version, request: pytest.FixtureRequest) -> None:
     exported: Exported = request.getfixturevalue(name)
-    require_parity(adapter, exported.folder, name)
+    assert distance_from_torch(adapter, exported.folder, name) < TOLERANCE
 
 
 def test_the_onnx_file_is_of_the_opset_in_which_attention_is_one_node(onnx: Exported) -> None:

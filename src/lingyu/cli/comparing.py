@@ -1,14 +1,15 @@
 """What merge.py and lingyu export have in common: the texts that a gate compares on, and a bar while it works."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from lingyu.errors import LingyuError
 
-# Told what is being done, how much of it is done, and how much there is.
-Report = Callable[[str, int, int], None]
+if TYPE_CHECKING:
+    from lingyu.release import Report
 
 
 def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] | None:
@@ -34,7 +35,7 @@ def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] 
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Report]:
+def progress() -> Iterator["Report"]:
     """A bar on a terminal, one for each part of the work; nothing elsewhere."""
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .merged.merging import Merged as Merged
     from .merged.merging import merge as merge
     from .merged.verification import verify_merged as verify_merged
+    from .reporting import Report as Report
 
 _PLACES = {
     "merged.certificate": ("CERTIFICATE", "Certificate"),
@@ -39,6 +40,7 @@ _PLACES = {
     "merged.dtypes": ("require_dtype",),
     "merged.merging": ("Merged", "merge"),
     "merged.verification": ("verify_merged",),
+    "reporting": ("Report",),
 }
 """Module -> what it gives."""
 
@@ -53,6 +55,7 @@ __all__ = [
     "Graph",
     "GraphManifest",
     "Merged",
+    "Report",
     "combine",
     "dev_rows_of",
     "export_graph",

@@ -16,8 +16,7 @@ from lingyu.lora import load_adapter
 from lingyu.store import Version
 from lingyu.training import logits_of
 
-TOLERANCE = 1e-4
-"""Largest difference of a logit in float32: only the order of sums may differ."""
+from .limits import TOLERANCE
 
 _TOKENS_PER_BATCH = 512  # keeps what the layers compute small beside the weights
 

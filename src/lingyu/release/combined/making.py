@@ -20,12 +20,14 @@ from lingyu.text import clean
 from lingyu.training import logits_of
 
 from ..ancestry import require_lineage
-from ..gate import TOLERANCE, difference_of
+from ..gate import difference_of
+from ..limits import TOLERANCE
+from ..reporting import Report
 from ..sentences import SENTENCES
 from .agreement import Agreement
 from .averaging import average, cut, in_label_order, linears_of, set_by_definition, set_to
 from .facts import CombinedVersion, train_hashes
-from .parents_dev import Answering, DevSet, Report, answer, parents_as_answering, read_dev_set
+from .parents_dev import Answering, DevSet, answer, parents_as_answering, read_dev_set
 from .plain_lora import write_plain_lora
 
 _PROOF_ROWS = 64  # of each dev set, beside our own sentences

@@ -19,13 +19,11 @@ from lingyu.text import Hashes
 from lingyu.training import logits_of
 
 from ..dev_rows import dev_rows_of
+from ..reporting import Report
 from .agreement import Agreement
 
 _SEED = 42  # of the bootstrap's draws
 _TOKENS_PER_BATCH = 2048
-
-# Told what is being done, how many texts of it are done, and how many there are.
-Report = Callable[[str, int, int], None]
 
 Logits = NDArray[np.float32]
 

@@ -4,7 +4,7 @@ What is compared is the graph in its own runtime, fed by its own tokenizer's fil
 the unmerged base.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
@@ -21,6 +21,7 @@ from lingyu.tasks import task_named
 from ..ancestry import require_lineage
 from ..folders import new_folder, require_free
 from ..gate import unmerged_logits
+from ..reporting import Report, counted
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_vocabulary
 from .folder import (
@@ -45,9 +46,6 @@ from .runtimes import Ids, Logits, Run, open_runtime
 from .speed import texts_per_s, timed_batches
 from .token_rows import TokenFile
 from .tracing import OPSET, needed_packages, quantise, require_packages, trace, write_graph
-
-# Told what is being done, how much of it is done, and how much there is.
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def export_graph(
     lineage = require_lineage(version, base)
     compared = gate_texts(version, texts)
     with new_folder(out) as folder:
-        reference = unmerged_logits(version, base, compared.texts, _counted(report, "comparing", len(compared.texts)))
+        reference = unmerged_logits(version, base, compared.texts, counted(report, "comparing", len(compared.texts)))
         _write_tokenizer(base, version.manifest.max_length, folder)
         job = _Job(version, base, runtime, folder, compared, reference.numpy(), report)
         model = job.merged_model()
@@ -161,7 +159,7 @@ class _Job:
             self.tokens.encode(self.compared.texts).input_ids,
             pad_token_id=self.pad_token_id,
             num_labels=len(self.version.manifest.labels),
-            on_rows=_counted(self.report, f"comparing {precision}", len(self.compared.texts)),
+            on_rows=counted(self.report, f"comparing {precision}", len(self.compared.texts)),
         )
         found = compare(logits, self.reference, self.version.reference)
         if precision == "int8":
@@ -253,14 +251,3 @@ def _torch_run(model: nn.Module) -> Run:
             return logits
 
     return run
-
-
-def _counted(report: Report, what: str, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def on_rows(rows: int) -> None:
-        nonlocal done
-        done += rows
-        report(what, done, total)
-
-    return on_rows

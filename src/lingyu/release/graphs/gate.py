@@ -4,8 +4,8 @@ import numpy as np
 
 from lingyu.errors import LingyuError
 
+from ..limits import AGREEMENT, TOLERANCE
 from .folder import Comparison
-from .graph import AGREEMENT, TOLERANCE
 from .runtimes import Logits
 
 

@@ -14,15 +14,11 @@ from lingyu.errors import LingyuError
 from lingyu.tasks import Failed, Result, task_named
 from lingyu.text import clean, readable
 
+from ..limits import AGREEMENT, TOLERANCE
 from ..sentences import SENTENCES
 from .folder import GRAPH, TOKENIZER, GraphManifest, open_graph_folder
 from .runtimes import Logits, Run, open_runtime
 from .token_rows import TokenFile, batches_of
-
-TOLERANCE = 1e-4
-"""Largest difference of a logit in float32: only the order of sums may differ."""
-AGREEMENT = 0.995
-"""Share of texts that an int8 graph has to give the label that float32 gives."""
 
 TOKENS_PER_BATCH = 4096
 

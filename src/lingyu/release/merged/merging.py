@@ -2,27 +2,27 @@
 
 import copy
 import math
-import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from torch import Tensor
 
 from lingyu.bases import Ancestor, Base, find_base
 from lingyu.errors import LingyuError
-from lingyu.lora import find_base_of, read_weights
+from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import load_recipe
 from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
 from lingyu.tasks import task_named
 
 from ..ancestry import require_lineage
 from ..folders import new_folder, require_free
-from ..gate import TOLERANCE, difference_of, merged_logits, require_same_answers, unmerged_logits
+from ..gate import difference_of, merged_logits, require_same_answers, unmerged_logits
+from ..limits import TOLERANCE
+from ..reporting import Report, counted
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_tokenizer
 from .certificate import CERTIFICATE, AdapterProof, CastProof, Certificate, GateProof, ResultProof, Seconds
@@ -33,11 +33,6 @@ from .tensor_file import DTYPES, size_bytes, write_tensors
 from .verification import WEIGHTS, digest
 
 _RECIPE = "recipe.yaml"
-
-_PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
-
-# Told what is being done, how much of it is done, and how much there is: bytes or texts.
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def merge(
     texts: what merged and unmerged are compared on; without them the recipe's dev split where it is at hand, else
     sentences of our own. dtype: what is written once the comparison in float32 has passed.
     Raises LingyuError, and writes nothing, where `out` exists, base and adapter do not fit or have a gap in their
-    lineage; with status 1 where one label changes, or a logit differs by more than gate.TOLERANCE, or is no number
+    lineage; with status 1 where one label changes, or a logit differs by more than TOLERANCE, or is no number
     after the cast.
     """
     require_free(out)
@@ -134,8 +129,8 @@ def _pass_gate(
 ) -> tuple[Tensor, GateProof]:
     """The unmerged model's logits, and the proof. Raises LingyuError with status 1 where they are not the merged's."""
     total = 2 * len(compared.texts)
-    reference = unmerged_logits(version, base, compared.texts, _counted(report, "comparing", 0, total))
-    logits = merged_logits(folder, compared.texts, _counted(report, "comparing", total // 2, total))
+    reference = unmerged_logits(version, base, compared.texts, counted(report, "comparing", total))
+    logits = merged_logits(folder, compared.texts, counted(report, "comparing", total, done=total // 2))
     found = difference_of(logits, reference)
     require_same_answers(found, version.reference)
     return reference, GateProof(
@@ -151,7 +146,7 @@ def _pass_gate(
 def _compare_cast(folder: Path, dtype: str, compared: GateTexts, reference: Tensor, report: Report) -> CastProof:
     """Raises LingyuError with status 1 where a logit is no number: what the layers compute may be too large for it."""
     total = len(compared.texts)
-    found = difference_of(merged_logits(folder, compared.texts, _counted(report, "comparing", 0, total)), reference)
+    found = difference_of(merged_logits(folder, compared.texts, counted(report, "comparing", total)), reference)
     if not math.isfinite(found.largest):
         raise LingyuError(
             f"in {dtype} it gives logits that are no finite numbers",
@@ -159,15 +154,6 @@ def _compare_cast(folder: Path, dtype: str, compared: GateTexts, reference: Tens
             status=1,
         )
     return CastProof(largest_difference=found.largest, changed_labels=found.changed_labels)
-
-
-def _counted(report: Report, what: str, done: int, total: int) -> Callable[[int], None]:
-    def on_rows(rows: int) -> None:
-        nonlocal done
-        done += rows
-        report(what, done, total)
-
-    return on_rows
 
 
 @dataclass(frozen=True)
@@ -214,7 +200,7 @@ def _certify(made: _Made) -> Certificate:
         gate=made.gate,
         cast=made.cast,
         seconds=Seconds(**{part: round(seconds, 2) for part, seconds in made.clock.seconds.items()}),
-        packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
+        packages=package_versions(),
     )
     (folder / CERTIFICATE).write_bytes(certificate.as_bytes())
     return certificate
