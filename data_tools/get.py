@@ -3,7 +3,7 @@
 import sys
 
 from lingyu.cli import run
-from lingyu.cli.data import get
+from lingyu.cli.data.known import get
 
 if __name__ == "__main__":
     sys.exit(run(get, "get.py"))

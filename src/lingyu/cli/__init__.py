@@ -4,8 +4,9 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -15,7 +16,10 @@ from lingyu.errors import LingyuError, did_you_mean, exit_status, wants_json
 COMMANDS = {
     "check": ("lingyu.cli.check:check", "Say everything that is wrong with recipes, before anything runs."),
     "doctor": ("lingyu.cli.doctor:doctor", "Show what this machine has, and what a recipe will use of it."),
-    "data": ("lingyu.cli.data:data", "List known public sets of labelled texts, and prepare one."),
+    "data": (
+        "lingyu.cli.data:data",
+        "Import, clean, audit, split and mend labelled texts; build a corpus; known public sets.",
+    ),
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
     "adapters": ("lingyu.cli.adapters:adapters", "A store's adapters: list, compare, promote, roll back, copy."),
     "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),
@@ -42,13 +46,17 @@ class Group(click.Group):
 class LazyGroup(Group):
     """A group whose commands are imported when they are called."""
 
+    def __init__(self, *args: Any, places: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.places = places
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.places)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.places:
             return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        module, _, name = self.places[cmd_name][0].partition(":")
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for answers: transformers talks there when imported
             command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
@@ -56,10 +64,10 @@ class LazyGroup(Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in self.places.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="lingyu %(version)s")
 def lingyu() -> None:
     """Domain adapters for Chinese encoders: train one from a recipe, keep it, answer with it.

@@ -2,14 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from lingyu.errors import LingyuError
-
-if TYPE_CHECKING:
-    from lingyu.release import Report
+from lingyu.reporting import Report
 
 
 def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] | None:
@@ -35,7 +32,7 @@ def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] 
 
 
 @contextlib.contextmanager
-def progress() -> Iterator["Report"]:
+def progress() -> Iterator[Report]:
     """A bar on a terminal, one for each part of the work; nothing elsewhere."""
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

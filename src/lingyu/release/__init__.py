@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .merged.merging import Merged as Merged
     from .merged.merging import merge as merge
     from .merged.verification import verify_merged as verify_merged
-    from .reporting import Report as Report
 
 _PLACES = {
     "merged.certificate": ("CERTIFICATE", "Certificate"),
@@ -40,7 +39,6 @@ _PLACES = {
     "merged.dtypes": ("require_dtype",),
     "merged.merging": ("Merged", "merge"),
     "merged.verification": ("verify_merged",),
-    "reporting": ("Report",),
 }
 """Module -> what it gives."""
 
@@ -55,7 +53,6 @@ __all__ = [
     "Graph",
     "GraphManifest",
     "Merged",
-    "Report",
     "combine",
     "dev_rows_of",
     "export_graph",

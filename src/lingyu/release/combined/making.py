@@ -22,7 +22,7 @@ from lingyu.training import logits_of
 from ..ancestry import require_lineage
 from ..gate import difference_of
 from ..limits import TOLERANCE
-from ..reporting import Report
+from lingyu.reporting import Report
 from ..sentences import SENTENCES
 from .agreement import Agreement
 from .averaging import average, cut, in_label_order, linears_of, set_by_definition, set_to

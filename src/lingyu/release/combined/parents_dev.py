@@ -19,7 +19,7 @@ from lingyu.text import Hashes
 from lingyu.training import logits_of
 
 from ..dev_rows import dev_rows_of
-from ..reporting import Report
+from lingyu.reporting import Report
 from .agreement import Agreement
 
 _SEED = 42  # of the bootstrap's draws

@@ -21,7 +21,7 @@ from lingyu.tasks import task_named
 from ..ancestry import require_lineage
 from ..folders import new_folder, require_free
 from ..gate import unmerged_logits
-from ..reporting import Report, counted
+from lingyu.reporting import Report, counted
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_vocabulary
 from .folder import (

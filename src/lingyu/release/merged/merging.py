@@ -22,7 +22,7 @@ from ..ancestry import require_lineage
 from ..folders import new_folder, require_free
 from ..gate import difference_of, merged_logits, require_same_answers, unmerged_logits
 from ..limits import TOLERANCE
-from ..reporting import Report, counted
+from lingyu.reporting import Report, counted
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_tokenizer
 from .certificate import CERTIFICATE, AdapterProof, CastProof, Certificate, GateProof, ResultProof, Seconds

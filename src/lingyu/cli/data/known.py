@@ -1,4 +1,4 @@
-"""lingyu data: prepare known public sets."""
+"""lingyu data list, get: known public sets."""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from lingyu.cli import Group
 
 if TYPE_CHECKING:
     from lingyu.data.downloading import Progress
@@ -20,12 +18,7 @@ Example:
 """
 
 
-@click.group(cls=Group, epilog="Example: lingyu data get hotel")
-def data() -> None:
-    """Known public sets: list them, prepare one."""
-
-
-@data.command(epilog=_EXAMPLE)
+@click.command(epilog=_EXAMPLE)
 @click.argument("name")
 @click.option(
     "--from", "source", type=click.Path(path_type=Path), help="A folder with a local copy; else it is downloaded."
@@ -57,7 +50,7 @@ def get(name: str, source: Path | None, out: Path, force: bool, as_json: bool) -
     click.echo(f"{'already there' if done.already_there else 'written'}: {', '.join(map(str, done.files))}")
 
 
-@data.command("list", epilog="\b\nExample:\n    lingyu data list --json\n")
+@click.command("list", epilog="\b\nExample:\n    lingyu data list --json\n")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def list_(as_json: bool) -> None:
     """The known public sets, with rows after preparing and the licence as the source states it."""

@@ -1,0 +1,1 @@
+"""What is wrong with labelled rows before anything is trained on them."""

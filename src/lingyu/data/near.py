@@ -1,0 +1,233 @@
+"""Near-duplicates: texts that are the same but for a few characters. Candidates by MinHash, each verified by edits.
+
+A text is compared in its same-text form, so that punctuation and width count for nothing. Its character pairs are
+sketched by MinHash (Broder 1997) and the sketches cut into bands (Rajaraman and Ullman, Mining of Massive Datasets,
+3.4): two texts that agree in one band are a candidate pair, and a pair only where their edit similarity says so.
+Whether a pair is found is a matter of chance fixed by a seed: of two texts that share half of their character pairs,
+98 in 100 are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cpdist
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from lingyu.text import Hashes, same_text_form
+
+_PERMUTATIONS = 128
+_BANDS = 32
+_SEED = 20_231
+_TEXTS_PER_CHUNK = 2_000  # sketched at once: what numpy goes through then stays in the processor's cache
+_PAIRS_PER_CHUNK = 200_000  # verified at once
+_MOST_PER_BUCKET = 64  # texts of one band's bucket that a text is compared with: ten thousand copies of a template
+# would otherwise be fifty million pairs; the copies are still connected, each to the next
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """What counts as near. Shorter texts are the same or they are not: of twelve characters, two change the sense.
+
+    similarity: 1 - edits / characters of the longer one (Levenshtein), of the same-text forms, at the least.
+    shortest: characters of a same-text form, at the least.
+    longest_other: characters in a row that stand for others, at the most: two reviews of a sentence each, on web pages
+    with the same long footer, are no copies of one another.
+    """
+
+    similarity: float = 0.8
+    shortest: int = 20
+    longest_other: int = 5
+
+
+NEAR = Nearness()
+
+
+@dataclass(frozen=True, eq=False)
+class NearPairs:
+    """(pairs,) each, sorted by first, then second. similarity: of the same-text forms, float32."""
+
+    first: Indices
+    second: Indices
+    similarity: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def near_pairs(texts: Sequence[str], hashes: Hashes, near: Nearness = NEAR) -> NearPairs:
+    """Pairs of near texts that are not the same text. first < second: rows, each the first row with its text.
+
+    hashes: (rows,), the content hash of each text. The rows that repeat a text are found by the hash alone.
+    """
+    _, firsts = np.unique(hashes, return_index=True)
+    firsts = np.sort(firsts)
+    index = NearIndex([texts[row] for row in firsts.tolist()], near)
+    found = index.among_themselves()
+    return NearPairs(firsts[found.first], firsts[found.second], found.similarity)
+
+
+def near_groups(hashes: Hashes, pairs: NearPairs) -> Indices:
+    """(rows,) the group of each row: the first row that it is connected with, by same texts and near pairs."""
+    distinct, firsts, same = np.unique(hashes, return_index=True, return_inverse=True)
+    place = np.empty(len(hashes), dtype=np.int64)
+    place[firsts] = np.arange(len(distinct))
+    ends = (place[pairs.first], place[pairs.second])
+    graph = coo_array((np.ones(len(pairs), dtype=np.int8), ends), shape=(len(distinct), len(distinct)))
+    _, component = connected_components(graph, directed=False)
+    group = component[same]
+    first_of_group = np.full(component.max(initial=-1) + 1, len(hashes), dtype=np.int64)
+    np.minimum.at(first_of_group, group, np.arange(len(hashes)))
+    return first_of_group[group]
+
+
+class NearIndex:
+    """Texts that others are compared with: near_pairs of all texts among each other, or near() for texts that come by.
+
+    Holds 256 bytes a text and the texts themselves.
+    """
+
+    def __init__(self, texts: Sequence[str], near: Nearness = NEAR) -> None:
+        self._near = near
+        forms, self._places = _long_enough(texts, near.shortest)
+        self._forms = np.array(forms, dtype=object)
+        self._lengths = _lengths(forms)
+        keys = _band_keys(forms)
+        self._order = np.argsort(keys, axis=1, kind="stable")
+        self._keys = np.take_along_axis(keys, self._order, axis=1)
+
+    def among_themselves(self) -> NearPairs:
+        """The near pairs of the index's own texts, by their places in it."""
+        rows = len(self._forms)
+        codes = [
+            np.minimum(left, right) * rows + np.maximum(left, right)
+            for keys, order in zip(self._keys, self._order, strict=True)
+            for left, right in _within_buckets(keys, order)
+        ]
+        found = self._verified(_distinct(codes), self._forms, self._lengths)
+        return NearPairs(self._places[found.first], self._places[found.second], found.similarity)
+
+    def near(self, texts: Sequence[str]) -> NearPairs:
+        """Pairs of a given text (first: its place among the texts) and a near or same one of the index (second)."""
+        forms, places = _long_enough(texts, self._near.shortest)
+        rows = len(self._forms)
+        codes = [
+            left * rows + right
+            for theirs, ours, order in zip(_band_keys(forms), self._keys, self._order, strict=True)
+            for left, right in _in_buckets(theirs, ours, order)
+        ]
+        found = self._verified(_distinct(codes), np.array(forms, dtype=object), _lengths(forms))
+        return NearPairs(places[found.first], self._places[found.second], found.similarity)
+
+    def _verified(self, codes: Indices, forms: NDArray[np.object_], lengths: Indices) -> NearPairs:
+        """Those of the candidates (place in forms * texts of the index + place in the index) that are near."""
+        least = self._near.similarity
+        first, second = np.divmod(codes, max(len(self._forms), 1))
+        shorter = np.minimum(lengths[first], self._lengths[second])
+        possible = shorter >= least * np.maximum(lengths[first], self._lengths[second])
+        first, second = first[possible], second[possible]
+        similarity = np.empty(len(first), dtype=np.float32)
+        for begin in range(0, len(first), _PAIRS_PER_CHUNK):
+            at = slice(begin, begin + _PAIRS_PER_CHUNK)
+            similarity[at] = cpdist(
+                forms[first[at]],
+                self._forms[second[at]],
+                scorer=Levenshtein.normalized_similarity,
+                score_cutoff=least,
+                dtype=np.float32,
+                workers=-1,
+            )
+        near = similarity > 0  # below the cutoff the library gives 0
+        for at in np.flatnonzero(near).tolist():
+            near[at] = not _says_something_else(forms[first[at]], self._forms[second[at]], self._near.longest_other)
+        return NearPairs(first[near], second[near], similarity[near])
+
+
+def _says_something_else(form: str, other: str, longest: int) -> bool:
+    """Whether a stretch of one stands where the other has another one: a sentence of its own in a common frame."""
+    return any(
+        edit.tag == "replace" and edit.src_end - edit.src_start > longest for edit in Levenshtein.opcodes(form, other)
+    )
+
+
+def _distinct(codes: Sequence[Indices]) -> Indices:
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *codes]))
+
+
+def _lengths(forms: Sequence[str]) -> Indices:
+    return np.array([len(form) for form in forms], dtype=np.int64)
+
+
+def _long_enough(texts: Sequence[str], shortest: int) -> tuple[list[str], Indices]:
+    """The same-text forms of the texts that are compared, and where they stand."""
+    forms = [same_text_form(text) for text in texts]
+    places = np.array([at for at, form in enumerate(forms) if len(form) >= max(shortest, 2)], dtype=np.int64)
+    return [forms[at] for at in places.tolist()], places
+
+
+# ---- sketches
+
+_Keys = NDArray[np.uint64]
+
+
+def _band_keys(forms: Sequence[str]) -> _Keys:
+    """(bands, texts) one number for each band of a text's sketch: equal where the sketches agree in the band."""
+    drawn = np.random.default_rng(_SEED)
+    multipliers = drawn.integers(0, 2**32, _PERMUTATIONS, dtype=np.uint32) | np.uint32(1)
+    offsets = drawn.integers(0, 2**32, _PERMUTATIONS, dtype=np.uint32)
+    rows = _PERMUTATIONS // _BANDS
+    mixers = drawn.integers(0, 2**63, rows, dtype=np.uint64) | np.uint64(1)
+    keys = np.empty((_BANDS, len(forms)), dtype=np.uint64)
+    for begin in range(0, len(forms), _TEXTS_PER_CHUNK):
+        chunk = forms[begin : begin + _TEXTS_PER_CHUNK]
+        pairs, begins = _hashed_pairs(chunk)
+        for band in range(_BANDS):
+            key = np.zeros(len(chunk), dtype=np.uint64)
+            for row in range(rows):
+                at = band * rows + row
+                permuted = pairs * multipliers[at]
+                permuted += offsets[at]
+                key += np.minimum.reduceat(permuted, begins) * mixers[row]
+            keys[band, begin : begin + len(chunk)] = key
+    return keys
+
+
+def _hashed_pairs(forms: Sequence[str]) -> tuple[NDArray[np.uint32], Indices]:
+    """A hash of each pair of neighbouring characters, text after text, and where the pairs of each text begin."""
+    characters = np.frombuffer("".join(forms).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32)
+    lengths = _lengths(forms)
+    hashed = characters[:-1] * np.uint32(0x9E3779B1) ^ characters[1:] * np.uint32(0x85EBCA77)
+    for shift, multiplier in ((16, 0x7FEB352D), (15, 0x846CA68B)):  # lowbias32 of C. Wellons
+        hashed ^= hashed >> np.uint32(shift)
+        hashed *= np.uint32(multiplier)
+    hashed ^= hashed >> np.uint32(16)
+    within = np.ones(len(hashed), dtype=np.bool_)
+    within[np.cumsum(lengths)[:-1] - 1] = False  # a pair of the end of a text and the beginning of the next
+    begins = np.concatenate([[0], np.cumsum(lengths - 1)[:-1]]).astype(np.int64)
+    return hashed[within], begins
+
+
+# ---- buckets
+
+
+def _within_buckets(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of texts with one key. keys: sorted; order: the text that each belongs to."""
+    for distance in range(1, _MOST_PER_BUCKET):
+        together = np.flatnonzero(keys[distance:] == keys[:-distance])
+        if not len(together):
+            return
+        yield order[together], order[together + distance]
+
+
+def _in_buckets(theirs: _Keys, ours: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of a text that came by, by its key, and one of the index with the same. ours: sorted; order: as above."""
+    left = np.searchsorted(ours, theirs, side="left")
+    count = np.minimum(np.searchsorted(ours, theirs, side="right") - left, _MOST_PER_BUCKET)
+    texts = np.repeat(np.arange(len(theirs)), count)
+    within = np.arange(len(texts)) - np.repeat(np.cumsum(count) - count, count)
+    yield texts, order[np.repeat(left, count) + within]
