@@ -24,7 +24,7 @@ _BANDS = 32
 _SEED = 20_231
 _TEXTS_PER_CHUNK = 2_000  # sketched at once: what numpy goes through then stays in the processor's cache
 _PAIRS_PER_CHUNK = 200_000  # verified at once
-_MOST_PER_BUCKET = 64  # texts of one band's bucket that a text is compared with: ten thousand copies of a template
+_MOST_PER_BUCKET = 32  # texts of one band's bucket that a text is compared with: ten thousand copies of a template
 # would otherwise be fifty million pairs; the copies are still connected, each to the next
 
 Indices = NDArray[np.int64]
@@ -83,7 +83,8 @@ def near_groups(hashes: Hashes, pairs: NearPairs) -> Indices:
     group = component[same]
     first_of_group = np.full(component.max(initial=-1) + 1, len(hashes), dtype=np.int64)
     np.minimum.at(first_of_group, group, np.arange(len(hashes)))
-    return first_of_group[group]
+    groups: Indices = first_of_group[group]
+    return groups
 
 
 class NearIndex:
@@ -126,26 +127,33 @@ class NearIndex:
 
     def _verified(self, codes: Indices, forms: NDArray[np.object_], lengths: Indices) -> NearPairs:
         """Those of the candidates (place in forms * texts of the index + place in the index) that are near."""
-        least = self._near.similarity
         first, second = np.divmod(codes, max(len(self._forms), 1))
         shorter = np.minimum(lengths[first], self._lengths[second])
-        possible = shorter >= least * np.maximum(lengths[first], self._lengths[second])
+        possible = shorter >= self._near.similarity * np.maximum(lengths[first], self._lengths[second])
         first, second = first[possible], second[possible]
-        similarity = np.empty(len(first), dtype=np.float32)
+        similarity = np.concatenate([np.zeros(0, dtype=np.float32), *self._similarities(forms, first, second)])
+        near = similarity > 0  # below the cutoff the library gives 0
+        first, second, similarity = first[near], second[near], similarity[near]
+        edits = (1 - similarity) * np.maximum(lengths[first], self._lengths[second])
+        kept = np.ones(len(first), dtype=np.bool_)
+        for pair in np.flatnonzero(edits > self._near.longest_other).tolist():
+            form, other = str(forms[first[pair]]), str(self._forms[second[pair]])
+            kept[pair] = not _says_something_else(form, other, self._near.longest_other)
+        return NearPairs(first[kept], second[kept], similarity[kept])
+
+    def _similarities(
+        self, forms: NDArray[np.object_], first: Indices, second: Indices
+    ) -> Iterator[NDArray[np.float32]]:
         for begin in range(0, len(first), _PAIRS_PER_CHUNK):
-            at = slice(begin, begin + _PAIRS_PER_CHUNK)
-            similarity[at] = cpdist(
-                forms[first[at]],
-                self._forms[second[at]],
+            chunk = slice(begin, begin + _PAIRS_PER_CHUNK)
+            yield cpdist(
+                forms[first[chunk]],
+                self._forms[second[chunk]],
                 scorer=Levenshtein.normalized_similarity,
-                score_cutoff=least,
+                score_cutoff=self._near.similarity,
                 dtype=np.float32,
                 workers=-1,
             )
-        near = similarity > 0  # below the cutoff the library gives 0
-        for at in np.flatnonzero(near).tolist():
-            near[at] = not _says_something_else(forms[first[at]], self._forms[second[at]], self._near.longest_other)
-        return NearPairs(first[near], second[near], similarity[near])
 
 
 def _says_something_else(form: str, other: str, longest: int) -> bool:
@@ -156,7 +164,7 @@ def _says_something_else(form: str, other: str, longest: int) -> bool:
 
 
 def _distinct(codes: Sequence[Indices]) -> Indices:
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *codes]))
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *codes], dtype=np.int64))
 
 
 def _lengths(forms: Sequence[str]) -> Indices:

@@ -14,6 +14,7 @@ from torch import nn
 from lingyu.bases import Base
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, find_base_of, load_adapter, read_weights
+from lingyu.reporting import Report
 from lingyu.store import HASHES, Combination, ParentDev, Store, Version, read_scores
 from lingyu.tasks import task_named
 from lingyu.text import clean
@@ -22,7 +23,6 @@ from lingyu.training import logits_of
 from ..ancestry import require_lineage
 from ..gate import difference_of
 from ..limits import TOLERANCE
-from lingyu.reporting import Report
 from ..sentences import SENTENCES
 from .agreement import Agreement
 from .averaging import average, cut, in_label_order, linears_of, set_by_definition, set_to

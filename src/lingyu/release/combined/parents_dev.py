@@ -13,13 +13,13 @@ from lingyu.data import Part
 from lingyu.errors import LingyuError, printable
 from lingyu.evaluation import bootstrap_accuracy_and_macro_f1
 from lingyu.lora import load_adapter
+from lingyu.reporting import Report
 from lingyu.store import Version
 from lingyu.tasks import SingleLabel
 from lingyu.text import Hashes
 from lingyu.training import logits_of
 
 from ..dev_rows import dev_rows_of
-from lingyu.reporting import Report
 from .agreement import Agreement
 
 _SEED = 42  # of the bootstrap's draws

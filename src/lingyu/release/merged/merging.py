@@ -15,6 +15,7 @@ from lingyu.bases import Ancestor, Base, find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import load_recipe
+from lingyu.reporting import Report, counted
 from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
 from lingyu.tasks import task_named
 
@@ -22,7 +23,6 @@ from ..ancestry import require_lineage
 from ..folders import new_folder, require_free
 from ..gate import difference_of, merged_logits, require_same_answers, unmerged_logits
 from ..limits import TOLERANCE
-from lingyu.reporting import Report, counted
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_tokenizer
 from .certificate import CERTIFICATE, AdapterProof, CastProof, Certificate, GateProof, ResultProof, Seconds
