@@ -54,8 +54,8 @@ def test_a_run_leaves_a_version_that_is_whole(trained: Workplace, run_command: R
     assert metrics["alarms"] == []
     files = {file.name for file in (trained.folder / "adapters/tiny/v1").iterdir()}
     assert files == {
-        "README.md", "adapter_config.json", "adapter_model.safetensors", "answers.safetensors", "confusion.png",
-        "curves.png", "hashes.safetensors", "lingyu.json", "metrics.json", "recipe.yaml",
+        "README.md", "adapter_config.json", "adapter_model.safetensors", "answers.safetensors", "audit.json",
+        "confusion.png", "curves.png", "hashes.safetensors", "lingyu.json", "metrics.json", "recipe.yaml",
     }  # fmt: skip
 
 
@@ -77,11 +77,13 @@ def test_a_run_killed_at_a_random_step_ends_with_the_same_bytes(
     wait_for_step(workplace, step)
     process.kill()
     process.communicate()
+    audited = (workplace.runs()[0] / "audit.json").read_bytes()
     resumed = start(workplace, repo, "--resume")
     _, err = resumed.communicate(timeout=180)
     assert resumed.returncode == 0, err
     assert "after step 0" not in err, "it began anew"
     assert workplace.adapter_bytes() == trained.adapter_bytes()
+    assert (workplace.runs()[0] / "audit.json").read_bytes() == audited, "the data was audited anew"
     rows = [
         [json.loads(line) for line in (place.runs()[0] / "metrics.jsonl").read_text("utf-8").splitlines()]
         for place in (workplace, trained)

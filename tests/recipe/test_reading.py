@@ -169,7 +169,8 @@ def test_a_wrong_value_inside_one_kind_of_a_union_is_told_alone(tmp_path: Path) 
 
 def test_a_list_item_has_its_own_line(tmp_path: Path) -> None:
     assert faults_of(write(tmp_path, GOOD + "  clean:\n    - html\n    - widht\n")) == [
-        'r.yaml:8: data.clean: "widht" is not one of html, control, width. Did you mean width?'
+        'r.yaml:8: data.clean: "widht" is not one of html, control, width, urls, repeats, personal, simplified. '
+        "Did you mean width?"
     ]
 
 

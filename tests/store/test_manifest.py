@@ -5,6 +5,7 @@ import pytest
 
 from lingyu.errors import LingyuError
 from lingyu.store import MANIFEST, open_version, read_manifest
+from lingyu.store.manifest import sealed
 
 
 @pytest.fixture
@@ -25,6 +26,30 @@ def test_parents_are_read_as_strictly_as_all_else(rewrite, wrong):
     assert read_manifest(rewrite(parents=[parent])).parents[0].reference == "hotel@v3"
     with pytest.raises(LingyuError, match=r"parents\.0\."):
         read_manifest(rewrite(parents=[{**parent, **wrong}]))
+
+
+SPLIT = {
+    "source": "5" * 64, "seed": 7, "shares": {"dev": 0.1, "test": 0.1}, "near_similarity": 0.8, "group": "customer",
+    "parts": {"train": "6" * 64},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"source": "5"}, {"seed": "7"}, {"shares": {"dev": 2}}, {"parts": {"train": "../x"}}, {"group": 1}]
+)
+def test_how_the_rows_were_split_is_read_as_strictly_as_all_else(rewrite, wrong):
+    found = read_manifest(rewrite(split=SPLIT)).split
+    assert (found.seed, found.group, found.time) == (7, "customer", None)
+    with pytest.raises(LingyuError, match=rf"split\.{next(iter(wrong))}"):
+        read_manifest(rewrite(split={**SPLIT, **wrong}))
+
+
+def test_a_manifest_of_before_splits_were_recorded_is_read(hotel):
+    path = hotel.folder / MANIFEST
+    document = json.loads(path.read_text(encoding="utf-8"))
+    del document["split"], document["manifest_sha256"]
+    path.write_bytes(sealed(document))
+    assert open_version(hotel.folder).manifest.split is None
 
 
 def test_labels_stand_in_the_file_as_text_and_not_as_escapes(hotel):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lingyu.errors import LingyuError
 from lingyu.store import (
     ADAPTER_CONFIG,
+    AUDIT,
     MANIFEST,
     open_version,
     read_answers,
@@ -220,6 +221,7 @@ def test_a_config_that_names_code_is_refused_at_publishing_and_at_reading(
 
 def test_a_label_may_be_called_as_a_key_that_names_code(store, hotel, forge):
     (hotel.folder / "metrics.json").write_text(json.dumps({"test": {"per_class": {"auto_map": {"f1": 1.0}}}}))
+    (hotel.folder / AUDIT).write_text(json.dumps({"parts": [{"labels": {"auto_map": 7}}]}))
     forge(hotel.folder, labels=["auto_map", "b"])
     assert store.open("hotel").manifest.labels == ("auto_map", "b")
 

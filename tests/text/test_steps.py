@@ -4,24 +4,59 @@ import html
 import re
 import time
 import unicodedata
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
+from lingyu.recipe.schema import CleaningStep
 from lingyu.text import STEPS, clean, readable
 from lingyu.text.steps import LONGEST_TEXT, _without_tags
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 LIKE_HTML = st.text(alphabet="<>&;/!-ampltgb #x3 c")
+PIECES = [
+    "http://",
+    "www.",
+    "a.com/",
+    "x",
+    ".",
+    ",",
+    "@",
+    "13800138000",
+    "-",
+    "好",
+    "ａ．",
+    "哈哈哈哈",
+    "體",
+    "乾",
+    "[网址]",
+    "'",
+]
+LIKE_TALK = st.lists(st.sampled_from(PIECES)).map("".join)
 
 
 @pytest.mark.parametrize("step", STEPS)
-@given(text=ANY_TEXT | LIKE_HTML)
+@given(text=ANY_TEXT | LIKE_HTML | LIKE_TALK)
 def test_a_second_pass_changes_nothing(step: str, text: str) -> None:
     once = STEPS[step](text)
     assert STEPS[step](once) == once
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "unit", ["<", "@", "1", "http://", "www.", "1-", "a.", "&#", "<!--", "aab", "\0", "\ud800", "好"]
+)
+def test_no_step_is_held_up_by_a_text_made_to_do_so(step: str, unit: str) -> None:
+    began = time.process_time()
+    STEPS[step](unit * (100_000 // len(unit)) + "好")
+    assert time.process_time() - began < 1
+
+
+def test_a_recipe_may_name_every_step() -> None:
+    assert get_args(CleaningStep) == tuple(STEPS)
 
 
 def test_html_leaves_the_words() -> None:
@@ -40,12 +75,54 @@ def test_comments_that_never_end_do_not_hold_up_whoever_asks_beside() -> None:
     assert time.process_time() - began < 5
 
 
+def test_a_character_whose_number_has_thousands_of_digits_is_no_character() -> None:
+    assert clean(f"好&#{'1' * 5000};的&lt;3", ["html"]) == "好\ufffd的<3"
+
+
 def test_html_keeps_comparisons() -> None:
     assert clean("价格<300，评分>4", ["html"]) == "价格<300，评分>4"
 
 
 def test_control_drops_zero_width_and_blanks_the_rest() -> None:
     assert clean("房\u200b间\x00很\ue000好\r\n\u3000棒\ud800", ["control"]) == "房间 很 好 棒"
+
+
+def control_by_characters(text: str) -> str:
+    """What `control` does, one character after the other."""
+    kept = []
+    for char in text:
+        category = unicodedata.category(char)
+        if category != "Cf":
+            kept.append(" " if category[0] == "Z" or category in ("Cc", "Cs", "Co") else char)
+    return " ".join("".join(kept).split())
+
+
+@given(text=ANY_TEXT)
+def test_control_is_what_it_is_character_by_character(text: str) -> None:
+    assert clean(text, ["control"]) == control_by_characters(text)
+
+
+def test_control_knows_every_character_there_is() -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    assert STEPS["control"](everything) == control_by_characters(everything)
+
+
+@given(text=ANY_TEXT | st.text(alphabet="ａ１，！？；：（）～\u3000．好"))
+def test_width_maps_each_character_by_itself(text: str) -> None:
+    narrow = [
+        chr(ord(char) - 0xFEE0) if "！" <= char <= "～" and char not in "，！？；：（）～" else char for char in text
+    ]
+    assert STEPS["width"](text) == "".join(narrow).replace("\u3000", " ")
+
+
+@pytest.mark.parametrize("hidden", ["\ufeff", "\u200b", "\u200c", "\u200d", "\u2060", "\xad", "\u180e", "\u202e"])
+def test_control_takes_what_nobody_sees_out_of_words(hidden: str) -> None:
+    assert clean(hidden.join("酒店很好"), ["control"]) == "酒店很好"
+
+
+@pytest.mark.parametrize("char", ["\ue000", "\uf8ff", "\U000f0000", "\U0010fffd", "\0", "\x85", "\u2028", "\udfff"])
+def test_control_puts_a_blank_for_what_no_vocabulary_holds(char: str) -> None:
+    assert clean(f"{char}酒店{char}很好{char}", ["control"]) == "酒店 很好"
 
 
 def test_width_narrows_letters_and_keeps_chinese_marks() -> None:

@@ -14,43 +14,146 @@ from .reading import PIPED_FORMATS, Row, find_file, is_hub_set, read_pipe, read_
 from .tables import Table, TableRow
 
 if TYPE_CHECKING:
+    from .audit.auditing import Audited as Audited
+    from .audit.auditing import AuditRequest as AuditRequest
+    from .audit.auditing import audit_parts as audit_parts
+    from .audit.page import page as page
+    from .audit.parts import AuditPart as AuditPart
+    from .audit.parts import AuditReading as AuditReading
+    from .audit.parts import parts_of_files as parts_of_files
+    from .audit.parts import parts_of_recipe as parts_of_recipe
+    from .audit.parts import parts_of_splits as parts_of_splits
+    from .audit.parts import row_hashes as row_hashes
+    from .audit.report import Audit as Audit
+    from .audit.terminal import terminal_lines as terminal_lines
+    from .audit.verdicts import CHECKS as CHECKS
+    from .cleaning import CORPUS_STEPS as CORPUS_STEPS
+    from .cleaning import Cleaned as Cleaned
+    from .cleaning import CleaningRequest as CleaningRequest
+    from .cleaning import clean_table as clean_table
+    from .cleaning import settle as settle
+    from .corpus import CorpusManifest as CorpusManifest
+    from .corpus import CorpusRequest as CorpusRequest
+    from .corpus import build_corpus as build_corpus
+    from .corpus import corpus_hashes as corpus_hashes
+    from .corpus import corpus_paragraphs as corpus_paragraphs
+    from .corpus import read_corpus_manifest as read_corpus_manifest
+    from .corpus.trove import TroveStage as TroveStage
+    from .corpus.trove import datatrove_stages as datatrove_stages
+    from .fixing.applying import Applied as Applied
+    from .fixing.applying import apply_fixes as apply_fixes
+    from .fixing.proposals import apply_findings as apply_findings
+    from .fixing.proposing import Proposed as Proposed
+    from .fixing.proposing import propose_fixes as propose_fixes
+    from .importing import Imported as Imported
+    from .importing import ImportRequest as ImportRequest
+    from .importing import import_rows as import_rows
     from .near import NEAR as NEAR
     from .near import NearIndex as NearIndex
     from .near import Nearness as Nearness
     from .near import NearPairs as NearPairs
     from .near import near_groups as near_groups
     from .near import near_pairs as near_pairs
+    from .split_files import SplitDone as SplitDone
+    from .split_files import SplitRequest as SplitRequest
+    from .split_files import split_file as split_file
+    from .split_manifest import SplitManifest as SplitManifest
+    from .split_manifest import read_split_of as read_split_of
+    from .writing import in_one_go as in_one_go
 
 _PLACES = {
+    "fixing.applying": ("Applied", "apply_fixes"),
+    "fixing.proposals": ("apply_findings",),
+    "fixing.proposing": ("Proposed", "propose_fixes"),
+    "cleaning": ("CORPUS_STEPS", "Cleaned", "CleaningRequest", "clean_table", "settle"),
+    "corpus": (
+        "CorpusManifest",
+        "CorpusRequest",
+        "build_corpus",
+        "corpus_hashes",
+        "corpus_paragraphs",
+        "read_corpus_manifest",
+    ),
+    "corpus.trove": ("TroveStage", "datatrove_stages"),
+    "importing": ("ImportRequest", "Imported", "import_rows"),
+    "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
+    "audit.parts": ("AuditPart", "AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits", "row_hashes"),
+    "audit.page": ("page",),
+    "audit.report": ("Audit",),
+    "audit.terminal": ("terminal_lines",),
+    "audit.verdicts": ("CHECKS",),
     "near": ("NEAR", "NearIndex", "NearPairs", "Nearness", "near_groups", "near_pairs"),
+    "split_files": ("SplitDone", "SplitRequest", "split_file"),
+    "split_manifest": ("SplitManifest", "read_split_of"),
+    "writing": ("in_one_go",),
 }
 """Module -> what it gives when it is asked for."""
 
 __all__ = [
+    "CHECKS",
+    "CORPUS_STEPS",
     "KNOWN",
     "NEAR",
     "PIPED_FORMATS",
+    "Applied",
+    "Audit",
+    "AuditPart",
+    "AuditReading",
+    "AuditRequest",
+    "Audited",
+    "Cleaned",
+    "CleaningRequest",
+    "CorpusManifest",
+    "CorpusRequest",
     "Counts",
+    "ImportRequest",
+    "Imported",
     "KnownSet",
     "NearIndex",
     "NearPairs",
     "Nearness",
     "Part",
     "Prepared",
+    "Proposed",
     "Row",
+    "SplitDone",
+    "SplitManifest",
+    "SplitRequest",
     "Splits",
     "Table",
     "TableRow",
+    "TroveStage",
+    "apply_findings",
+    "apply_fixes",
+    "audit_parts",
+    "build_corpus",
+    "clean_table",
+    "corpus_hashes",
+    "corpus_paragraphs",
+    "datatrove_stages",
     "find_file",
     "get",
+    "import_rows",
+    "in_one_go",
     "is_hub_set",
     "known_set",
     "load_splits",
     "near_groups",
     "near_pairs",
+    "page",
+    "parts_of_files",
+    "parts_of_recipe",
+    "parts_of_splits",
+    "propose_fixes",
+    "read_corpus_manifest",
     "read_pipe",
     "read_rows",
+    "read_split_of",
     "read_table",
+    "row_hashes",
+    "settle",
+    "split_file",
+    "terminal_lines",
 ]
 
 

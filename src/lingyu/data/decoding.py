@@ -57,13 +57,9 @@ def decode(content: Content, encoding: str) -> Text:
 
     Raises LingyuError with the first byte that is not of the encoding, its line, and the encoding that does read it.
     """
-    codec = _codec(encoding, content.source)
-    head = _head(content.sample())
-    for signature, kind in _SIGNATURES.items():
-        if head.startswith(signature):
-            raise LingyuError(
-                f"this is {kind}, not text", content.source, "Give the file the ending of what it is, or unpack it"
-            )
+    codec = codec_of(encoding, content.source)
+    head = head_of(content.sample())
+    refuse_other_kinds(head, content.source)
     if codec == "utf-8" and head.startswith(_BOM16):
         raise _mismatch("UTF-8", 0, 1, "utf-16", content.source)
     text = Text(content, encoding, codec)
@@ -72,7 +68,17 @@ def decode(content: Content, encoding: str) -> Text:
     return text
 
 
-def _head(chunks: Iterator[bytes]) -> bytes:
+def refuse_other_kinds(head: bytes, source: str) -> None:
+    """Raises LingyuError where a file begins as one of another kind does."""
+    for signature, kind in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise LingyuError(
+                f"this is {kind}, not text", source, "Give the file the ending of what it is, or unpack it"
+            )
+
+
+def head_of(chunks: Iterator[bytes]) -> bytes:
+    """The first 400 bytes."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -81,7 +87,8 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     return head[:_HEAD_BYTES]
 
 
-def _codec(encoding: str, source: str) -> str:
+def codec_of(encoding: str, source: str) -> str:
+    """Python's name of an encoding. Raises LingyuError where it has none of that name, with the nearest."""
     try:
         "".encode(encoding)  # refuses the codecs that are none of text, like rot13, which lookup() knows
         codecs.getincrementaldecoder(encoding)
@@ -92,11 +99,11 @@ def _codec(encoding: str, source: str) -> str:
         raise LingyuError(f"data.encoding: no encoding is called {encoding!r}", source, hint) from None
 
 
-def _decoder(text: Text) -> codecs.IncrementalDecoder:
-    codec = "utf-8-sig" if text.codec == "utf-8" else text.codec
-    if codec in ("utf-16", "utf-32") and not _head(text.content.sample()).startswith(_BOMS):
+def incremental_decoder(codec: str, head: bytes, errors: str = "strict") -> codecs.IncrementalDecoder:
+    """head: how the text begins, maybe with a byte order mark."""
+    if codec in ("utf-16", "utf-32") and not head.startswith(_BOMS):
         codec += "-le" if sys.byteorder == "little" else "-be"  # as bytes.decode does; the incremental one refuses
-    return codecs.getincrementaldecoder(codec)()
+    return codecs.getincrementaldecoder(codec)(errors)
 
 
 def _pieces(text: Text, chunks: Iterator[bytes], *, ends: bool, nul_comes_last: bool = False) -> Iterator[str]:
@@ -106,7 +113,8 @@ def _pieces(text: Text, chunks: Iterator[bytes], *, ends: bool, nul_comes_last: 
     """
     at = _Position(text)
     nul: LingyuError | None = None
-    decoder = _decoder(text)
+    codec = "utf-8-sig" if text.codec == "utf-8" else text.codec
+    decoder = incremental_decoder(codec, head_of(text.content.sample()))
     for chunk in itertools.chain(chunks, [b""] if ends else []):
         try:
             piece = decoder.decode(chunk, final=not chunk)
@@ -163,7 +171,7 @@ class _Position:
             line = self._line + piece.count("\n", 0, piece.index("\0"))
             return _holds_nul("a NUL character", line, self._text.content.source)
         where = self._bytes + inside, self._line + chunk.count(b"\n", 0, inside)
-        return _nul_byte(*where, _head(self._text.content.sample()), self._text.content.source)
+        return _nul_byte(*where, head_of(self._text.content.sample()), self._text.content.source)
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,7 @@ class _Evidence:
     utf8_line: int | None = None
 
     def reads_as(self) -> str | None:
-        if self.position == 0 and _head(self.chunks()).startswith(_BOM16):
+        if self.position == 0 and head_of(self.chunks()).startswith(_BOM16):
             return "utf-16"
         return next((name for name in _CHINESE if self._decodes(name)), None)
 
@@ -197,12 +205,12 @@ class _Evidence:
     def mixed_lines(self) -> tuple[int, int] | None:
         """(a line that is UTF-8, one that is GB18030 only), where a file holds both; None where it does not."""
         utf8, gb18030 = self.utf8_line, None
-        for number, line in enumerate(_byte_lines(self.chunks()), self.line):
+        for number, line in enumerate(byte_lines(self.chunks()), self.line):
             if line.isascii():
                 continue
-            if _decodes(line, "utf-8"):
+            if decodes(line, "utf-8"):
                 utf8 = utf8 or number
-            elif _decodes(line, "gb18030"):
+            elif decodes(line, "gb18030"):
                 gb18030 = gb18030 or number
             if utf8 and gb18030:
                 return utf8, gb18030
@@ -232,7 +240,7 @@ def _not_decodable(evidence: _Evidence, position: int, line: int, text: Text) ->
         )
     nul = evidence.nul()
     if nul is not None:
-        return _nul_byte(*nul, _head(text.content.sample()), source)
+        return _nul_byte(*nul, head_of(text.content.sample()), source)
     return _mismatch(asked, position, line, evidence.reads_as(), source)
 
 
@@ -248,7 +256,7 @@ def _reads_as_hint(encoding: str) -> str:
     return f"Set data.encoding: {encoding}, or save the file as UTF-8"
 
 
-def _decodes(line: bytes, encoding: str) -> bool:
+def decodes(line: bytes, encoding: str) -> bool:
     try:
         line.decode(encoding)
     except UnicodeDecodeError:
@@ -256,7 +264,7 @@ def _decodes(line: bytes, encoding: str) -> bool:
     return True
 
 
-def _byte_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def byte_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Lines without their ends; of one without an end, no more than a limit is held."""
     begun = b""
     for chunk in chunks:

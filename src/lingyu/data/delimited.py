@@ -13,13 +13,26 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from lingyu.errors import LingyuError
 
-from .decoding import LONGEST_CHARACTERS, Text
+from .contents import Content
+from .decoding import LONGEST_CHARACTERS
 
 _WHOLLY_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _UNFINISHED_LINES = 100  # of the record that the end of a pipe's sample cuts: more, and its quotation mark never closes
+
+
+class Lines(Protocol):
+    """A text as it is read here: decoding.Text is one, and so is the text of an import, which forgives."""
+
+    @property
+    def content(self) -> Content: ...
+
+    def sample_lines(self) -> Iterator[str]: ...
+
+    def lines(self, newline: str) -> Iterator[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ class _Reading:
         return self.even and self.broken_at is None
 
 
-def records(text: Text, delimiter: str) -> Iterator[Record]:
+def records(text: Lines, delimiter: str) -> Iterator[Record]:
     """The records of a text, the header among them; wholly blank lines are none.
 
     Raises LingyuError where a quotation mark is never closed, or closed in the middle of a cell.
@@ -59,7 +72,7 @@ def records(text: Text, delimiter: str) -> Iterator[Record]:
         raise _not_closed(text.content.source, error.line) from None
 
 
-def _chosen_quoting(text: Text, delimiter: str) -> bool:
+def _chosen_quoting(text: Lines, delimiter: str) -> bool:
     """Whether quotation marks wrap cells: they do unless reading them so breaks, or swallows lines that are whole."""
     if not any('"' in line for line in text.sample_lines()):
         return delimiter != "\t" and not text.content.is_whole  # where some may still come, what is usual
@@ -84,7 +97,7 @@ def _not_closed(source: str, line: int) -> LingyuError:
     )
 
 
-def _look(text: Text, delimiter: str, *, quoted: bool, lines: int | None = None) -> _Reading:
+def _look(text: Lines, delimiter: str, *, quoted: bool, lines: int | None = None) -> _Reading:
     """lines: how many to look at; None for all of the sample."""
     count, width, even = 0, 0, True
     sample = itertools.islice(text.sample_lines(), lines)
@@ -101,7 +114,7 @@ def _look(text: Text, delimiter: str, *, quoted: bool, lines: int | None = None)
     return _Reading(count, None, width, even, broken_at=None)
 
 
-def _wraps_every_quote(text: Text, delimiter: str) -> bool:
+def _wraps_every_quote(text: Lines, delimiter: str) -> bool:
     """Whether every cell with a quotation mark is wrapped in them, as a program writes it and a person seldom does."""
     rows = _parse(text.sample_lines(), delimiter, quoted=False)
     return all(_WHOLLY_QUOTED.fullmatch(cell) for record in rows for cell in record.cells if '"' in cell)

@@ -10,12 +10,13 @@ from typing import BinaryIO
 from lingyu.errors import LingyuError, did_you_mean
 
 from .catalog import KNOWN
-from .contents import content_of_bytes, content_of_file, content_of_stream
+from .contents import PACKED, content_of_bytes, content_of_file, content_of_stream
 from .tables import PARSERS, Table, no_column
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 FORMATS = ", ".join(ending.removeprefix(".") for ending in PARSERS)
 PIPED_FORMATS = ("csv", "tsv", "jsonl")
+"""What can be read without going back, and so from a pipe or a gzip file (.csv.gz ...) too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def read_table(source: str, encoding: str = "utf-8") -> Table:
 
         return hub_table(source)
     path = find_file(source)
-    return PARSERS[path.suffix.lower()](content_of_file(path, source), encoding)
+    return PARSERS[format_ending(path)](content_of_file(path, source), encoding)
 
 
 def read_pipe(stream: BinaryIO, format: str, encoding: str = "utf-8", source: str = "stdin") -> Table:
@@ -93,7 +94,7 @@ def _with_more(faults: list[LingyuError]) -> LingyuError:
 
 def is_hub_set(source: str) -> bool:
     """Whether a source of this name is looked for on the hub: org/name or org/name:part, and no such file is here."""
-    known_ending = Path(source).suffix.lower() in PARSERS
+    known_ending = format_ending(Path(source)) in PARSERS
     return not known_ending and not Path(source).exists() and _HUB_ID.fullmatch(source) is not None
 
 
@@ -104,9 +105,18 @@ def find_file(source: str) -> Path:
         raise LingyuError("this is a folder, not a file", source, f"Name a file in it: {FORMATS}")
     if not path.exists():
         raise LingyuError("no such file", source, _what_next(path))
-    if path.suffix.lower() not in PARSERS:
-        raise LingyuError(f"the ending `{path.suffix}` is none of {FORMATS}", source, "Export the rows as csv or jsonl")
+    if format_ending(path) not in PARSERS:
+        packed = f", and {PACKED} of {', '.join(PIPED_FORMATS)}" if path.suffix.lower() == PACKED else ""
+        what = f"the ending `{''.join(path.suffixes[-2:]) if packed else path.suffix}` is none of {FORMATS}{packed}"
+        raise LingyuError(what, source, "Export the rows as csv or jsonl")
     return path
+
+
+def format_ending(path: Path) -> str:
+    """The ending that says the format: .csv of a.csv and of a.csv.gz; that of the name where it says none of ours."""
+    ending = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower()
+    return inner if ending == PACKED and inner.removeprefix(".") in PIPED_FORMATS else ending
 
 
 def _sha256(source: str) -> str:

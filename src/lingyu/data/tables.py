@@ -29,11 +29,15 @@ _NAME_SHOWN = 24  # a file without a header has a text for a name: no more of it
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """where: 'data/hotel.csv:12'. fault: why the row can't be read (cells is empty then), to be raised or reported."""
+    """where: 'data/hotel.csv:12'. fault: why the row can't be read (cells is empty then), to be raised or reported.
+
+    misfits: the cells of a row that has too many or too few of them.
+    """
 
     where: str
     cells: dict[str, str]
     fault: LingyuError | None = None
+    misfits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,18 @@ def no_column(column: str, key: str, columns: Sequence[str], where: str) -> Ling
     return LingyuError(f"no column `{column}` ({key}); it has {shown}", where, hint)
 
 
-def as_text(value: object) -> str:
+def as_text(value: object, bytes_errors: str = "replace") -> str:
     """A cell as text: nothing is '', True is 'true', 3.0 is '3', a list or mapping its JSON, bytes are UTF-8.
 
-    Some programs write texts into parquet as bytes, without a word on what they are.
+    Some programs write texts into parquet as bytes, without a word on what they are. bytes_errors: what becomes of
+    those that are no UTF-8, as bytes.decode has it; with "strict", a UnicodeDecodeError.
     """
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", bytes_errors)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -89,20 +94,21 @@ def as_text(value: object) -> str:
 
 
 def csv_table(content: Content, encoding: str) -> Table:
-    return _delimited_table(content, encoding, ",")
+    return delimited_table(decode(content, encoding), ",")
 
 
 def tsv_table(content: Content, encoding: str) -> Table:
-    return _delimited_table(content, encoding, "\t")
+    return delimited_table(decode(content, encoding), "\t")
 
 
-def _delimited_table(content: Content, encoding: str, delimiter: str) -> Table:
-    source = content.source
-    records = delimited.records(decode(content, encoding), delimiter)
+def delimited_table(text: delimited.Lines, delimiter: str) -> Table:
+    """The table of a csv (`,`) or tsv (a tab) text."""
+    source = text.content.source
+    records = delimited.records(text, delimiter)
     header = next(records, None)
     columns = _columns(header.cells if header else [], source)
     rows = (_delimited_row(columns, record, f"{source}:{record.line}") for record in records)
-    return Table(source, columns, _some(rows, source), _bytes_read(content))
+    return Table(source, columns, _some(rows, source), bytes_read(text.content))
 
 
 def _delimited_row(columns: tuple[str, ...], record: delimited.Record, where: str) -> TableRow:
@@ -113,7 +119,7 @@ def _delimited_row(columns: tuple[str, ...], record: delimited.Record, where: st
     return _row(columns, record.cells, where)
 
 
-def _bytes_read(content: Content) -> Callable[[], tuple[int, int]] | None:
+def bytes_read(content: Content) -> Callable[[], tuple[int, int]] | None:
     if not isinstance(content, Whole):
         return None
     meter, size_bytes = content.meter, content.size_bytes
@@ -136,7 +142,7 @@ def _row(columns: tuple[str, ...], cells: Sequence[str], where: str) -> TableRow
     if len(cells) != len(columns):
         what = f"the row has {_columns_of(len(cells))}, the header {_columns_of(len(columns))}"
         hint = "Wrap a text that holds the separator in quotation marks, or save the file as jsonl"
-        return TableRow(where, {}, LingyuError(what, where, hint))
+        return TableRow(where, {}, LingyuError(what, where, hint), tuple(cells))
     return TableRow(where, dict(zip(columns, cells, strict=True)))
 
 
@@ -164,10 +170,16 @@ def jsonl_table(content: Content, encoding: str) -> Table:
         raise LingyuError("the file is empty", content.source, "It needs one JSON object a line")
     if first.fault:
         raise first.fault
-    return Table(content.source, tuple(first.cells), itertools.chain([first], rows), _bytes_read(content))
+    return Table(content.source, tuple(first.cells), itertools.chain([first], rows), bytes_read(content))
 
 
 def _json_row(line: str, where: str) -> TableRow:
+    row = json_row(line, where)
+    return TableRow(where, {_whole(key): _whole(value) for key, value in row.cells.items()}, row.fault)
+
+
+def json_row(line: str, where: str) -> TableRow:
+    """The row of a line of jsonl, lone surrogates (`\\ud800`) as they are."""
     try:
         found = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
@@ -176,7 +188,7 @@ def _json_row(line: str, where: str) -> TableRow:
     if not isinstance(found, dict):
         what = f"the line is a JSON {_JSON_KINDS.get(type(found), 'number')}, not an object"
         return TableRow(where, {}, LingyuError(what, where, 'Write rows as {"text": ..., "label": ...}'))
-    return TableRow(where, {_whole(key): _whole(as_text(value)) for key, value in found.items()})
+    return TableRow(where, {key: as_text(value) for key, value in found.items()})
 
 
 _JSON_KINDS: dict[type, str] = {list: "array", str: "string or number", bool: "true or false", type(None): "null"}
@@ -186,7 +198,8 @@ def _whole(text: str) -> str:
     return _LONE_SURROGATES.sub("\ufffd", text)
 
 
-def parquet_table(content: Content, encoding: str) -> Table:
+def parquet_table(content: Content, encoding: str, *, bytes_errors: str = "replace") -> Table:
+    """bytes_errors: see as_text; with "strict", a row with bytes that are no UTF-8 has a fault."""
     stream = _seekable(content)
     try:
         file = pq.ParquetFile(stream)
@@ -200,9 +213,17 @@ def parquet_table(content: Content, encoding: str) -> Table:
         nonlocal done
         for values in _parquet_values(file, stream, content.source):
             done += 1
-            yield TableRow(f"{content.source}:{done}", {name.strip(): as_text(value) for name, value in values.items()})
+            yield _parquet_row(values, f"{content.source}:{done}", bytes_errors)
 
     return Table(content.source, columns, _some(rows(), content.source), lambda: (done, file.metadata.num_rows))
+
+
+def _parquet_row(values: dict[str, object], where: str, bytes_errors: str) -> TableRow:
+    try:
+        return TableRow(where, {name.strip(): as_text(value, bytes_errors) for name, value in values.items()})
+    except UnicodeDecodeError:
+        fault = LingyuError("a cell holds bytes that are no UTF-8", where, "Write its texts as strings")
+        return TableRow(where, {}, fault, tuple(as_text(value, "backslashreplace") for value in values.values()))
 
 
 def _parquet_values(file: pq.ParquetFile, stream: BinaryIO, source: str) -> Iterator[dict[str, object]]:
@@ -212,7 +233,7 @@ def _parquet_values(file: pq.ParquetFile, stream: BinaryIO, source: str) -> Iter
             # with threads, the memory that each keeps grows with the number of row groups
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
                 yield from batch.to_pylist()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: a string column that is no UTF-8
             raise LingyuError("a damaged parquet file", source, "Write it again") from error
 
 

@@ -1,12 +1,16 @@
-"""What a run says of its test before it trains: who else has read these texts, by content and never by file name."""
+"""What a run says of its test before it trains: who else has read these texts, by content and never by file name.
+
+The same text is the gates' business; a near-duplicate across two parts is said beside them, and stops nobody.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lingyu.bases import Base, find_base
-from lingyu.data import Splits, load_splits
+from lingyu.data import NEAR, Splits, load_splits, near_pairs
 from lingyu.errors import LingyuError
 from lingyu.evaluation import overlaps
 from lingyu.recipe import Recipe
@@ -18,7 +22,36 @@ def check_data(recipe: Recipe) -> list[str]:
     """The counts and notes of `lingyu check --data`. Raises LingyuError where a gate says no."""
     splits = load_splits(recipe.data)
     base = find_base(recipe.base, recipe.revision)
-    return [*splits.counts.lines(), *leak_notes(recipe, base, splits)]
+    return [*splits.counts.lines(), *near_notes(splits), *leak_notes(recipe, base, splits)]
+
+
+_MEASURED_BY = (("test", "train"), ("dev", "train"), ("test", "dev"))
+
+
+def near_notes(splits: Splits) -> list[str]:
+    """A note for each two parts of which one has rows that are no copies of the other's, but nearly so.
+
+    As an audit counts them: rows with a near-duplicate in the other part, and no same text there.
+    """
+    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    hashes = np.concatenate([part.hashes for part in parts.values()])
+    pairs = near_pairs([text for part in parts.values() for text in part.texts], hashes)
+    ends = hashes[np.stack([pairs.first, pairs.second])]
+    notes = []
+    for name, other in _MEASURED_BY:
+        there = parts[other].hashes
+        near = _neighbours_of(there, ends)
+        rows = int((np.isin(parts[name].hashes, near) & ~np.isin(parts[name].hashes, there)).sum())
+        if rows:
+            have = "row has" if rows == 1 else "rows have"
+            notes.append(f"{rows:,} {name} {have} a near-duplicate in {other} (similarity >= {NEAR.similarity:g})")
+    return notes
+
+
+def _neighbours_of(texts: Hashes, ends: NDArray[np.int64]) -> Hashes:
+    """The other ends of the pairs that have one end among the texts. ends: (2, pairs), content hashes."""
+    first, second = ends
+    return np.concatenate([second[np.isin(first, texts)], first[np.isin(second, texts)]])
 
 
 def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:

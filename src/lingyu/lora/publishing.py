@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.bases import Base
-from lingyu.data import Splits
+from lingyu.data import Audit, Splits
 from lingyu.errors import LingyuError
 from lingyu.recipe import Recipe, resolved_yaml
 from lingyu.store import (
     ANSWERS,
+    AUDIT,
     HASHES,
     METRICS,
     BaseRecord,
@@ -25,6 +27,7 @@ from lingyu.store import (
     CardFacts,
     LineageEntry,
     PartRecord,
+    SplitRecord,
     Store,
     Version,
     VersionFacts,
@@ -39,16 +42,24 @@ from .saving import CONFIG, WEIGHTS
 CURVES = "curves.png"
 CONFUSION = "confusion.png"
 _PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
+_PACKAGES_OF_STEPS = {"simplified": "opencc"}
+"""Text step -> the package whose tables decide what it makes of a text."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What there is to say of a run that has ended. curves, confusion: PNG bytes. notes: who else read the test."""
+    """What there is to say of a run that has ended. curves, confusion: PNG bytes. notes: who else read the test.
+
+    split: how `lingyu data split` dealt the rows to their files. audit: of the rows; None where it failed, as a note
+    then says.
+    """
 
     recipe: Recipe
     base: Base
     splits: Splits
     notes: list[str]
+    split: SplitRecord | None
+    audit: Audit | None
     temperature: float
     metrics: dict[str, Any]
     test_logits: NDArray[np.float32]
@@ -75,6 +86,8 @@ def publish(record: Record, adapter: Path) -> Version:
             shutil.copyfile(adapter / name, folder / name)
         (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
         (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        if record.audit is not None:
+            (folder / AUDIT).write_text(record.audit.summary().model_dump_json(indent=1) + "\n", "utf-8")
         (folder / CURVES).write_bytes(record.curves)
         (folder / CONFUSION).write_bytes(record.confusion)
         splits = record.splits
@@ -102,14 +115,17 @@ def _facts(record: Record) -> VersionFacts:
         text_steps=recipe.data.clean,
         calibration=Calibration(temperature=record.temperature),
         data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
+        split=record.split,
         lineage=tuple(LineageEntry(**asdict(ancestor)) for ancestor in base.lineage),
-        packages=package_versions(),
+        packages=package_versions(recipe.data.clean),
     )
 
 
-def package_versions() -> dict[str, str]:
-    """Of what decides the numbers of an adapter, as its manifest keeps them."""
-    return {"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}}
+def package_versions(text_steps: Sequence[str] = ()) -> dict[str, str]:
+    """Of what decides the numbers of an adapter, as its manifest keeps them. text_steps: that its texts go through."""
+    of_steps = (package for step, package in _PACKAGES_OF_STEPS.items() if step in text_steps)
+    names = (*_PACKAGES, *of_steps)
+    return {"python": platform.python_version(), **{name: installed_version(name) for name in names}}
 
 
 def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:
@@ -130,5 +146,6 @@ def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:
         data_license=recipe.card.data_license,
         larger=recipe.card.larger,
         leaks=(*record.notes, *counts.notes),
+        audit=record.audit,
         pictures=(CURVES, CONFUSION),
     )

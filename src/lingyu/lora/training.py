@@ -34,7 +34,7 @@ from lingyu.evaluation import (
     verdict,
 )
 from lingyu.recipe import Recipe
-from lingyu.store import Version
+from lingyu.store import SplitRecord, Version
 from lingyu.tasks import SingleLabel, class_weights_of
 from lingyu.training import (
     EncodedRows,
@@ -63,9 +63,11 @@ from lingyu.training import (
 )
 
 from .attaching import attach_lora, count_parameters
-from .gates import leak_notes
+from .auditing import RunAudit, audit_of_run
+from .gates import leak_notes, near_notes
 from .publishing import Record, publish, require_writable
 from .saving import adapter_tensors, load_adapter, require_same_answers, save_adapter, save_tensors
+from .split_record import recorded_split
 
 _INITIAL = "initial.safetensors"
 _PROOF_ROWS = 64
@@ -83,11 +85,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that is known before the first step."""
+    """Everything that is known before the first step.
+
+    split: how the rows were dealt to their files, where known. near: near-duplicates across them; empty in the
+    processes beside the main one, which nobody reads. notes: what a card repeats.
+    """
 
     recipe: Recipe
     base: Base
     splits: Splits
+    split: SplitRecord | None
+    near: list[str]
     notes: list[str]
     task: SingleLabel
     train_rows: EncodedRows
@@ -131,6 +139,7 @@ class Job:
         rows = len(self.train_rows) / self.steps_per_epoch
         return [
             *self.splits.counts.lines(),
+            *self.near,
             *self.notes,
             f"over {self.recipe.train.max_length} tokens {self.truncated:,} of train and dev (cut, kept)",
             f"base {self.base.id}  weights {self.base.weights_fingerprint[:12]}  "
@@ -157,11 +166,12 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
     with run.held() if is_main else nullcontext():
         tracker = _tracker(job, run)
         try:
+            audited = _audit(job, run, console) if is_main else None
             if not run.adapter.is_dir():
                 trained = _fit(model, job, run, tracker, console)
                 if is_main:
                     _save_with_proof(trained, job, run)
-            outcome = _measure_and_publish(job, run, tracker) if is_main else None
+            outcome = _measure_and_publish(job, run, audited, tracker) if audited else None
         except BaseException as error:
             tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
             raise
@@ -186,12 +196,15 @@ def prepare(recipe: Recipe) -> Job:
     base = find_base(recipe.base, recipe.revision)
     base.require_length(recipe.train.max_length)
     splits = load_splits(recipe.data)
+    split, split_notes = recorded_split(recipe.data)
     train, dev = (base.encode(part.texts, recipe.train.max_length) for part in (splits.train, splits.dev))
     return Job(
         recipe=recipe,
         base=base,
         splits=splits,
-        notes=leak_notes(recipe, base, splits),
+        split=split,
+        near=near_notes(splits) if PartialState().is_main_process else [],
+        notes=[*leak_notes(recipe, base, splits), *split_notes],
         task=SingleLabel(
             labels=splits.labels,
             class_weights=class_weights_of(recipe.train.class_weights, splits.labels, splits.train.labels),
@@ -234,6 +247,13 @@ def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
         raise found[0]
     assert found[0] is not None
     return found[0]
+
+
+def _audit(job: Job, run: Run, console: Console) -> RunAudit:
+    audited = audit_of_run(job.recipe, job.base, job.splits, run.folder)
+    for line in audited.lines:
+        console.print(line)
+    return audited
 
 
 def _keep_initial(model: PeftModel, run: Run) -> None:
@@ -313,7 +333,7 @@ def _save_with_proof(trained: PeftModel, job: Job, run: Run) -> None:
     folder.rename(run.adapter)
 
 
-def _measure_and_publish(job: Job, run: Run, tracker: Tracker) -> Outcome:
+def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker) -> Outcome:
     """Measure the adapter as plain PEFT reads it from the run's folder, and publish that."""
     recipe, base, splits = job.recipe, job.base, job.splits
     pad_token_id = base.tokenizer.pad_token_id
@@ -330,7 +350,9 @@ def _measure_and_publish(job: Job, run: Run, tracker: Tracker) -> Outcome:
         recipe=recipe,
         base=base,
         splits=splits,
-        notes=job.notes,
+        notes=[*job.notes, *audited.faults],
+        split=job.split,
+        audit=audited.audit,
         temperature=temperature,
         metrics={"dev": dev, **metrics},
         test_logits=test_logits,

@@ -70,7 +70,7 @@ Labels = Annotated[
     dict[str, LabelName],
     BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, LabelName] | list[str | float | bool]),
 ]
-CleaningStep = Literal["html", "control", "width"]
+CleaningStep = Literal["html", "control", "width", "urls", "repeats", "personal", "simplified"]
 Tracker = Literal["wandb"]
 
 

@@ -14,6 +14,7 @@ from .manifest import (
     Manifest,
     ParentRecord,
     PartRecord,
+    SplitRecord,
     VersionFacts,
     read_manifest,
 )
@@ -23,11 +24,20 @@ from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scor
 from .store import Store, open_adapter
 from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
 from .tensors import read_tensors, write_tensors
-from .verification import ADAPTER_CONFIG, Version, open_version, refuse_remote_code, refuse_symlink, require_base
+from .verification import (
+    ADAPTER_CONFIG,
+    AUDIT,
+    Version,
+    open_version,
+    refuse_remote_code,
+    refuse_symlink,
+    require_base,
+)
 
 __all__ = [
     "ADAPTER_CONFIG",
     "ANSWERS",
+    "AUDIT",
     "HASHES",
     "MANIFEST",
     "METRICS",
@@ -52,6 +62,7 @@ __all__ = [
     "Pushed",
     "Removal",
     "Scores",
+    "SplitRecord",
     "Store",
     "Tenant",
     "Version",

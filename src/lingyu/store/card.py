@@ -9,12 +9,17 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
-from .manifest import VersionFacts
+from .manifest import SplitRecord, VersionFacts
 from .markdown import bullets, fenced, inline, table
 from .scores import Figures, Interval, Measured, ParentDev, Scores
+from .verification import AUDIT
+
+if TYPE_CHECKING:  # whoever answers from a store does not wait for what reads tables
+    from lingyu.data import Audit
 
 # A hub refuses a card whose base_model is a folder; bases/ is where our own lie.
 _HUB_ID = re.compile(r"(?!bases/)\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -32,8 +37,8 @@ class CardFacts:
     metrics: as in metrics.json (see Scores); None for a version that was trained elsewhere and imported. recipe: the
     resolved recipe, YAML. counts: (what, rows), the way of the rows from read to kept. dataset: the hub's id, where the
     rows come from there. larger: the recipe or base to take where this one is too small. leaks: one sentence each, on
-    test texts that were seen elsewhere. pictures: files of the version to show. command, notes: in place of a recipe,
-    what combined a version from others, and what was decided there.
+    test texts that were seen elsewhere. audit: of the rows, None where there was none. pictures: files of the version
+    to show. command, notes: in place of a recipe, what combined a version from others, and what was decided there.
     """
 
     name: str
@@ -48,6 +53,7 @@ class CardFacts:
     data_license: str | None = None
     larger: str | None = None
     leaks: tuple[str, ...] = ()
+    audit: "Audit | None" = None
     pictures: tuple[str, ...] = ()
     command: str | None = None
     notes: tuple[str, ...] = ()
@@ -68,6 +74,7 @@ def render_card(card: CardFacts) -> str:
         *_section("Labels", _labels(card)),
         *_section("Scores", _scores(card, scores) if scores else iter([_NO_SCORES])),
         *_section("Data", _data(card)),
+        *(_section("Data audit", _data_audit(card, card.audit)) if card.audit else ()),
         *(_section("How it was made", _how_it_was_made(card, scores)) if scores and card.facts.parents else ()),
         *(_section("Recipe", iter([fenced(card.recipe, "yaml")])) if card.recipe else ()),
         *_section("Versions", _versions(card)),
@@ -231,10 +238,42 @@ def _data(card: CardFacts) -> Iterator[str]:
         yield "It was trained on no rows of its own; the cards of the adapters that it was combined from name theirs."
     if card.counts:
         yield "From read to kept: " + "; ".join(f"{inline(what)} {rows:,}" for what, rows in card.counts) + "."
+    if card.facts.split:
+        yield _split(card.facts.split)
     if card.data_license:
         yield f"Licence of the rows, as their source states it: {inline(card.data_license)}."
     if card.leaks:
         yield bullets(inline(leak) for leak in card.leaks)
+
+
+def _split(split: SplitRecord) -> str:
+    """How the rows came into train, dev and test."""
+    shares = ", ".join(f"{inline(part)} {share:g}" for part, share in split.shares.items())
+    groups = f", and so are rows with one {inline(split.group)}" if split.group is not None else ""
+    by_time = f", the latest by {inline(split.time)} last" if split.time is not None else ""
+    return (
+        f"Split by `lingyu data split` ({shares}; seed {split.seed}{by_time}) from a file with SHA-256 "
+        f"{split.source[:12]}. Same texts and near-duplicates (similarity >= {split.near_similarity:g}) are on one "
+        f"side{groups}."
+    )
+
+
+_GRADES = {
+    "ok": "nothing was found",
+    "look": "nothing that forbids training, but worth a look",
+    "stop": "not to be trained on before it is mended",
+}
+
+
+def _data_audit(card: CardFacts, audit: "Audit") -> Iterator[str]:
+    """What was found in the rows, each check in a line; where the figures stand, and how to see the rows."""
+    yield f"**{audit.grade.upper()}:** {_GRADES[audit.grade]}."
+    yield table(
+        ("check", "grade", "what was found"),
+        ((inline(verdict.check.replace("_", " ")), verdict.grade, inline(verdict.says)) for verdict in audit.verdicts),
+    )
+    yield f"All figures: [{AUDIT}]({AUDIT}). They hold no row; a page that shows the worst ones is made by"
+    yield fenced(f"lingyu data audit adapters/{card.name}/{card.version}/recipe.yaml --html audit.html", "bash")
 
 
 def _how_it_was_made(card: CardFacts, scores: Scores) -> Iterator[str]:

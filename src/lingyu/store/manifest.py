@@ -58,6 +58,23 @@ class PartRecord(Record):
     fingerprint: Sha256
 
 
+class SplitRecord(Record):
+    """How `lingyu data split` dealt the rows to the files that were trained on, which are still as it wrote them.
+
+    source: SHA-256 of the file that was split. shares: of its rows, for dev and test. near_similarity: from which on
+    two texts were kept on one side. group: the column whose rows were kept together. time: the column by which the
+    latest rows went to test. parts: SHA-256 of each file that the recipe names; what it does not name is not of them.
+    """
+
+    source: Sha256
+    seed: int
+    shares: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    near_similarity: Annotated[float, Field(ge=0, le=1)]
+    group: str | None = None
+    time: str | None = None
+    parts: dict[str, Sha256]
+
+
 class LineageEntry(Record):
     """One base of the chain that leads from this version's base down to the published one.
 
@@ -94,7 +111,8 @@ class FileRecord(Record):
 class VersionFacts(Record):
     """What whoever made a version knows of it; the store adds the rest. labels: in the order of the logits.
 
-    data: the rows that it was trained on, none where it was combined from others: its parents name theirs.
+    data: the rows that it was trained on, none where it was combined from others: its parents name theirs. split: how
+    they were dealt to their files, where that is known.
     """
 
     task: Text
@@ -104,6 +122,7 @@ class VersionFacts(Record):
     text_steps: tuple[Text, ...] = ()
     calibration: Calibration = Calibration()
     data: dict[str, PartRecord]
+    split: SplitRecord | None = None
     lineage: tuple[LineageEntry, ...] = ()
     parents: tuple[ParentRecord, ...] = ()
     packages: dict[str, str] = {}

@@ -17,6 +17,8 @@ from .scores import METRICS
 
 SUFFIXES = (".safetensors", ".json", ".jsonl", ".yaml", ".md", ".png")
 ADAPTER_CONFIG = "adapter_config.json"
+AUDIT = "audit.json"
+"""What was found in the rows that a version was trained on, without the rows: an Audit of lingyu.data."""
 
 # Keys with which a config has a library import code that it names: transformers' auto_map, PEFT's megatron_config.
 _CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "megatron_config"})
@@ -108,7 +110,7 @@ def check_kind(path: Path) -> None:
     elif path.suffix == ".png":
         _check_png(path)
     elif path.suffix == ".json":
-        if path.name in (MANIFEST, METRICS):  # whose keys are no config's: a label may be called auto_map
+        if path.name in (MANIFEST, METRICS, AUDIT):  # whose keys are no config's: a label may be called auto_map
             read_json(path)
         else:
             refuse_remote_code(path)

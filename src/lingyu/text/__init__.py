@@ -1,15 +1,19 @@
 """Normalising text, when two texts count as the same, and JSON that proves itself."""
 
+from .personal import PERSONAL_KINDS, Span, personal_spans
 from .same import Hashes, content_hash, content_hashes, same_text_form
 from .sealing import require_seal, sealed
 from .steps import STEPS, clean, readable
 
 __all__ = [
+    "PERSONAL_KINDS",
     "STEPS",
     "Hashes",
+    "Span",
     "clean",
     "content_hash",
     "content_hashes",
+    "personal_spans",
     "readable",
     "require_seal",
     "same_text_form",

@@ -11,9 +11,16 @@ from collections.abc import Callable, Sequence
 
 from lingyu.errors import LingyuError
 
+from .addresses import urls
+from .personal import personal
+from .repeats import repeats
+from .script import simplified
+from .shape import width
+
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _TAG_OR_COMMENT = re.compile(rf"<!--.*?-->|{_TAG.pattern}", re.DOTALL)
 _COMMENT_ENDS = "-->"
+_ENDLESS_NUMBER = re.compile("&#[0-9]{4301,};?")
 LONGEST_TEXT = 1_000_000
 _MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is deeper than this is an attack, not a review
 
@@ -21,11 +28,18 @@ _MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is dee
 def html(text: str) -> str:
     """Tags become blanks and entities their characters, until neither is left."""
     for _ in range(_MOST_LAYERS):
-        plain = _without_tags(html_entities.unescape(text))
+        plain = _without_tags(_unescaped(text))
         if plain == text:
             return text
         text = plain
     return text.replace("&", " ").replace("<", " ")
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html_entities.unescape(text)
+    except ValueError:  # the number of a character with more digits than Python makes an int of
+        return html_entities.unescape(_ENDLESS_NUMBER.sub("\ufffd", text))
 
 
 def _without_tags(text: str) -> str:
@@ -35,32 +49,38 @@ def _without_tags(text: str) -> str:
     return _TAG_OR_COMMENT.sub(" ", text[:end]) + _TAG.sub(" ", text[end:])
 
 
+# ASCII, common Chinese characters and marks: what `control` keeps as it is. Only the rest is looked at one by one.
+_OTHERWISE = re.compile(r"[^\x20-\x7e\u4e00-\u9fa5\u3001-\u3003\u3008-\u3011\uff01-\uff5e\u2014\u2018-\u201d\u2026]+")
+
+
 def control(text: str) -> str:
     """Line ends, control and private-use characters and lone surrogates become blanks, and white space is squeezed.
 
     Zero-width characters (category Cf) go without a trace: they stand inside words. Unassigned ones stay, since which
     they are changes with the version of Python.
     """
+    return " ".join(_OTHERWISE.sub(_without_control, text).split())
+
+
+def _without_control(run: re.Match[str]) -> str:
     kept = []
-    for char in text:
+    for char in run[0]:
         category = unicodedata.category(char)
         if category == "Cf":
             continue
         kept.append(" " if category[0] == "Z" or category in ("Cc", "Cs", "Co") else char)
-    return " ".join("".join(kept).split())
+    return "".join(kept)
 
 
-# Full-width letters, digits and signs to ASCII. The marks ，。！？；：（） stay: Chinese vocabularies hold them.
-_KEPT_MARKS = "，！？；：（）～"
-_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in _KEPT_MARKS} | {0x3000: 0x20}
-
-
-def width(text: str) -> str:
-    """Full-width letters, digits and signs become ASCII; Chinese punctuation stays."""
-    return text.translate(_NARROW)
-
-
-STEPS: dict[str, Callable[[str], str]] = {"html": html, "control": control, "width": width}
+STEPS: dict[str, Callable[[str], str]] = {
+    "html": html,
+    "control": control,
+    "width": width,
+    "urls": urls,
+    "repeats": repeats,
+    "personal": personal,
+    "simplified": simplified,
+}
 
 
 def readable(text: str, steps: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 recipe.yaml      resolved; a difference at --resume is an error that names the keys
 run.json         what the run was started on, and whether it has finished
+audit.json       what was found in the rows before training; audit.html shows the worst of them
 metrics.jsonl    a line a log step and a measurement of dev
 checkpoints/     Trainer's, each with complete.json once all its files are there
 adapter/         PEFT's two files, once training has ended and they were proved

@@ -53,7 +53,7 @@ class Lengths(Model):
 
 
 class Unknown(Model):
-    """[UNK] in what the base's tokenizer makes of the texts. characters: the most frequent ones behind it, with counts."""
+    """[UNK] in what the base's tokenizer makes of the texts. characters: the most frequent behind it, with counts."""
 
     tokens: Count
     unknown: Count

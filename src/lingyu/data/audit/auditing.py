@@ -1,0 +1,261 @@
+"""The audit: every check over every part, and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lingyu.reporting import Report
+
+from ..near import NEAR, Nearness
+from .conflicts import conflicts_in, find_conflicts
+from .crossings import crossing, find_leaks, find_near_leaks, leaked_rows, near_rows_across
+from .duplicates import find_repeats, near_rows_in, repeats_in
+from .found import Found, as_finding, as_sample
+from .languages import languages_of
+from .lengths import lengths_of
+from .neighbours import Neighbours, neighbours_of
+from .noise import Judged, find_noise, judge
+from .overlaps import hashes_of_corpus, overlaps_with_hashes, overlaps_with_table
+from .parts import AuditPart, AuditReading
+from .personal import find_personal
+from .report import Audit, Check, Crossing, Level, Overlap, Part, Settings
+from .rows import Rows, rows_of
+from .samples import Samples
+from .tokens import tokens_of
+from .verdicts import CHECKS, Figures, verdicts_of
+
+if TYPE_CHECKING:
+    from lingyu.bases import Base
+
+_SAMPLES = 30  # of each check
+
+
+@dataclass(frozen=True, eq=False)
+class AuditRequest:
+    """parts: in the order of training and measuring, train first; each is looked for in those before it.
+
+    against: tables and folders of corpora; against_reading: how those tables are read, as the parts where None.
+    base: whose tokenizer and corpus are asked. max_length: tokens that are read of a text; the base's own where None.
+    """
+
+    parts: tuple[AuditPart, ...]
+    reading: AuditReading = field(default_factory=AuditReading)
+    near: Nearness = NEAR
+    base: "Base | None" = None
+    max_length: int | None = None
+    against: tuple[str, ...] = ()
+    against_reading: AuditReading | None = None
+    noise_folds: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Audited:
+    """samples: the texts of the worst findings, for a page; the audit itself holds none."""
+
+    audit: Audit
+    samples: Samples
+
+
+def audit_parts(request: AuditRequest, report: Report) -> Audited:
+    """Everything that is found in the parts. The same request gives the same report, but for its date.
+
+    Raises LingyuError for a table or a folder of `against` that can't be read.
+    """
+    report("same and near texts", 0, 2)
+    rows = rows_of(request.parts)
+    report("same and near texts", 1, 2)
+    neighbours = neighbours_of(rows, request.near)
+    report("same and near texts", 2, 2)
+    judged = judge(rows, request.noise_folds, request.seed, report)
+
+    crossings = _crossings(rows, neighbours)
+    overlaps, overlapping = _overlaps(request, rows, neighbours, report)
+    parts, personal = _parts(request, rows, neighbours, report)
+    found = _found(rows, neighbours, judged, overlapping, personal)
+    figures = _figures(rows, neighbours, parts, crossings, overlaps, judged, overlapping, personal)
+    return Audited(
+        Audit(
+            lingyu=version("lingyu"),
+            created=datetime.now(UTC).replace(microsecond=0).isoformat(),
+            settings=_settings(request),
+            parts=parts,
+            crossings=crossings,
+            overlaps=overlaps,
+            noise=None if judged is None else judged.noise,
+            verdicts=verdicts_of(figures),
+            findings=tuple(as_finding(rows, it) for check in CHECKS for it in found[check]),
+        ),
+        {check: tuple(as_sample(rows, it) for it in found[check][:_SAMPLES]) for check in CHECKS if found[check]},
+    )
+
+
+def _found(
+    rows: Rows,
+    neighbours: Neighbours,
+    judged: Judged | None,
+    overlapping: list[Found],
+    personal: list[Found],
+) -> dict[Check, list[Found]]:
+    """Every row of every check, part after part, the worst of each first."""
+    return {
+        **_found_across(rows, neighbours),
+        "conflicts": [it for part in _places(rows) for it in find_conflicts(rows, part, judged)],
+        "duplicates": [it for part in _places(rows) for it in find_repeats(rows, part)],
+        "near_duplicates": [it for part in _places(rows) for it in near_rows_in(rows, part, neighbours)],
+        "noise": find_noise(rows, judged),
+        "overlap": overlapping,
+        "personal": personal,
+    }
+
+
+def _crossed(rows: Rows) -> list[tuple[int, int]]:
+    """(part, one before it): what is measured on, and what is trained or chosen by. The last part first."""
+    return [(part, other) for other, part in combinations(_places(rows), 2)]
+
+
+def _places(rows: Rows) -> range:
+    return range(len(rows.parts))
+
+
+def _crossings(rows: Rows, neighbours: Neighbours) -> tuple[Crossing, ...]:
+    return tuple(crossing(rows, part, other, neighbours) for part, other in _crossed(rows))
+
+
+def _found_across(rows: Rows, neighbours: Neighbours) -> dict[Check, list[Found]]:
+    """A row that leaks into two parts is found once: in the last of them, the test."""
+    leaks: dict[int, Found] = {}
+    near: dict[int, Found] = {}
+    for part, other in sorted(_crossed(rows), key=lambda pair: (-pair[0], pair[1])):
+        for it in find_leaks(rows, part, other):
+            leaks.setdefault(it.row, it)
+        for it in find_near_leaks(rows, part, other, neighbours):
+            near.setdefault(it.row, it)
+    return {"leakage": list(leaks.values()), "near_leakage": [it for it in near.values() if it.row not in leaks]}
+
+
+def _overlaps(
+    request: AuditRequest, rows: Rows, neighbours: Neighbours, report: Report
+) -> tuple[tuple[Overlap, ...], list[Found]]:
+    overlaps: list[Overlap] = []
+    found: list[Found] = []
+    for source in request.against:
+        if Path(source).is_dir():
+            more = overlaps_with_hashes(rows, hashes_of_corpus(source), source)
+        else:
+            reading = request.against_reading or request.reading
+            more = overlaps_with_table(rows, neighbours, source, reading, report)
+        overlaps += more[0]
+        found += more[1]
+    if request.base is not None and len(request.base.corpus_hashes):
+        more = overlaps_with_hashes(rows, request.base.corpus_hashes, f"corpus of base {request.base.id}")
+        overlaps += more[0]
+        found += more[1]
+    return tuple(overlaps), found
+
+
+def _parts(
+    request: AuditRequest, rows: Rows, neighbours: Neighbours, report: Report
+) -> tuple[tuple[Part, ...], list[Found]]:
+    """What is said of each part, and the rows with personal data."""
+    parts, personal = [], []
+    for number, given in enumerate(rows.parts):
+        report("languages and personal data", number, len(rows.parts))
+        kinds, found = find_personal(rows, number)
+        personal += found
+        parts.append(_part(request, rows, number, given, neighbours, kinds, report))
+    report("languages and personal data", len(parts), len(parts))
+    return tuple(parts), personal
+
+
+def _part(
+    request: AuditRequest,
+    rows: Rows,
+    number: int,
+    given: AuditPart,
+    neighbours: Neighbours,
+    personal: dict[str, int],
+    report: Report,
+) -> Part:
+    of_part = rows.part == number
+    conflicts, conflict_rows = conflicts_in(rows, number)
+    texts = [rows.texts[row] for row in np.flatnonzero(of_part).tolist()]
+    tokens = None if request.base is None else tokens_of(given, request.base, report)
+    return Part(
+        name=given.name,
+        source=given.source,
+        rows=len(texts),
+        empty=given.empty,
+        texts=Level(exact=len(np.unique(rows.exact[of_part])), same=len(np.unique(rows.same[of_part]))),
+        repeats=repeats_in(rows, number),
+        near_rows=len(near_rows_in(rows, number, neighbours)),
+        conflicts=conflicts,
+        conflict_rows=conflict_rows,
+        labels=_label_counts(given),
+        characters=lengths_of([len(text) for text in texts], "characters"),
+        tokens=None if tokens is None else lengths_of(tokens.lengths, "tokens", _max_length(request)),
+        unknown=None if tokens is None else tokens.as_unknown(),
+        languages=languages_of(texts),
+        personal=personal,
+    )
+
+
+def _label_counts(part: AuditPart) -> dict[str, int]:
+    """The most frequent first; nothing where no label is known."""
+    if part.labels is None:
+        return {}
+    names, counts = np.unique(part.labels, return_counts=True)
+    order = sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda item: (-item[1], item[0]))
+    return dict(order)
+
+
+def _max_length(request: AuditRequest) -> int | None:
+    return request.max_length or (request.base.max_length if request.base is not None else None)
+
+
+def _figures(
+    rows: Rows,
+    neighbours: Neighbours,
+    parts: tuple[Part, ...],
+    crossings: tuple[Crossing, ...],
+    overlaps: tuple[Overlap, ...],
+    judged: Judged | None,
+    overlapping: Sequence[Found],
+    personal: Sequence[Found],
+) -> Figures:
+    crossed = _crossed(rows)
+    near = {row for part, other in crossed for row in near_rows_across(rows, part, other, neighbours).tolist()}
+    return Figures(
+        parts,
+        crossings,
+        overlaps,
+        judged,
+        has_labels=rows.has_labels,
+        leaked_rows=leaked_rows(rows, crossed),
+        near_leaked_rows=len(near),
+        overlapping_rows=len({it.row for it in overlapping}),
+        personal_rows=len(personal),
+    )
+
+
+def _settings(request: AuditRequest) -> Settings:
+    reading = request.reading
+    return Settings(
+        text=reading.text,
+        text_pair=reading.text_pair,
+        label=reading.label if any(part.labels is not None for part in request.parts) else None,
+        clean=reading.clean,
+        encoding=reading.encoding,
+        near_similarity=request.near.similarity,
+        near_shortest=request.near.shortest,
+        base=None if request.base is None else request.base.id,
+        max_length=_max_length(request),
+        noise_folds=request.noise_folds,
+        seed=request.seed,
+    )

@@ -1,0 +1,223 @@
+"""What is audited: the rows of train, dev and test, cleaned, with their labels and where each stands."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from lingyu.errors import LingyuError
+from lingyu.recipe import Data
+from lingyu.reporting import Report
+from lingyu.text import Hashes, clean, content_hash, content_hashes
+
+from ..loading import Part as LoadedPart
+from ..loading import Splits, load_splits
+from ..reading import is_hub_set, read_table
+from ..tables import Table, TableRow, no_column
+from .report import Source
+
+_ROWS_PER_REPORT = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class AuditPart:
+    """texts: cleaned, none of them empty. pairs: the second text of each row, where rows have two.
+
+    labels: '' where a row has none; None where no row has one. wheres: 'data/hotel.csv:12'. empty: rows left out,
+    since they have no text, or only one of two.
+    """
+
+    name: str
+    source: Source
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    wheres: tuple[str, ...]
+    empty: int
+    pairs: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class AuditReading:
+    """How a table is read. names: value in the file -> name of the label; a value without a name is its own.
+
+    needs_label: whether a table without the column of labels is refused, or read without them. keys: what the user set
+    text, text_pair and label by, for messages.
+    """
+
+    text: str = "text"
+    text_pair: str | None = None
+    label: str | None = None
+    encoding: str = "utf-8"
+    clean: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    needs_label: bool = True
+    keys: tuple[str, str, str] = ("--text", "--text-pair", "--label")
+
+    @classmethod
+    def of_recipe(cls, data: Data) -> "AuditReading":
+        keys = ("data.text", "data.text_pair", "data.label")
+        return cls(data.text, None, data.label, data.encoding, data.clean, data.labels, keys=keys)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Key -> the column that it names."""
+        named = zip(self.keys, (self.text, self.text_pair, self.label), strict=True)
+        return {key: column for key, column in named if column is not None}
+
+
+def row_hashes(texts: Sequence[str], pairs: Sequence[str] | None = None) -> Hashes:
+    """(rows,) the content hash of each row. Of two texts it is made from the hashes of both, so that ("ab", "c") and
+    ("a", "bc") are not the same."""
+    if pairs is None:
+        return content_hashes(texts)
+    return np.fromiter((_pair_hash(*both) for both in zip(texts, pairs, strict=True)), dtype=np.int64, count=len(texts))
+
+
+def _pair_hash(first: str, second: str) -> int:
+    return content_hash(as_hexadecimal(content_hash(first)) + as_hexadecimal(content_hash(second)))
+
+
+def as_hexadecimal(hash: int) -> str:
+    """16 digits, as a report shows a content hash."""
+    return f"{hash & (1 << 64) - 1:016x}"
+
+
+def parts_of_files(files: Mapping[str, str], reading: AuditReading, report: Report) -> tuple[AuditPart, ...]:
+    """files: name of the part -> its source. Raises LingyuError where one can't be read, or has no row with a text."""
+    return tuple(_part_of_file(name, source, reading, report) for name, source in files.items())
+
+
+def parts_of_recipe(data: Data, report: Report) -> tuple[AuditPart, ...]:
+    """The files of a recipe where it gives dev or test; else train, dev and test as they are split off.
+
+    So the rows of a given test set that stand in train are audited, where load_splits would stop at them. Raises
+    LingyuError as parts_of_files and load_splits do.
+    """
+    given = {"train": data.train, "dev": data.dev, "test": data.test}
+    files = {name: source for name, source in given.items() if source}
+    parts = parts_of_files(files, AuditReading.of_recipe(data), report)
+    return parts if len(parts) > 1 else _split_off(parts[0], load_splits(data))
+
+
+def parts_of_splits(splits: Splits, data: Data) -> tuple[AuditPart, ...]:
+    """The parts that a run trains on and is measured on. What was left out of them is gone, and so is the place of a
+    row in its file: where is 'train:12', the twelfth row of the part."""
+    read = splits.counts.read
+    parts = []
+    for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
+        path = getattr(data, name) or data.train
+        source = Source(path=path, sha256=_sha256(path), rows=read.get(f"data.{name}", read["data.train"]))
+        labels = tuple(splits.labels[label] for label in part.labels.tolist())
+        wheres = tuple(f"{name}:{number}" for number in range(1, part.rows + 1))
+        empty = splits.counts.dropped["empty"] if name == "train" else 0
+        parts.append(AuditPart(name, source, part.texts, labels, wheres, empty))
+    return tuple(parts)
+
+
+def _split_off(whole: AuditPart, splits: Splits) -> tuple[AuditPart, ...]:
+    """The rows of a file by the part that each was dealt to: a text with all its rows to one of them. Rows that
+    load_splits left out (two labels, beyond max_train_samples) are in none."""
+    hashes = row_hashes(whole.texts)
+    dealt = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    return tuple(_rows_in(whole, hashes, name, part) for name, part in dealt.items())
+
+
+def _rows_in(whole: AuditPart, hashes: Hashes, name: str, part: LoadedPart) -> AuditPart:
+    assert whole.labels is not None
+    at = np.flatnonzero(np.isin(hashes, part.hashes)).tolist()
+    texts, labels, wheres = (tuple(values[row] for row in at) for values in (whole.texts, whole.labels, whole.wheres))
+    return AuditPart(name, whole.source, texts, labels, wheres, whole.empty if name == "train" else 0)
+
+
+# ---- tables
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A row of a table: cleaned, its label by name ('' where none is asked for). pair: '' where rows have one text."""
+
+    text: str
+    pair: str
+    label: str
+    where: str
+    is_empty: bool
+
+
+def read_cleaned(source: str, reading: AuditReading, report: Report) -> Iterator[Read]:
+    """The rows of a table, one after another. Raises LingyuError for a column that is not there, and at the end for
+    the first row that can't be read."""
+    table = read_table(source, reading.encoding)
+    if not reading.needs_label and reading.label not in table.columns:
+        reading = replace(reading, label=None)
+    for key, column in reading.columns.items():
+        table.needs(column, key)
+    faults: list[LingyuError] = []
+    for number, row in enumerate(table.rows):
+        if number % _ROWS_PER_REPORT == 0:
+            _report_progress(table, report)
+        fault = row.fault or _lacking(row, reading)
+        if fault:
+            faults.append(fault)
+        elif not faults:
+            yield _read(row, reading)
+    _report_progress(table, report)
+    if faults:
+        raise _unreadable(faults)
+
+
+def _read(row: TableRow, reading: AuditReading) -> Read:
+    text = clean(row.cells[reading.text], reading.clean)
+    pair = "" if reading.text_pair is None else clean(row.cells[reading.text_pair], reading.clean)
+    value = "" if reading.label is None else row.cells[reading.label].strip()
+    is_empty = not text or (reading.text_pair is not None and not pair)
+    return Read(text, pair, reading.names.get(value, value), row.where, is_empty)
+
+
+def _part_of_file(name: str, source: str, reading: AuditReading, report: Report) -> AuditPart:
+    rows: list[Read] = []
+    empty = 0
+    for row in read_cleaned(source, reading, report):
+        if row.is_empty:
+            empty += 1
+        else:
+            rows.append(row)
+    if not rows:
+        raise LingyuError(f"no row has a text in column `{reading.text}`", source, f"Set {reading.keys[0]}")
+    return AuditPart(
+        name,
+        Source(path=source, sha256=_sha256(source), rows=len(rows) + empty),
+        tuple(row.text for row in rows),
+        tuple(row.label for row in rows) if any(row.label for row in rows) else None,
+        tuple(row.where for row in rows),
+        empty,
+        tuple(row.pair for row in rows) if reading.text_pair is not None else None,
+    )
+
+
+def _lacking(row: TableRow, reading: AuditReading) -> LingyuError | None:
+    """Why a row of jsonl, where each has keys of its own, can't be read."""
+    for key, column in reading.columns.items():
+        if column not in row.cells:
+            return no_column(column, key, tuple(row.cells), row.where)
+    return None
+
+
+def _unreadable(faults: Sequence[LingyuError]) -> LingyuError:
+    first, more = faults[0], len(faults) - 1
+    rows = f"; {more:,} more {'row' if more == 1 else 'rows'} can't be read either" if more else ""
+    hint = f"{first.next}; or set such rows apart with: lingyu data import" if first.next else None
+    return LingyuError(first.what + rows, first.where, hint)
+
+
+def _report_progress(table: Table, report: Report) -> None:
+    if table.progress:
+        report(f"reading {table.source}", *table.progress())
+
+
+def _sha256(source: str) -> str | None:
+    if is_hub_set(source) or not Path(source).is_file():
+        return None
+    with Path(source).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,170 @@
+"""One verdict a check: is training forbidden, is a look worth it, and the figures in a sentence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from .noise import Judged
+from .report import Check, Crossing, Grade, Overlap, Part, Verdict
+
+CHECKS: tuple[Check, ...] = get_args(Check)
+STOPPING: tuple[Check, ...] = ("leakage", "conflicts")
+
+_ONE_PART = "there is one part only, nothing to compare it with"
+_NO_LABELS = "no labels were given"
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """What verdicts speak of. leaked_rows: rows of any part that stand in one before it, each counted once."""
+
+    parts: tuple[Part, ...]
+    crossings: tuple[Crossing, ...]
+    overlaps: tuple[Overlap, ...]
+    judged: Judged | None
+    has_labels: bool
+    leaked_rows: int
+    near_leaked_rows: int
+    overlapping_rows: int
+    personal_rows: int
+
+
+def verdicts_of(figures: Figures) -> tuple[Verdict, ...]:
+    """In the order of report.Check."""
+    return tuple(_verdict(check, *_SAID[check](figures)) for check in CHECKS)
+
+
+def _verdict(check: Check, rows: int, says: str) -> Verdict:
+    grade: Grade = "ok" if not rows else "stop" if check in STOPPING else "look"
+    return Verdict(check=check, grade=grade, rows=rows, says=says)
+
+
+def _leakage(figures: Figures) -> tuple[int, str]:
+    if not figures.crossings:
+        return 0, _ONE_PART
+    said = [_leak(crossing) for crossing in figures.crossings if crossing.rows.same]
+    return figures.leaked_rows, _joined(said, "no row of dev or test stands in what is trained on")
+
+
+def _leak(crossing: Crossing) -> str:
+    other = crossing.other_label.same
+    label = f", {other:,} of them with another label" if other else ""
+    of = f"{crossing.rows.same:,} of {_rows(crossing.rows_of_part)} of {crossing.part}"
+    return f"{of} stand in {crossing.other} ({crossing.rows.exact:,} exactly{label})"
+
+
+def _conflicts(figures: Figures) -> tuple[int, str]:
+    if not figures.has_labels:
+        return 0, _NO_LABELS
+    said = [
+        f"{_counted(part.conflicts.same, 'text')} of {part.name} with two labels, in {_rows(part.conflict_rows.same)}"
+        for part in figures.parts
+        if part.conflicts.same
+    ]
+    return sum(part.conflict_rows.same for part in figures.parts), _joined(said, "no text has two labels")
+
+
+def _near_leakage(figures: Figures) -> tuple[int, str]:
+    if not figures.crossings:
+        return 0, _ONE_PART
+    said = [
+        f"{crossing.near_rows:,} of {_rows(crossing.rows_of_part)} of {crossing.part} nearly stand in {crossing.other}"
+        for crossing in figures.crossings
+        if crossing.near_rows
+    ]
+    return figures.near_leaked_rows, _joined(said, "no row of dev or test is near one that is trained on")
+
+
+def _duplicates(figures: Figures) -> tuple[int, str]:
+    said = [
+        f"{part.repeats.same:,} of {_rows(part.rows)} of {part.name} repeat a text ({part.repeats.exact:,} exactly)"
+        for part in figures.parts
+        if part.repeats.same
+    ]
+    return sum(part.repeats.same for part in figures.parts), _joined(said, "no text stands twice in a part")
+
+
+def _near_duplicates(figures: Figures) -> tuple[int, str]:
+    said = [
+        f"{part.near_rows:,} of {_rows(part.rows)} of {part.name} differ from another by a few characters"
+        for part in figures.parts
+        if part.near_rows
+    ]
+    return sum(part.near_rows for part in figures.parts), _joined(said, "no text is near another of its part")
+
+
+def _noise(figures: Figures) -> tuple[int, str]:
+    judged = figures.judged
+    if not figures.has_labels:
+        return 0, _NO_LABELS
+    if judged is None:
+        return 0, "not judged: it takes two labels with as many texts as there are folds"
+    noise = judged.noise
+    left_out = f"; {_rows(judged.left_out)} of rare labels were not judged" if judged.left_out else ""
+    if not judged.knows_something:
+        return (
+            0,
+            f"not judged: a model of words is right on {_percent(noise.accuracy)}, no more than one label is{left_out}",
+        )
+    says = (
+        f"{noise.doubted:,} of {noise.rows:,} labels are doubted by a model that is right on {_percent(noise.accuracy)}"
+    )
+    return noise.doubted, says + left_out
+
+
+def _overlap(figures: Figures) -> tuple[int, str]:
+    if not figures.overlaps:
+        return 0, "compared with no other data set or corpus"
+    said = [_touching(overlap) for overlap in figures.overlaps if overlap.same or overlap.near_rows]
+    others = len({overlap.other for overlap in figures.overlaps})
+    return figures.overlapping_rows, _joined(said, f"no row stands in {_counted(others, 'other set')}")
+
+
+def _touching(overlap: Overlap) -> str:
+    near = f", {overlap.near_rows:,} more nearly" if overlap.near_rows else ""
+    return f"{overlap.same:,} of {_rows(overlap.rows_of_part)} of {overlap.part} stand in {overlap.other}{near}"
+
+
+def _personal(figures: Figures) -> tuple[int, str]:
+    kinds: dict[str, int] = {}
+    for part in figures.parts:
+        for kind, rows in part.personal.items():
+            kinds[kind] = kinds.get(kind, 0) + rows
+    said = [f"{_KINDS.get(kind, kind)} in {_rows(rows)}" for kind, rows in kinds.items()]
+    return figures.personal_rows, _joined(said, "no phone, e-mail, identity or bank card number")
+
+
+_KINDS = {
+    "phone": "phone numbers",
+    "email": "e-mail addresses",
+    "id_card": "identity numbers",
+    "bank_card": "bank card numbers",
+}
+
+_SAID: dict[Check, Callable[[Figures], tuple[int, str]]] = {
+    "leakage": _leakage,
+    "conflicts": _conflicts,
+    "near_leakage": _near_leakage,
+    "duplicates": _duplicates,
+    "near_duplicates": _near_duplicates,
+    "noise": _noise,
+    "overlap": _overlap,
+    "personal": _personal,
+}
+"""Check -> (rows that it is about, what is said of them)."""
+
+
+def _joined(said: Sequence[str], nothing: str) -> str:
+    return "; ".join(said) if said else nothing
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _rows(count: int) -> str:
+    return _counted(count, "row")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

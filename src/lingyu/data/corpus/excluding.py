@@ -1,0 +1,129 @@
+"""Test sets whose texts must not stand in a corpus, and which paragraphs touch them.
+
+A paragraph touches a test text where it is the same, near it, or holds it whole, as a raw page holds a review. A test
+text of a few characters (很好) stands in many paragraphs and makes a leak of none but its like: near and inside begin
+at 20 characters of a same-text form. A part of a test text, and a page with a near one inside, are not found.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.data.loading import load_splits
+from lingyu.data.near import NEAR, NearIndex
+from lingyu.errors import LingyuError
+from lingyu.recipe import load_recipe
+from lingyu.text import Hashes, clean
+
+from .forms import form_hashes, same_text_forms
+from .inside import InsideIndex
+from .sources import shown_name, texts_of
+
+Level = Literal["exact", "same", "near", "inside"]
+LEVELS: Final[tuple[Level, ...]] = ("inside", "near", "same", "exact")
+"""How a paragraph can touch a test set, the weakest first."""
+
+_RECIPES = (".yaml", ".yml")
+_SHORTEST_INSIDE = NEAR.shortest
+
+Touches = NDArray[np.int8]
+"""(sets, paragraphs) how each paragraph touches each set: 1 + its place in LEVELS, 0 where it does not."""
+
+
+@dataclass(frozen=True)
+class ExcludedSet:
+    """A test set. texts: as they are tested on."""
+
+    name: str
+    texts: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the sorted content hashes of its distinct texts."""
+        hashes = np.unique(form_hashes(same_text_forms(self.texts)))
+        return hashlib.sha256(hashes.astype("<i8").tobytes()).hexdigest()
+
+
+def load_excluded(names: Sequence[str], text: str, encoding: str) -> tuple[ExcludedSet, ...]:
+    """The test sets of these names: tables (`data/test.csv`, or `data/test.csv:review` where the column is not the one
+    called text), files with a text a line, and recipes, of which dev and test are taken after their own split.
+
+    Raises LingyuError for what can't be read.
+    """
+    return tuple(_of_recipe(name) if name.endswith(_RECIPES) else _of_table(name, text, encoding) for name in names)
+
+
+def _of_recipe(path: str) -> ExcludedSet:
+    recipe = load_recipe(path)
+    splits = load_splits(recipe.data)
+    return ExcludedSet(recipe.name, splits.dev.texts + splits.test.texts)
+
+
+def _of_table(name: str, text: str, encoding: str) -> ExcludedSet:
+    path, column = Path(name), text
+    if not path.exists() and ":" in name:
+        path, column = Path(name.rpartition(":")[0]), name.rpartition(":")[2]
+    try:
+        texts = tuple(filter(None, (found.strip() for found in texts_of(path, column, encoding))))
+    except LingyuError as error:
+        if "no column" not in error.what:
+            raise
+        raise LingyuError(error.what, error.where, f"Name its column: --exclude {shown_name(path)}:COLUMN") from None
+    if not texts:
+        raise LingyuError("an excluded set without a text", where=name, next="Give the file that holds the test texts")
+    return ExcludedSet(shown_name(path), texts)
+
+
+def save_excluded(sets: Sequence[ExcludedSet], path: Path) -> None:
+    """For the workers of a build, each of which reads them with saved_excluded()."""
+    path.write_text(json.dumps([asdict(excluded) for excluded in sets]), encoding="ascii")
+
+
+def saved_excluded(path: Path) -> tuple[ExcludedSet, ...]:
+    return tuple(ExcludedSet(entry["name"], tuple(entry["texts"])) for entry in json.loads(path.read_text("ascii")))
+
+
+class ExcludedTexts:
+    """The texts of all excluded sets, to compare paragraphs with, a batch at a time. Holds some 500 bytes a text."""
+
+    def __init__(self, sets: Sequence[ExcludedSet], steps: Sequence[str]) -> None:
+        """steps: what the paragraphs have gone through. A text is compared as it stands and after them: where they
+        mask a number in it, they have masked it in the paragraph too."""
+        self._sets = len(sets)
+        self._exact: dict[str, set[int]] = {}
+        for number, excluded in enumerate(sets):
+            for text in excluded.texts:
+                for version in (text, clean(text, steps)):
+                    self._exact.setdefault(version, set()).add(number)
+        texts = [text for text in self._exact if text]
+        forms = same_text_forms(texts)
+        hashes, firsts, same = np.unique(form_hashes(forms), return_index=True, return_inverse=True)
+        self._hashes: Hashes = hashes
+        self._owned = np.zeros((self._sets, len(hashes)), dtype=np.bool_)  # (sets, distinct forms)
+        for text, form in zip(texts, same.tolist(), strict=True):
+            self._owned[list(self._exact[text]), form] = True
+        distinct = [forms[at] for at in firsts.tolist()]
+        self._near = NearIndex(distinct)
+        self._inside = InsideIndex(distinct, _SHORTEST_INSIDE)
+
+    def touched_by(self, texts: Sequence[str], forms: Sequence[str], hashes: Hashes) -> Touches:
+        """How the paragraphs touch the sets. forms, hashes: the same-text form and content hash of each."""
+        touches = np.zeros((self._sets, len(texts)), dtype=np.int8)
+        if not len(self._hashes) or not texts:
+            return touches
+        near = self._near.near(forms)
+        at = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        same = np.flatnonzero(self._hashes[at] == hashes)
+        pairs = (self._inside.found_in(forms), (near.first, near.second), (same, at[same]))
+        for level, (paragraphs, excluded) in enumerate(pairs, 1):  # the stronger over the weaker
+            for number, owned in enumerate(self._owned):
+                touches[number, paragraphs[owned[excluded]]] = level
+        for paragraph in same.tolist():
+            touches[list(self._exact.get(texts[paragraph], ())), paragraph] = len(LEVELS)
+        return touches

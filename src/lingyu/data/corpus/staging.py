@@ -1,0 +1,69 @@
+"""A folder that is there whole or not at all: made in a hidden one beside it, then given its name by one rename."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lingyu.errors import LingyuError
+
+from .manifest import MANIFEST
+
+
+@contextmanager
+def corpus_in_one_go(out: Path, *, replace: bool) -> Iterator[Path]:
+    """The folder to write into; at the end it is `out`, and where an error ends the block nothing is left of it.
+
+    A killed process leaves the hidden folder `.NAME.building` beside out, which the next build of it removes.
+    Raises LingyuError where out is there (replace: where what is there is no corpus), or is being built.
+    """
+    _require_free(out, replace)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = out.parent / f".{out.name}.building"
+    building.mkdir(exist_ok=True)
+    try:
+        lock = FileLock(building / "lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise LingyuError(
+            "another process is building this corpus", where=out, next="Wait for it, or name another --out"
+        ) from None
+    try:
+        fresh, old = building / "corpus", building / "old"
+        for left in (fresh, old):
+            shutil.rmtree(left, ignore_errors=True)
+        fresh.mkdir()
+        yield fresh
+        _sync(fresh)
+        _require_free(out, replace)  # hours may have passed
+        if out.exists():
+            out.rename(old)
+        fresh.rename(out)
+        _sync(out.parent)
+    finally:
+        lock.release()
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _require_free(out: Path, replace: bool) -> None:
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise LingyuError("--out is a file or a link", where=out, next="Name a folder that is not there yet")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not (out / MANIFEST).is_file():
+        raise LingyuError("--out is a folder that holds something else", where=out, next="Name another folder")
+    if not replace:
+        next_step = "Replace it with --force, or name another folder"
+        raise LingyuError("the corpus is there already", where=out, next=next_step)
+
+
+def _sync(folder: Path) -> None:
+    """Have the system put the folder's list of names on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

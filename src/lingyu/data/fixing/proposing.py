@@ -1,0 +1,127 @@
+"""From the JSON report of an audit to the list of fixes that a person looks through."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lingyu.errors import LingyuError
+from lingyu.reporting import Report
+
+from ..audit.report import Audit, Finding
+from ..csv_folder import write_file
+from .fix_list import Fix, write_list
+from .proposals import Proposal, proposals
+from .sources import FixSettings, FixSources, SourceRows, named_sources, read_rows_of, sources_path
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """files: the list and what stands beside it; none where nothing was found. suggested: action -> rows."""
+
+    files: tuple[Path, ...]
+    rows: int
+    findings: int
+    suggested: dict[str, int]
+
+
+def propose_fixes(report_file: Path, out: Path, report: Report, *, force: bool = False) -> Proposed:
+    """Write the list of fixes for the findings of an audit: `out`, and OUT.sources.json beside it.
+
+    Raises LingyuError for a file that is no report, or only its summary; for a source that has changed since; and
+    without force where the list stands there with other content: a person may have edited it.
+    """
+    audit = _read_audit(report_file)
+    if not audit.findings:
+        return Proposed((), 0, 0, {})
+    if out.suffix.lower() != ".csv":
+        raise LingyuError("the list is written as csv", out, f"Name it {out.with_suffix('.csv')}")
+    about = _about(audit)
+    report("proposing", 0, 2)
+    rows = read_rows_of(about.sources, about.settings)
+    _require_unchanged(audit, rows)
+    report("proposing", 1, 2)
+    fixes = _fixes(audit.findings, rows)
+    beside = sources_path(out)
+    write_file(out, lambda path: write_list(path, fixes), force=force)
+    write_file(beside, lambda path: _write_about(path, about), force=True)  # it goes with the list
+    report("proposing", 2, 2)
+    suggested = Counter(fix.suggestion for fix in fixes)
+    return Proposed((out, beside), len(fixes), len(audit.findings), dict(suggested.most_common()))
+
+
+def _read_audit(path: Path) -> Audit:
+    if not path.is_file():
+        raise LingyuError("no such file", path, "Write it with: lingyu data audit ... --json")
+    try:
+        audit = Audit.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        at = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
+        what = f"no report of this lingyu: {at}: {error.errors()[0]['msg']}"
+        raise LingyuError(what, path, "Write it with: lingyu data audit ... --json") from None
+    if not audit.findings and any(verdict.rows for verdict in audit.verdicts):
+        raise LingyuError("only the summary of an audit, without the rows", path, "Audit the files again")
+    return audit
+
+
+def _about(audit: Audit) -> FixSources:
+    asked = audit.settings
+    settings = FixSettings(
+        text=asked.text, text_pair=asked.text_pair, label=asked.label, clean=asked.clean, encoding=asked.encoding
+    )
+    return FixSources(settings=settings, sources=named_sources((part.name, part.source.path) for part in audit.parts))
+
+
+def _write_about(path: Path, about: FixSources) -> None:
+    path.write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _require_unchanged(audit: Audit, rows: SourceRows) -> None:
+    """Raises LingyuError where a source is not what was audited."""
+    audited = {part.source.path: part.source.sha256 for part in audit.parts}
+    for table in rows.tables:
+        if table.sha256 != audited[table.source]:
+            raise LingyuError("the file has changed since the audit", table.source, "Audit it again")
+    for finding in audit.findings:
+        row = rows.by_place.get(finding.row)
+        if row is None or rows.text_hash(row) != finding.text_hash:
+            what = "the report speaks of a row that is not there, or has another text"
+            raise LingyuError(what, finding.row, "Audit the files again")
+
+
+def _fixes(findings: Sequence[Finding], rows: SourceRows) -> tuple[Fix, ...]:
+    values = _values(findings, rows)
+    return tuple(_fix(proposal, rows, values) for proposal in proposals(findings))
+
+
+def _values(findings: Sequence[Finding], rows: SourceRows) -> dict[str, str]:
+    """Name of a label -> how the files write it. An audit of a recipe speaks of labels by the names it gives them."""
+    values = {label: label for label in rows.labels()}
+    for finding in findings:
+        for place, name in ((finding.row, finding.label), (finding.other, finding.other_label)):
+            if name and place in rows.by_place:
+                values[name] = rows.label(rows.by_place[place])
+    return values
+
+
+def _fix(proposal: Proposal, rows: SourceRows, values: dict[str, str]) -> Fix:
+    row = rows.by_place[proposal.row]
+    other = rows.by_place.get(proposal.other or "")
+    new_label = values.get(proposal.new_label or "", "")
+    # a label that no row has is nothing to write into the file: the finding stays, and a person may know how it's spelt
+    suggestion = "keep" if proposal.suggestion == "relabel" and not new_label else proposal.suggestion
+    return Fix(
+        row=proposal.row,
+        action=suggestion,
+        new_label=new_label,
+        label=rows.label(row),
+        suggestion=suggestion,
+        finding=proposal.says,
+        text_hash=proposal.findings[0].text_hash,
+        confidence="" if proposal.confidence is None else f"{proposal.confidence:.3f}",
+        text=rows.text(row),
+        other_text=rows.text(other) if other else "",
+        other=proposal.other or "",
+    )

@@ -1,0 +1,62 @@
+"""When rows were written: ISO dates, dates with a time, or numbers, brought into one order."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.errors import LingyuError
+
+from .whole_tables import first_of
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class _Time:
+    kind: str
+    value: Decimal | datetime
+
+
+def time_ranks(values: Sequence[str], wheres: Sequence[str], column: str) -> NDArray[np.int64]:
+    """(rows,) the place of each row's time among all times, from 0; equal times have the same.
+
+    values: as they stand in the file; numbers are seconds, years or 20240131: only their order counts.
+
+    Raises LingyuError for the first value that is no time, or of another kind than the first one.
+    """
+    times = {value: _time(value.strip()) for value in dict.fromkeys(values)}
+    kind = next((time.kind for time in times.values() if time), "")
+    faults = [
+        _fault(value, times[value], where, column, kind)
+        for value, where in zip(values, wheres, strict=True)
+        if (time := times[value]) is None or time.kind != kind
+    ]
+    if faults:
+        raise first_of(faults)
+    keys = {value: time.value for value, time in times.items() if time}
+    order = {key: rank for rank, key in enumerate(sorted(set(keys.values())))}  # type: ignore[type-var]  # of one kind
+    return np.array([order[keys[value]] for value in values], dtype=np.int64)
+
+
+def _time(value: str) -> _Time | None:
+    if _NUMBER.fullmatch(value):
+        return _Time("a number", Decimal(value))
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return _Time("a date" if time.tzinfo is None else "a date with a time zone", time)
+
+
+def _fault(value: str, time: _Time | None, where: str, column: str, kind: str) -> LingyuError:
+    shown = f'"{value[:_SHOWN]}"' if value else "an empty value"
+    if time is None:
+        what = f"{column}: {shown} is neither an ISO date, like 2024-01-31 or 2024-01-31T18:30, nor a number"
+        return LingyuError(what, where, "Correct it, or leave out --time")
+    return LingyuError(f"{column}: {shown} is {time.kind}, and the first is {kind}", where, "Write all in one way")

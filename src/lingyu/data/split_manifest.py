@@ -1,0 +1,145 @@
+"""split.json beside train.csv, dev.csv and test.csv: where their rows come from, and that they are still the same.
+
+The same source and settings give the same document: it holds no date and no path. No text of the data stands in it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lingyu.errors import LingyuError
+
+from .csv_folder import sha256_of
+
+SPLIT: Final = "split.json"
+_MADE_BY: Final = "lingyu data split"
+
+PartName = Literal["train", "dev", "test"]
+Rows = Annotated[int, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class SplitSource(_Model):
+    """name: of the file, without its folder."""
+
+    name: str
+    sha256: Sha256
+    rows: Rows
+
+
+class SplitSettings(_Model):
+    """What a split depends on. clean: steps that texts go through before they are compared; the files keep them as are.
+
+    near_similarity, near_shortest, near_longest_other: see lingyu.data.Nearness.
+    """
+
+    dev: float
+    test: float
+    seed: int
+    text: str
+    label: str | None
+    group: str | None
+    time: str | None
+    encoding: str
+    clean: tuple[str, ...]
+    near_similarity: float
+    near_shortest: int
+    near_longest_other: int
+
+
+class SplitCounts(_Model):
+    """lingyu.data.Counts: read = dropped + kept."""
+
+    read: dict[str, Rows]
+    dropped: dict[str, Rows]
+    kept: dict[str, Rows]
+    notes: tuple[str, ...]
+
+
+class Together(_Model):
+    """What was kept on one side. near_pairs: of different texts. groups: of more than one row, by text, nearness or
+    the group column; rows: in them; largest: rows of the largest one."""
+
+    near_pairs: Rows
+    groups: Rows
+    rows: Rows
+    largest: Rows
+
+
+class TimeCut(_Model):
+    """Where a split by time was cut. dev_from, test_from: the first time in each, as it stands in the file.
+
+    late_rows: rows whose own time is later than the first of a later part; they went with an earlier copy.
+    """
+
+    dev_from: str | None
+    test_from: str | None
+    late_rows: Rows
+
+
+class SplitPart(_Model):
+    """labels: label to rows, as they stand in the file."""
+
+    file: str
+    sha256: Sha256
+    rows: Rows
+    labels: dict[str, Rows]
+
+
+class SplitManifest(_Model):
+    format: Literal[1] = 1
+    made_by: Literal["lingyu data split"] = _MADE_BY
+    source: SplitSource
+    settings: SplitSettings
+    counts: SplitCounts
+    together: Together
+    time: TimeCut | None
+    parts: dict[PartName, SplitPart]
+
+    def as_json(self) -> str:
+        return self.model_dump_json(indent=2) + "\n"
+
+    def changed_files(self, folder: Path) -> tuple[str, ...]:
+        """The files of the split that are not in the folder any more, or not as they were written."""
+        return tuple(
+            part.file
+            for part in self.parts.values()
+            if not (folder / part.file).is_file() or sha256_of(folder / part.file) != part.sha256
+        )
+
+
+def read_split(path: Path) -> SplitManifest | None:
+    """The split that a file tells of; None where there is no such file, or one that is none of ours.
+
+    Raises LingyuError for one of ours that is damaged, or of a later lingyu.
+    """
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    try:
+        return SplitManifest.model_validate_json(data)
+    except ValidationError as error:
+        if _MADE_BY.encode() not in data:
+            return None
+        at = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
+        what = f"not as lingyu data split writes it: {at}: {error.errors()[0]['msg']}"
+        raise LingyuError(what, path, "Split the rows again, or use the lingyu that split them") from None
+
+
+def read_split_of(train: str | Path) -> SplitManifest | None:
+    """The split that a training file is a part of: that of the split.json beside it, where that names the file.
+
+    Whether the file is still as it was split is for changed_files() to say.
+
+    Raises LingyuError as read_split does.
+    """
+    path = Path(train)
+    split = read_split(path.parent / SPLIT) if path.is_file() else None
+    if split is None or path.name not in (part.file for part in split.parts.values()):
+        return None
+    return split

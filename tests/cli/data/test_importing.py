@@ -1,0 +1,71 @@
+"""`lingyu data import` says the encoding, counts that add up, and where rows were set aside."""
+
+import gzip
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from lingyu.cli.data import data
+from lingyu.errors import LingyuError
+
+REVIEW = "房间很干净，前台的服务态度也非常好，下次还会再来住。"
+
+
+def run(*arguments, input=None):
+    return CliRunner().invoke(data, ["import", *arguments], input=input, catch_exceptions=False, standalone_mode=False)
+
+
+@pytest.fixture
+def ragged(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_bytes(f"review,label\n{REVIEW},1\n坏\n{REVIEW},0\n".encode("gbk"))
+    return "a.csv"
+
+
+def test_encoding_counts_and_quarantine_are_printed(ragged):
+    assert run(ragged, "--out", "data/b.csv", "--text", "review").stdout.splitlines() == [
+        "encoding: gbk (all of it reads so)",
+        "kept 2 of 3 rows    does not parse 1",
+        "quarantined: 1, in data/b.quarantine.jsonl",
+        "written: data/b.csv: columns text, label",
+    ]
+
+
+def test_json_is_one_document(ragged):
+    document = json.loads(run(ragged, "--out", "b.parquet", "--quarantine", "bad.jsonl", "--json").stdout)
+    assert document["encodings"] == [{"name": "gbk", "how": "all of it reads so", "files": 1}]
+    assert document["counts"]["read"] == {"a.csv": 3}
+    assert document["counts"]["dropped"] == {"does not decode": 0, "does not parse": 1}
+    assert document["counts"]["kept"] == {"imported": 2}
+    assert document["quarantine"] == "bad.jsonl"
+    assert REVIEW not in json.dumps(document, ensure_ascii=False)
+
+
+def test_a_hint_about_the_encoding_names_the_option(ragged):
+    with pytest.raises(LingyuError, match="--encoding: no encoding is called 'gkb'"):
+        run(ragged, "--out", "b.csv", "--encoding", "gkb")
+
+
+def test_help_has_an_example():
+    shown = CliRunner().invoke(data, ["import", "--help"]).output
+    assert "Example:" in shown
+    assert "lingyu data import" in shown
+
+
+def test_the_script_reads_a_pipe_and_refuses_to_replace(repo, tmp_path, run_command):
+    command = ("python", repo / "data_tools" / "import.py", "-", "--format", "jsonl", "--out", "b.csv")
+    done = run_command(*command, input='{"text": "好"}\n{"text": \n')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == "kept 1 of 2 rows    does not parse 1"
+    again = run_command(*command, input='{"text": "好"}\n')
+    assert again.returncode == 2
+    assert again.stderr == "b.csv: stands there already. Replace it with --force, or write elsewhere with --out\n"
+
+
+def test_a_packed_file_that_is_cut_off_is_one_line(tmp_path, run_command):
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"text": "1"}\n' * 9000)[:-20])
+    done = run_command("lingyu", "data", "import", "a.jsonl.gz", "--out", "b.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "a.jsonl.gz: the gzip file is cut off: it ends within its content. Fetch it again\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl.gz"]

@@ -1,0 +1,195 @@
+"""The whole audit: parts read from files, recipes and splits; other sets; the same report each time."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from lingyu.bases import find_base
+from lingyu.data import (
+    CHECKS,
+    Audit,
+    AuditReading,
+    AuditRequest,
+    audit_parts,
+    load_splits,
+    parts_of_files,
+    parts_of_recipe,
+    parts_of_splits,
+    row_hashes,
+)
+from lingyu.errors import LingyuError
+from lingyu.recipe import Data
+from lingyu.text import content_hash, content_hashes
+
+LONG = "房间很干净，服务热情，早餐也很丰富，位置在地铁站旁边，下次还会再来"
+
+
+def silent(*_):
+    pass
+
+
+def csv_of(rows, header="text,label"):
+    return "\n".join([header, *(",".join(row) for row in rows)]) + "\n"
+
+
+@pytest.fixture
+def files(write):
+    write("train.csv", csv_of([("好<br>吃", "1"), ("坏", "0"), (" ", "1"), ("坏", "0")]))
+    write("test.csv", csv_of([("好 吃", "1"), ("新", "0")]))
+    return {"train": "train.csv", "test": "test.csv"}
+
+
+def test_files_are_read_cleaned_with_places_and_what_is_empty_left_out(files):
+    train, test = parts_of_files(files, AuditReading(label="label", clean=("html",)), silent)
+    assert train.texts == ("好 吃", "坏", "坏")
+    assert train.wheres == ("train.csv:2", "train.csv:3", "train.csv:5")
+    assert (train.empty, train.source.rows, len(train.source.sha256)) == (1, 4, 64)
+    assert test.labels == ("1", "0")
+
+
+def test_the_report_is_json_that_reads_back_and_the_same_each_time(files):
+    reading = AuditReading(label="label", clean=("html",))
+    reports = [
+        audit_parts(AuditRequest(parts_of_files(files, reading, silent), reading), silent).audit for _ in range(2)
+    ]
+    same_day = [report.model_copy(update={"created": ""}) for report in reports]
+    assert same_day[0] == same_day[1]
+    assert Audit.model_validate_json(reports[0].model_dump_json()) == reports[0]
+    assert [verdict.check for verdict in reports[0].verdicts] == list(CHECKS)
+    assert not reports[0].summary().findings
+
+
+def test_no_text_of_the_data_stands_in_the_report_and_samples_hold_the_worst(files):
+    reading = AuditReading(label="label", clean=("html",))
+    audited = audit_parts(AuditRequest(parts_of_files(files, reading, silent), reading), silent)
+    assert "好 吃" not in audited.audit.model_dump_json()
+    (sample,) = audited.samples["leakage"]
+    assert (sample.text, sample.other_text, sample.other) == ("好 吃", "好 吃", "test.csv:2")
+    assert "near_leakage" not in audited.samples
+
+
+def test_a_finding_names_the_text_by_the_hash_that_its_file_has(files):
+    reading = AuditReading(label="label", clean=("html",))
+    parts = parts_of_files(files, reading, silent)
+    found = audit_parts(AuditRequest(parts, reading), silent).audit.findings
+    hashes = {
+        where: f"{hash & (1 << 64) - 1:016x}"
+        for part in parts
+        for where, hash in zip(part.wheres, row_hashes(part.texts).tolist(), strict=True)
+    }
+    assert found
+    assert all(hashes[it.row] == it.text_hash for it in found)
+
+
+def test_rows_that_cannot_be_read_stop_the_audit_with_how_many_there_are(write):
+    write("a.csv", "text,label\n好,1\n坏\n贵\n")
+    with pytest.raises(LingyuError, match=r"a\.csv:3: the row has 1 column.*1 more row can't be read either"):
+        parts_of_files({"train": "a.csv"}, AuditReading(label="label"), silent)
+
+
+def test_a_label_that_nobody_asked_for_may_be_missing(write):
+    write("a.csv", "text\n好\n坏\n")
+    with pytest.raises(LingyuError, match=r"no column `label` \(--label\)"):
+        parts_of_files({"train": "a.csv"}, AuditReading(label="label"), silent)
+    (part,) = parts_of_files({"train": "a.csv"}, AuditReading(label="label", needs_label=False), silent)
+    assert part.labels is None
+
+
+def test_a_pair_needs_both_texts_and_hashes_them_apart(write):
+    write("a.csv", "a,b\nab,c\na,bc\n,x\nx,\n")
+    (part,) = parts_of_files({"train": "a.csv"}, AuditReading("a", "b"), silent)
+    assert (part.texts, part.pairs, part.empty) == (("ab", "a"), ("c", "bc"), 2)
+    assert len(set(row_hashes(part.texts, part.pairs).tolist())) == 2
+    assert row_hashes(["ab"]).tolist() == [content_hash("ab")]
+
+
+LABELS = {"0": "负面", "1": "正面"}
+
+
+def test_given_files_of_a_recipe_are_audited_where_training_would_stop(files, write):
+    write("dev.csv", csv_of([("别的", "0")]))
+    data = Data(train="train.csv", dev="dev.csv", test="test.csv", labels=LABELS)
+    with pytest.raises(LingyuError, match=r"stand in data\.train"):
+        load_splits(data)
+    train, _, test = parts_of_recipe(data, silent)
+    assert train.labels == ("正面", "负面", "负面")
+    audit = audit_parts(AuditRequest((train, test), AuditReading.of_recipe(data)), silent).audit
+    assert audit.crossings[0].rows.same == 1
+    assert audit.settings.clean == ("html", "control", "width")
+
+
+def test_what_a_recipe_splits_off_is_audited_with_the_lines_of_its_file(write):
+    rows = [(f"第{number}条评论<br>内容", str(number % 2)) for number in range(60)]
+    write("all.csv", csv_of([*rows, ("两个标签", "0"), ("两个标签", "1")]))
+    data = Data(train="all.csv", labels=LABELS)
+    parts = parts_of_recipe(data, silent)
+    splits = load_splits(data)
+    for part, loaded in zip(parts, (splits.train, splits.dev, splits.test), strict=True):
+        assert part.texts == loaded.texts
+        assert part.labels == tuple(splits.labels[label] for label in loaded.labels.tolist())
+    lines = [where for part in parts for where in part.wheres]
+    assert sorted(lines, key=lambda where: int(where.split(":")[1])) == [f"all.csv:{line}" for line in range(2, 62)]
+    of_run = parts_of_splits(splits, data)
+    assert [part.texts for part in of_run] == [part.texts for part in parts]
+    assert of_run[1].wheres[0] == "dev:1"
+    assert audit_parts(AuditRequest(of_run), silent).audit.grade in ("ok", "look")
+
+
+def test_another_table_is_met_exactly_as_the_same_text_and_nearly(write):
+    write("a.csv", csv_of([("好", "1"), ("坏！", "0"), (LONG, "1"), ("新", "0")]))
+    write("b.csv", csv_of([("好", "1"), ("坏", "0"), (LONG + "的", "1"), ("坏？", "1")], header="review,stars"))
+    reading = AuditReading(label="label")
+    request = AuditRequest(
+        parts_of_files({"train": "a.csv"}, reading, silent),
+        reading,
+        against=("b.csv",),
+        against_reading=AuditReading("review", needs_label=False),
+    )
+    audited = audit_parts(request, silent)
+    (overlap,) = audited.audit.overlaps
+    assert (overlap.exact, overlap.same, overlap.near_rows) == (1, 2, 1)
+    found = [it for it in audited.audit.findings if it.check == "overlap"]
+    assert [(it.row, it.level, it.other, it.suggestion) for it in found] == [
+        ("a.csv:2", "exact", "b.csv:2", "keep"),
+        ("a.csv:3", "same", "b.csv:3", "keep"),
+        ("a.csv:4", "near", "b.csv:4", "keep"),
+    ]
+    assert audited.samples["overlap"][2].other_text == LONG + "的"
+
+
+def test_the_corpus_of_the_base_is_looked_into(make_part, tiny_base, tmp_path):
+    base_folder = tmp_path / "base"
+    base_folder.mkdir()
+    for file in tiny_base.iterdir():
+        (base_folder / file.name).write_bytes(file.read_bytes())
+    save_file({"corpus": np.sort(content_hashes(["好！", "别的"]))}, base_folder / "hashes.safetensors")
+    parts = (make_part("train", [("坏", "0"), ("贵", "0")]), make_part("test", [("好", "1"), ("新", "0")]))
+    audit = audit_parts(AuditRequest(parts, base=find_base(str(base_folder)), max_length=8), silent).audit
+    assert [(it.part, it.exact, it.same, it.near_rows) for it in audit.overlaps] == [
+        ("train", None, 0, None),
+        ("test", None, 1, None),
+    ]
+    (found,) = [it for it in audit.findings if it.check == "overlap"]
+    assert (found.row, found.level, found.other_label) == ("test.csv:2", "same", None)
+    assert audit.parts[0].tokens.limit == audit.settings.max_length == 8
+
+
+def test_a_folder_that_is_no_corpus_is_refused(make_part, tmp_path):
+    with pytest.raises(LingyuError, match=r"corpus\.json"):
+        audit_parts(AuditRequest((make_part("train", [("好", "1")]),), against=(str(tmp_path),)), silent)
+
+
+def test_the_settings_say_what_the_figures_depend_on(files):
+    reading = AuditReading(label="label", clean=("html", "width"))
+    audit = audit_parts(AuditRequest(parts_of_files(files, reading, silent), reading), silent).audit
+    settings = json.loads(audit.settings.model_dump_json())
+    assert settings["clean"] == ["html", "width"]
+    assert (settings["near_similarity"], settings["near_shortest"], settings["noise_folds"]) == (0.8, 20, 5)
+
+
+def test_every_row_may_be_the_only_one(make_part):
+    audit = audit_parts(AuditRequest((make_part("train", [("好", "1")]),)), silent).audit
+    assert audit.grade == "ok"
+    assert sum(audit.parts[0].characters.counts) == 1

@@ -1,0 +1,144 @@
+"""What is found within a part and across two, what is suggested, and in which order: worst first."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lingyu.data.audit.crossings import crossing, find_leaks
+from lingyu.data.audit.duplicates import find_repeats, repeats_in
+from lingyu.data.audit.neighbours import neighbours_of
+from lingyu.data.audit.report import Level
+from lingyu.data.audit.rows import rows_of
+from lingyu.data.near import NEAR
+
+LONG = "房间很干净，服务热情，早餐也很丰富，位置在地铁站旁边，下次还会再来"
+
+
+def found(audit, check):
+    return [
+        (it.row, it.suggestion, it.level, it.other, it.suggested_label) for it in audit.findings if it.check == check
+    ]
+
+
+def verdict(audit, check):
+    return next(it for it in audit.verdicts if it.check == check)
+
+
+def test_repeats_may_go_but_for_the_first_and_other_labels_come_first(audited):
+    audit = audited(train=[("好", "1"), ("坏", "0"), (" 好", "1"), ("好！", "1"), ("坏", "1"), ("贵", "0")]).audit
+    assert found(audit, "duplicates") == [
+        ("train.csv:6", "drop", "exact", "train.csv:3", None),
+        ("train.csv:4", "drop", "same", "train.csv:2", None),
+        ("train.csv:5", "drop", "same", "train.csv:2", None),
+    ]
+    assert verdict(audit, "duplicates").grade == "look"
+
+
+def test_what_is_measured_on_stays_as_it_is_given(audited):
+    audit = audited(train=[("好", "1"), ("坏", "0")], test=[("贵", "0"), ("贵", "1"), ("贵", "1")]).audit
+    assert {it.suggestion for it in audit.findings} == {"keep"}
+    assert [it.suggested_label for it in audit.findings if it.check == "conflicts"] == ["1", "1", "1"]
+
+
+def test_two_labels_are_settled_by_a_clear_majority_or_all_rows_may_go(audited):
+    rows = [("好", "1"), ("好", "1"), ("好！", "0"), ("坏", "1"), ("坏", "0"), ("贵", "0")]
+    audit = audited(train=rows).audit
+    assert found(audit, "conflicts") == [
+        ("train.csv:2", "keep", "same", "train.csv:4", None),
+        ("train.csv:3", "keep", "same", "train.csv:4", None),
+        ("train.csv:4", "relabel", "same", "train.csv:2", "1"),
+        ("train.csv:5", "drop", "exact", "train.csv:6", None),
+        ("train.csv:6", "drop", "exact", "train.csv:5", None),
+    ]
+    assert audit.parts[0].conflicts == Level(exact=1, same=2)
+    assert audit.parts[0].conflict_rows == Level(exact=2, same=5)
+    assert verdict(audit, "conflicts").grade == "stop"
+
+
+def test_the_row_that_is_trained_on_may_go_and_one_with_another_label_comes_first(audited):
+    audit = audited(
+        train=[("好", "1"), ("坏", "1"), ("贵", "0"), ("贵。", "0")],
+        dev=[("好", "1"), ("快", "1")],
+        test=[("坏", "0"), ("贵", "0"), ("快！", "1")],
+    ).audit
+    assert found(audit, "leakage") == [
+        ("train.csv:3", "drop", "exact", "test.csv:2", None),
+        ("train.csv:4", "drop", "exact", "test.csv:3", None),
+        ("train.csv:5", "drop", "same", "test.csv:3", None),
+        ("dev.csv:3", "drop", "same", "test.csv:4", None),
+        ("train.csv:2", "drop", "exact", "dev.csv:2", None),
+    ]
+    assert verdict(audit, "leakage").rows == 4  # of dev and test
+    assert "1 of them with another label" in verdict(audit, "leakage").says
+
+
+def test_near_texts_are_kept_within_a_part_and_may_go_where_they_leak(audited):
+    audit = audited(
+        train=[(LONG, "1"), (LONG + "的", "1"), (LONG.replace("很", "不"), "0"), ("别的", "0")],
+        test=[(LONG.replace("再", ""), "1"), ("新的", "0")],
+    ).audit
+    within = [it for it in audit.findings if it.check == "near_duplicates"]
+    assert {it.row for it in within} == {"train.csv:2", "train.csv:3", "train.csv:4"}
+    assert within[0].row == "train.csv:4"  # the one whose neighbour has another label
+    assert {it.suggestion for it in within} == {"keep"}
+    across = [it for it in audit.findings if it.check == "near_leakage"]
+    assert [(it.row, it.suggestion, it.other) for it in across] == [
+        ("train.csv:2", "drop", "test.csv:2"),
+        ("train.csv:3", "drop", "test.csv:2"),
+        ("train.csv:4", "drop", "test.csv:2"),
+    ]
+    assert [it.similarity for it in across] == sorted((it.similarity for it in across), reverse=True)
+    assert audit.parts[0].near_rows == 3
+    assert audit.crossings[0].near_rows == 1
+
+
+def test_a_row_whose_same_text_leaks_is_no_near_leak_as_well(audited):
+    audit = audited(train=[(LONG, "1"), ("别的", "0")], test=[(LONG, "1"), (LONG + "的", "1")]).audit
+    assert [it.check for it in audit.findings if it.row == "train.csv:2"] == ["leakage"]
+
+
+def test_pairs_are_equal_only_where_both_texts_are(make_part):
+    rows = rows_of([make_part("train", [("ab", "1"), ("a", "1"), ("ab", "1")], pairs=["c", "bc", "c"])])
+    assert repeats_in(rows, 0) == Level(exact=1, same=1)
+    assert rows.exact.tolist() == rows.same.tolist() == [0, 1, 0]
+
+
+def test_rows_without_a_label_are_in_no_conflict(audited):
+    audit = audited(train=[("好", "1"), ("好", ""), ("坏", "0"), ("坏", "0")]).audit
+    assert verdict(audit, "conflicts").grade == "ok"
+    assert audit.parts[0].labels == {"0": 2, "": 1, "1": 1}
+
+
+def test_without_labels_neither_conflicts_nor_noise_are_looked_for(audited):
+    audit = audited(train=[("好", ""), ("坏", "")]).audit
+    assert verdict(audit, "conflicts").says == verdict(audit, "noise").says == "no labels were given"
+    assert audit.parts[0].labels == {}
+    assert audit.noise is None
+
+
+texts = st.lists(
+    st.tuples(st.sampled_from(["好", "好 ", "好！", "坏", "坏，", "A", "a", "１", "1"]), st.sampled_from("01"))
+)
+
+
+@settings(max_examples=50)
+@given(texts.filter(bool), texts.filter(bool))
+def test_counts_agree_with_counting_one_by_one(train, test):
+    from .conftest import part
+
+    rows = rows_of([part("train", train), part("test", test)])
+    seen: Counter[str] = Counter()
+    repeats = 0
+    for text, _ in train:
+        repeats += seen[text] > 0
+        seen[text] += 1
+    assert repeats_in(rows, 0).exact == repeats
+    assert len(find_repeats(rows, 0)) == repeats_in(rows, 0).same
+    labels = {text: {label for other, label in train if other == text} for text, _ in train}
+    found = crossing(rows, 1, 0, neighbours_of(rows, NEAR))
+    assert found.rows.exact == sum(text in labels for text, _ in test)
+    assert found.other_label.exact == sum(text in labels and label not in labels[text] for text, label in test)
+    leaking = {rows.same[it.row] for it in find_leaks(rows, 1, 0)}
+    assert np.isin(rows.same[rows.part == 1], list(leaking)).sum() == found.rows.same

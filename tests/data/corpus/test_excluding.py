@@ -1,0 +1,91 @@
+"""A paragraph that touches a test text is found, and at which level; one that does not is left alone."""
+
+from pathlib import Path
+
+import pytest
+
+from lingyu.data.corpus.excluding import LEVELS, ExcludedSet, ExcludedTexts, load_excluded
+from lingyu.data.corpus.forms import form_hashes, same_text_forms
+from lingyu.errors import LingyuError
+
+REVIEW = "房间很干净，服务员的态度也非常好，早餐种类很多，离地铁站只有五分钟，下次还会再来住的！"
+NEAR = REVIEW.replace("非常", "特别")
+HEAD = "大众点评网友于去年十月入住这家酒店的豪华大床房，住了两个晚上以后写下了这样一条评论："
+STEPS = ("html", "control", "width", "urls", "personal")
+
+
+def levels(paragraphs, *sets, steps=STEPS):
+    """For each paragraph the level at which it touches each set, or None."""
+    excluded = ExcludedTexts([ExcludedSet(str(at), tuple(texts)) for at, texts in enumerate(sets)], steps)
+    forms = same_text_forms(paragraphs)
+    touches = excluded.touched_by(paragraphs, forms, form_hashes(forms))
+    names = [None, *LEVELS]
+    return [tuple(names[level] for level in column) for column in touches.T.tolist()]
+
+
+def test_each_level_is_told_and_the_strongest_counts():
+    paragraphs = [
+        REVIEW,
+        REVIEW.replace("，", ",") + "~",
+        NEAR,
+        f"{HEAD}{REVIEW}点评",
+        "附近还有一家很不错的面馆可以去吃",
+    ]
+    assert levels(paragraphs, [REVIEW]) == [("exact",), ("same",), ("near",), ("inside",), (None,)]
+
+
+def test_each_set_has_its_own_levels():
+    other = "电影很好看，演员的表演也很到位，就是结尾有点仓促了，总体来说值得一看"
+    found = levels([REVIEW, NEAR, f"{REVIEW}{other}"], [REVIEW, other], [NEAR])
+    assert found == [("exact", "near"), ("near", "exact"), ("inside", None)]
+
+
+def test_a_short_test_text_is_found_alone_and_not_in_every_paragraph_that_says_as_much():
+    assert levels(["很好", "很好！", "酒店很好，下次再来", "很好吃"], ["很好"]) == [
+        ("exact",),
+        ("same",),
+        (None,),
+        (None,),
+    ]
+
+
+def test_a_test_text_is_found_in_what_the_steps_have_made_of_it():
+    text = "<b>老板</b>电话13800138000，房间很大很干净，服务员都非常热情，<br/>下次还来"
+    cleaned = "老板 电话[电话]，房间很大很干净，服务员都非常热情， 下次还来"
+    assert levels([cleaned, text], [text]) == [("exact",), ("exact",)]
+
+
+def test_texts_without_words_and_no_texts_at_all_touch_what_is_the_same():
+    assert levels(["？！", "……", "？"], ["？！"]) == [("exact",), (None,), (None,)]
+    assert levels([], [REVIEW]) == []
+    assert levels(["很好"]) == [()]
+
+
+def test_a_table_names_its_column_where_it_is_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("test.csv").write_text("label,review\n1,很好\n0, \n0,差 \n", "utf-8")
+    Path("lines.txt").write_text("很好\n\n差\n", "utf-8")
+    found = load_excluded(("test.csv:review", "lines.txt", str(tmp_path / "test.csv:review")), "text", "utf-8")
+    assert [(excluded.name, excluded.texts) for excluded in found] == [
+        ("test.csv", ("很好", "差")),
+        ("lines.txt", ("很好", "差")),
+        ("test.csv", ("很好", "差")),
+    ]
+    assert found[0].fingerprint == found[1].fingerprint
+    with pytest.raises(LingyuError, match=r"it has label, review\. Name its column: --exclude test\.csv:COLUMN"):
+        load_excluded(("test.csv",), "text", "utf-8")
+    with pytest.raises(LingyuError, match="no such file"):
+        load_excluded(("tests.csv",), "text", "utf-8")
+
+
+def test_of_a_recipe_dev_and_test_are_taken_and_train_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{label},第{number}条{'好' if label else '差'}评" for number in range(20) for label in (0, 1)]
+    Path("reviews.csv").write_text("\n".join(["label,text", *rows]) + "\n", "utf-8")
+    Path("hotel.yaml").write_text(
+        "name: hotel\ntask: single_label\ndata:\n  train: reviews.csv\n  labels: {0: 负面, 1: 正面}\n", "utf-8"
+    )
+    (found,) = load_excluded(("hotel.yaml",), "text", "utf-8")
+    assert found.name == "hotel"
+    assert len(found.texts) == 8
+    assert set(found.texts) < {row.partition(",")[2] for row in rows}
