@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from lingyu.data import AuditPart, AuditRequest, apply_findings, apply_fixes, audit_parts, propose_fixes, read_table
 from lingyu.data.audit.parts import as_hexadecimal
 from lingyu.data.audit.report import Finding, Source
-from lingyu.data.csv_folder import sha256_of
 from lingyu.data.fixing.fix_list import Fix, read_list, write_list
 from lingyu.data.fixing.proposals import proposals
 from lingyu.data.fixing.sources import named_sources
+from lingyu.data.reading import sha256_of
 from lingyu.errors import LingyuError
 from lingyu.text import clean, content_hash
 

@@ -8,14 +8,13 @@ import csv
 import itertools
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lingyu.data import Table, TableRow, read_pipe, read_table
+from lingyu.data import Table, TableRow, in_one_go, read_pipe, read_table
 from lingyu.errors import LingyuError
 from lingyu.tasks import Failed, Result
 
@@ -162,7 +161,10 @@ def _output(classifier: Classifier, asked: Asked, first: tuple[TableRow, ...]) -
     if asked.out:
         columns = tuple(dict.fromkeys(itertools.chain(asked.table.columns, *(row.cells for row in first))))
         make = _as_jsonl if asked.out.lower().endswith(".jsonl") else _as_csv
-        with _in_one_go(asked.out) as stream:
+        with (
+            in_one_go(Path(asked.out), makes_folders=False) as staged,
+            staged.path.open("x", encoding="utf-8", newline="") as stream,
+        ):
             yield make(stream, columns)
         return
 
@@ -173,26 +175,6 @@ def _output(classifier: Classifier, asked: Asked, first: tuple[TableRow, ...]) -
             classifier.show(outcome)
 
     yield _Output(show)
-
-
-@contextlib.contextmanager
-def _in_one_go(out: str) -> Iterator[IO[str]]:
-    """A stream that becomes the file of that name at its end: nobody sees half of it, and a failure leaves nothing."""
-    target = Path(os.path.realpath(out))  # a link stays one
-    temporary = target.with_name(f".writing-{secrets.token_hex(8)}")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        if error.filename in (None, str(temporary)):
-            error.filename = out  # the name that the user knows
-        raise
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _as_csv(stream: IO[str], columns: tuple[str, ...]) -> _Output:

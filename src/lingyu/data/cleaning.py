@@ -16,7 +16,7 @@ from lingyu.text import STEPS, clean
 from .counts import Counts
 from .reading import read_table
 from .tables import Table, TableRow, no_column
-from .writing import OUT_FORMATS, in_one_go, row_writer
+from .writing import REPORT_ROWS, in_one_go, jsonl_instead, open_rows
 
 CORPUS_STEPS = ("html", "control", "width", "urls", "personal")
 """What raw text goes through before a model is pretrained on it; personal data are masked unless someone says no."""
@@ -24,8 +24,8 @@ CORPUS_STEPS = ("html", "control", "width", "urls", "personal")
 # Told the step, and the text before and after it.
 OnChange = Callable[[str, str, str], object]
 
+_OUT_FORMATS = (".csv", ".jsonl")
 _MOST_ROUNDS = 8
-_REPORT_ROWS = 512
 _EXCERPT = 60  # characters of a sample's text, of which so many stand before what was changed:
 _BEFORE = 12
 
@@ -112,26 +112,32 @@ def clean_table(request: CleaningRequest, report: Report) -> Cleaned:
     for column in request.texts:
         table.needs(column, "--text")
     tally = _Tally(request)
+    columns = table.columns if request.out.suffix.lower() == ".csv" else None
     with in_one_go(request.out) as out, in_one_go(request.left_out) as left_out:
-        write = row_writer(out, table.columns)
-        for row in _reported(table, report):
-            cleaned = tally.cleaned(row)
-            if isinstance(cleaned, TableRow):
-                write.row(cleaned)
-            else:
-                left_out.stream.write(_as_line(row, cleaned))
+        with (
+            open_rows(out.path, columns, jsonl_instead(request.out)) as kept,
+            left_out.path.open("x", encoding="utf-8") as aside,
+        ):
+            for row in _reported(table, report):
+                cleaned = tally.cleaned(row)
+                if isinstance(cleaned, TableRow):
+                    kept.write(cleaned.cells, row.where)
+                else:
+                    aside.write(_as_line(row, cleaned))
         if not tally.kept:
             what = f"of {tally.read:,} rows none has a text left"
             raise LingyuError(what, request.source, "Nothing was written. Is it the right column?")
-        write.check()
+        kept.require_same(request.out)
         left_out.wanted = tally.kept < tally.read
+    if request.force and not left_out.wanted:
+        request.left_out.unlink(missing_ok=True)  # of an earlier cleaning to the same place
     return tally.result()
 
 
 def _require_place(request: CleaningRequest) -> None:
     """Raises LingyuError where the output has no place."""
     out = request.out
-    if out.suffix.lower() not in OUT_FORMATS:
+    if out.suffix.lower() not in _OUT_FORMATS:
         raise LingyuError("the output is csv or jsonl", out, f"Name it {out.with_suffix('.csv').name}")
     for path in (out, request.left_out):
         if path.exists() and Path(request.source).exists() and path.samefile(request.source):
@@ -144,7 +150,7 @@ def _require_place(request: CleaningRequest) -> None:
 
 def _reported(table: Table, report: Report) -> Iterator[TableRow]:
     for at, row in enumerate(table.rows):
-        if table.progress and at % _REPORT_ROWS == 0:
+        if table.progress and at % REPORT_ROWS == 0:
             report(table.source, *table.progress())
         yield row
     if table.progress:

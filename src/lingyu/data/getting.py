@@ -4,7 +4,6 @@ The prepared file has the columns text and label; beside it data/NAME.json says 
 licence, and what became of them. The same source gives the same bytes.
 """
 
-import csv
 import gzip
 import hashlib
 import importlib.metadata
@@ -15,6 +14,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .catalog import GITHUB, KNOWN, KnownSet, SourceFile
 from .counts import Counts
 from .downloading import Limits, Progress, download
 from .reading import parse_table
+from .writing import csv_lines, in_one_go, other_content
 
 OTHER = "其他"
 MIRROR = "LINGYU_DATA_MIRROR"
@@ -250,8 +251,9 @@ def _without_doubtful(pairs: Sequence[Pair], dropped: dict[str, int]) -> list[Pa
 
 def _as_csv(pairs: Iterable[Pair]) -> bytes:
     file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([("text", "label"), *pairs])
+    line = csv_lines(file)
+    for cells in (("text", "label"), *pairs):
+        line(cells)
     return file.getvalue().encode("utf-8")
 
 
@@ -274,9 +276,7 @@ def _refuse_to_replace(files: dict[Path, bytes], known: KnownSet, force: bool) -
     for path, content in files.items():
         differs = path.exists() and path.read_bytes() != content
         if differs and not force and not _is_about(path, known):
-            raise LingyuError(
-                "stands there with other content", path, "Replace it with --force, or write elsewhere with --out"
-            )
+            raise other_content(path)
 
 
 def _is_about(path: Path, known: KnownSet) -> bool:
@@ -291,17 +291,9 @@ def _is_about(path: Path, known: KnownSet) -> bool:
 
 
 def _write(files: dict[Path, bytes]) -> bool:
-    """Write all files, each by a rename; False where each stood there already with this content."""
+    """Write all files, then put each in its place; False where each stood there already with this content."""
     differing = {path: content for path, content in files.items() if not path.exists() or path.read_bytes() != content}
-    temporary: dict[Path, Path] = {}
-    try:
+    with ExitStack() as stack:
         for path, content in differing.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary[path].write_bytes(content)
-        for path, written in temporary.items():
-            written.replace(path)
-    finally:
-        for written in temporary.values():
-            written.unlink(missing_ok=True)
+            stack.enter_context(in_one_go(path)).path.write_bytes(content)
     return bool(differing)

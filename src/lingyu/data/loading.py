@@ -14,7 +14,7 @@ from lingyu.text import Hashes, clean, content_hashes
 
 from .counts import Counts
 from .reading import Row, read_rows
-from .splitting import TRAIN, sample_rows, split_rows
+from .splitting import TRAIN, has_two_labels, sample_rows, split_rows
 
 _VALUE_SHOWN = 40
 
@@ -131,9 +131,7 @@ def _unknown_label(where: str, value: str, more: int, data: Data) -> LingyuError
 
 def _without_conflicts(part: Part, tally: _Tally) -> Part:
     """The part without the texts that carry two labels: which of them is right, nobody knows."""
-    pairs = np.unique(np.stack([part.hashes, part.labels], axis=1), axis=0)
-    texts, labels_each = np.unique(pairs[:, 0], return_counts=True)
-    conflicting = np.isin(part.hashes, texts[labels_each > 1])
+    conflicting = has_two_labels(part.hashes, part.labels)
     tally.dropped[_TWO_LABELS] += int(conflicting.sum())
     return part.take(~conflicting)
 

@@ -9,6 +9,7 @@ Whether a pair is found is a matter of chance fixed by a seed: of two texts that
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ _TEXTS_PER_CHUNK = 2_000  # sketched at once: what numpy goes through then stays
 _PAIRS_PER_CHUNK = 200_000  # verified at once
 _MOST_PER_BUCKET = 32  # texts of one band's bucket that a text is compared with: ten thousand copies of a template
 # would otherwise be fifty million pairs; the copies are still connected, each to the next
+
+_MOST_SLOT_BITS = 20  # 32 MB for all bands
 
 Indices = NDArray[np.int64]
 
@@ -117,13 +120,31 @@ class NearIndex:
         """Pairs of a given text (first: its place among the texts) and a near or same one of the index (second)."""
         forms, places = _long_enough(texts, self._near.shortest)
         rows = len(self._forms)
+        theirs = _band_keys(forms)
+        possible = np.take_along_axis(self._table, _slots(theirs, self._table.shape[1]), axis=1)
         codes = [
             left * rows + right
-            for theirs, ours, order in zip(_band_keys(forms), self._keys, self._order, strict=True)
-            for left, right in _in_buckets(theirs, ours, order)
+            for band in range(_BANDS)
+            for left, right in self._in_bucket(band, theirs[band], np.flatnonzero(possible[band]))
         ]
         found = self._verified(_distinct(codes), np.array(forms, dtype=object), _lengths(forms))
         return NearPairs(places[found.first], self._places[found.second], found.similarity)
+
+    @cached_property
+    def _table(self) -> NDArray[np.bool_]:
+        """(bands, slots) whether any key falls into a slot: what says no to nearly all texts that come by."""
+        slots = 1 << min(max(8 * len(self._forms), 2).bit_length(), _MOST_SLOT_BITS)
+        table = np.zeros((_BANDS, slots), dtype=np.bool_)
+        np.put_along_axis(table, _slots(self._keys, slots), True, axis=1)
+        return table
+
+    def _in_bucket(self, band: int, theirs: NDArray[np.uint64], some: Indices) -> Iterator[tuple[Indices, Indices]]:
+        """Pairs of a text that came by, one of some, and one of the index, by their keys in a band."""
+        keys = self._keys[band]
+        left = np.searchsorted(keys, theirs[some], side="left")
+        count = np.minimum(np.searchsorted(keys, theirs[some], side="right") - left, _MOST_PER_BUCKET)
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        yield np.repeat(some, count), self._order[band][np.repeat(left, count) + within]
 
     def _verified(self, codes: Indices, forms: NDArray[np.object_], lengths: Indices) -> NearPairs:
         """Those of the candidates (place in forms * texts of the index + place in the index) that are near."""
@@ -220,6 +241,10 @@ def _hashed_pairs(forms: Sequence[str]) -> tuple[NDArray[np.uint32], Indices]:
     return hashed[within], begins
 
 
+def _slots(keys: _Keys, slots: int) -> Indices:
+    return (keys & np.uint64(slots - 1)).astype(np.int64)
+
+
 # ---- buckets
 
 
@@ -230,12 +255,3 @@ def _within_buckets(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indi
         if not len(together):
             return
         yield order[together], order[together + distance]
-
-
-def _in_buckets(theirs: _Keys, ours: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]:
-    """Pairs of a text that came by, by its key, and one of the index with the same. ours: sorted; order: as above."""
-    left = np.searchsorted(ours, theirs, side="left")
-    count = np.minimum(np.searchsorted(ours, theirs, side="right") - left, _MOST_PER_BUCKET)
-    texts = np.repeat(np.arange(len(theirs)), count)
-    within = np.arange(len(texts)) - np.repeat(np.cumsum(count) - count, count)
-    yield texts, order[np.repeat(left, count) + within]

@@ -39,7 +39,7 @@ def read_rows(source: str, text: str, label: str | None = None, encoding: str = 
     if is_hub_set(source):
         found = _labelled_rows(source, text, label, encoding)
         return tuple(Row(row["text"], row["label"], row["where"]) for row in found)
-    sha256 = _sha256(source)
+    sha256 = sha256_of(find_file(source))
     stored = cached_rows(_labelled_rows, sha256, source=source, text=text, label=label, encoding=encoding)
     columns = stored.with_format("arrow")[:].to_pydict()
     return tuple(map(Row, columns["text"], columns["label"], columns["where"]))
@@ -119,10 +119,10 @@ def format_ending(path: Path) -> str:
     return inner if ending == PACKED and inner.removeprefix(".") in PIPED_FORMATS else ending
 
 
-def _sha256(source: str) -> str:
-    path = find_file(source)
+def sha256_of(path: Path) -> str:
+    """Raises LingyuError for what is no file, and so can't be read again."""
     if not path.is_file():
-        raise LingyuError("a pipe or a device, which can't be read again", source, "Save the rows as a file")
+        raise LingyuError("a pipe or a device, which can't be read again", path, "Save the rows as a file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

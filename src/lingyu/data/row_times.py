@@ -40,7 +40,7 @@ def time_ranks(values: Sequence[str], wheres: Sequence[str], column: str) -> NDA
     if faults:
         raise first_of(faults)
     keys = {value: time.value for value, time in times.items() if time}
-    order = {key: rank for rank, key in enumerate(sorted(set(keys.values())))}  # type: ignore[type-var]  # of one kind
+    order = {key: rank for rank, key in enumerate(sorted(set(keys.values())))}  # of one kind
     return np.array([order[keys[value]] for value in values], dtype=np.int64)
 
 

@@ -20,8 +20,9 @@ from lingyu.reporting import Report
 from lingyu.text import Hashes, clean, content_hashes
 
 from .counts import Counts
-from .csv_folder import sha256_of, write_csv, write_folder
+from .csv_folder import write_folder
 from .near import NEAR, near_groups, near_pairs
+from .reading import sha256_of
 from .row_times import time_ranks
 from .split_manifest import (
     SPLIT,
@@ -35,9 +36,10 @@ from .split_manifest import (
     Together,
     read_split,
 )
-from .splitting import Indices, split_by_time, split_groups
+from .splitting import Indices, has_two_labels, split_by_time, split_groups
 from .tables import TableRow
 from .whole_tables import WholeTable, first_of, read_whole
+from .writing import write_csv
 
 _DEFAULTS = Split()
 RECIPE_STEPS: tuple[str, ...] = Data.model_fields["clean"].default
@@ -156,7 +158,7 @@ def _usable(table: WholeTable, request: SplitRequest) -> tuple[_Rows, dict[str, 
     texts = tuple(cleaned[at] for at in filled)
     labels, names = _labels(rows, request.label)
     found = _Rows(rows, texts, content_hashes(texts), labels, names)
-    conflicting = _has_two_labels(found)
+    conflicting = has_two_labels(found.hashes, found.labels)
     kept = found.take(~conflicting)
     if not kept.rows:
         raise LingyuError("no row is left: every text carries two labels", table.source, "Correct the labels")
@@ -178,12 +180,6 @@ def _labels(rows: Sequence[TableRow], column: str | None) -> tuple[NDArray[np.in
     names = tuple(sorted(set(values)))
     index = {name: at for at, name in enumerate(names)}
     return np.array([index[value] for value in values], dtype=np.int64), names
-
-
-def _has_two_labels(rows: _Rows) -> NDArray[np.bool_]:
-    pairs = np.unique(np.stack([rows.hashes, rows.labels], axis=1), axis=0)
-    texts, labels_each = np.unique(pairs[:, 0], return_counts=True)
-    return np.isin(rows.hashes, texts[labels_each > 1])
 
 
 # ---- what stays together, and what goes where

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lingyu.errors import LingyuError
 
-from .csv_folder import sha256_of
+from .reading import sha256_of
 
 SPLIT: Final = "split.json"
 _MADE_BY: Final = "lingyu data split"

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,13 @@ def split_by_time(
         begin = end
     parts = {TRAIN: latest_first[begin:], **parts}
     return {part: _rows_of(found) for part, found in parts.items()}
+
+
+def has_two_labels(hashes: Hashes, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(rows,) True where a same text stands with another label too."""
+    pairs = np.unique(np.stack([hashes, labels], axis=1), axis=0)
+    texts, labels_each = np.unique(pairs[:, 0], return_counts=True)
+    return np.isin(hashes, texts[labels_each > 1])
 
 
 def sample_rows(hashes: Hashes, labels: NDArray[np.int64], rows: int, seed: int) -> Indices:
@@ -184,7 +192,7 @@ def _serve_empty_parts(dealt: _Dealt) -> None:
         for part in entitled[label]:
             if holding[part].get(label):
                 continue
-            donor = max(order, key=lambda other, needy=part, of=label: _can_spare(holding, order, other, needy, of))
+            donor = max(order, key=partial(_can_spare, holding, order, part, label))
             spare = [
                 group for group in holding[donor][label] if _is_spare(group, label, holding[donor], donor, entitled)
             ]
@@ -204,7 +212,7 @@ def _by_label(groups: Sequence[_Group]) -> _Holding:
 
 
 def _can_spare(
-    holding: Mapping[str, _Holding], order: Sequence[str], donor: str, part: str, label: int
+    holding: Mapping[str, _Holding], order: Sequence[str], part: str, label: int, donor: str
 ) -> tuple[int, int]:
     """More groups first; of equal ones the part that is served later than the needy one."""
     return len(holding[donor].get(label, ())), order.index(donor) - order.index(part)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from lingyu.errors import LingyuError
 
-from .csv_folder import sha256_of
-from .reading import find_file, read_table
+from .reading import find_file, read_table, sha256_of
 from .tables import Table, TableRow
 
 

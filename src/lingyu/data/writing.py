@@ -1,118 +1,262 @@
-"""A table written row by row, be it ever so long; its file appears as a whole, or not at all."""
+"""What is written appears as a whole or not at all, and a table holds the rows that were meant: it is read again first.
 
-import contextlib
+csv can't hold everything. A cell of several lines, each of which has as many commas as the header, reads as several
+rows of a table that does not quote (see data.delimited): rare, and never to be left to chance.
+"""
+
 import csv
 import hashlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
 from lingyu.errors import LingyuError
+from lingyu.reporting import Report
 
 from .reading import read_table
 from .tables import TableRow
 
-OUT_FORMATS = (".csv", ".jsonl")
+HIDDEN = ".writing-"
+FORMATS = (".csv", ".jsonl", ".parquet")
+REPORT_ROWS = 512
+_BATCH_ROWS = 1024
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUL_OR_LONE_SURROGATE = re.compile("[\0\ud800-\udfff]")
+_CLEAN = "Take it out with lingyu data clean, step control"
+
+
+# ---- a file that appears as a whole
 
 
 @dataclass
 class Staged:
-    """A file that is being written under a hidden name. wanted: whether there is to be such a file at the end."""
+    """A file that is being written at `path`, to become `out`. wanted: False where what stands at out is to stay."""
 
     out: Path
-    hidden: Path
-    stream: IO[str]
+    path: Path
     wanted: bool = True
 
 
-@contextlib.contextmanager
-def in_one_go(out: Path) -> Iterator[Staged]:
-    """A file that takes its place at the end: a failure leaves what was there before. One not wanted any more goes."""
-    target = Path(os.path.realpath(out))  # a link stays one
-    target.parent.mkdir(parents=True, exist_ok=True)
-    hidden = target.with_name(f".writing-{secrets.token_hex(8)}{target.suffix}")
-    try:
-        with hidden.open("x", encoding="utf-8", newline="") as stream:
-            staged = Staged(out, hidden, stream)
+@contextmanager
+def in_one_go(out: Path, *, makes_folders: bool = True) -> Iterator[Staged]:
+    """A file, to be written at a hidden name of the same ending, that takes its place at the end.
+
+    A failure leaves what was there before, and an OSError then names `out`. A link stays one.
+    """
+    target = Path(os.path.realpath(out))
+    staged = Staged(out, target.with_name(f"{HIDDEN}{secrets.token_hex(8)}{out.suffix}"))
+    with folders_made(target.parent) if makes_folders else nullcontext():
+        try:
             yield staged
-            stream.flush()
-            os.fsync(stream.fileno())
-        if staged.wanted:
-            hidden.replace(target)
-        else:
-            target.unlink(missing_ok=True)
-    except OSError as error:
-        if error.filename in (None, str(hidden)):
-            error.filename = str(out)  # the name that the user knows
-        raise
+            if staged.wanted:
+                sync(staged.path)
+                staged.path.replace(target)
+        except OSError as error:
+            if error.filename in (None, str(staged.path)):
+                error.filename = str(out)  # the name that the user knows
+            raise
+        finally:
+            with suppress(OSError):
+                staged.path.unlink()
+
+
+def write_file(path: Path, write: Callable[[Path], object], *, force: bool) -> bool:
+    """Have `write` write a file in one go; False where it stands there with the same content already.
+
+    Raises LingyuError where something else stands there, unless it is a file and force.
+    """
+    if path.exists() and not path.is_file():
+        raise LingyuError("stands there and is no file", path, "Name a file")
+    with in_one_go(path) as staged:
+        write(staged.path)
+        staged.wanted = not path.exists() or staged.path.read_bytes() != path.read_bytes()
+        if staged.wanted and path.exists() and not force:
+            raise other_content(path)
+    return staged.wanted
+
+
+def other_content(path: Path) -> LingyuError:
+    hint = "Replace it with --force, or write elsewhere with --out"
+    return LingyuError("stands there with other content", path, hint)
+
+
+@contextmanager
+def folders_made(folder: Path) -> Iterator[None]:
+    """The folder, made with those above it; of those that were made, none stays without anything in it."""
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
     finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink()
+        for parent in made:
+            with suppress(OSError):  # it holds what was written
+                parent.rmdir()
 
 
-@dataclass(frozen=True)
-class RowWriter:
-    """check: to be called after the last row; raises LingyuError where what was written does not read as it was."""
-
-    row: Callable[[TableRow], None]
-    check: Callable[[], None]
-
-
-def row_writer(staged: Staged, columns: tuple[str, ...]) -> RowWriter:
-    """One for the ending of the file. columns: the header of a csv; in jsonl each row keeps its own."""
-    return _as_jsonl(staged) if staged.out.suffix.lower() == ".jsonl" else _as_csv(staged, columns)
+def sync(path: Path) -> None:
+    """Have the system put a file or a folder's list of names on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _as_jsonl(staged: Staged) -> RowWriter:
-    def row(row: TableRow) -> None:
-        staged.stream.write(json.dumps(row.cells, ensure_ascii=False) + "\n")
-
-    return RowWriter(row, lambda: None)
+# ---- the rows of a table
 
 
-def _as_csv(staged: Staged, columns: tuple[str, ...]) -> RowWriter:
-    sparing = csv.writer(staged.stream, lineterminator="\n")
-    # the module wraps a cell with a line feed but not one with a carriage return, which ends a line for a reader
-    wrapping = csv.writer(staged.stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    known, written = frozenset(columns), hashlib.sha256()
-    sparing.writerow(columns)
+@dataclass
+class RowsWriter:
+    """Rows on their way into a file. columns: None where each row keeps its own. hint: what to do where it can't be.
 
-    def row(row: TableRow) -> None:
-        late = next((name for name in row.cells if name not in known), None)
+    replaced: rows with a character that the format can't hold, where U+FFFD may stand for it.
+    several_lines: the place of the first row with a text of several lines.
+    """
+
+    path: Path
+    columns: tuple[str, ...] | None
+    hint: str
+    replaces: bool
+    unheld: re.Pattern[str]
+    put: Callable[[Sequence[str], Sequence[str]], None]
+    rows: int = 0
+    replaced: int = 0
+    several_lines: str | None = None
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    @property
+    def holds_nul(self) -> bool:
+        return self.unheld is _LONE_SURROGATE
+
+    def write(self, cells: Mapping[str, str], where: str | None = None) -> None:
+        """A cell that the row lacks is empty. Raises LingyuError, with the row's place, for one that can't be held."""
+        names = tuple(cells) if self.columns is None else self.columns
+        if len(cells) > len(names) or any(name not in cells for name in names):
+            self._require_known(cells, names, where)
+        given = [cells.get(name, "") for name in names]
+        held = [self.unheld.sub("\ufffd", cell) for cell in given]
+        if held != given and not self.replaces:
+            cannot = "half a character" if self.holds_nul else "a NUL character, or half a character,"
+            raise LingyuError(f"a cell holds {cannot} which no {self.path.suffix} file can", where, self.hint)
+        self.replaced += held != given
+        if self.several_lines is None and any("\n" in cell or "\r" in cell for cell in held):
+            self.several_lines = where
+        self.put(names, held)
+        _add(self.digest, held)
+        self.rows += 1
+
+    def _require_known(self, cells: Mapping[str, str], names: Sequence[str], where: str | None) -> None:
+        late = next((name for name in cells if name not in names), None)
         if late is not None:
             what = f"the row has a `{late:.40}`, which the first row has not, and so the header"
-            raise LingyuError(what, row.where, "Name --out .jsonl, where each row keeps its own columns")
-        cells = [row.cells.get(name, "") for name in columns]
-        if any("\0" in cell for cell in cells):
-            raise LingyuError("a cell holds a NUL character, which no csv file can", row.where, "Name --out .jsonl")
+            raise LingyuError(what, where, self.hint)
+
+    def require_same(self, out: Path, report: Report = lambda *_: None) -> None:
+        """Raises LingyuError where the file, which is closed and is to become `out`, does not give the rows again."""
+        if self.rows and not self._reads_same(f"reading {out.name} again", report):
+            what = "a text of several lines looks like rows, and would not be read as it is"
+            raise LingyuError(what, self.several_lines or out, self.hint)
+
+    def _reads_same(self, what: str, report: Report) -> bool:
+        digest, rows = hashlib.sha256(), 0
+        try:
+            table = read_table(str(self.path))
+            for row in table.rows:
+                _add(digest, list(row.cells.values()))
+                if rows % REPORT_ROWS == 0:
+                    report(what, rows, self.rows)
+                rows += 1
+        except LingyuError:
+            return False
+        header = self.columns is None or table.columns == tuple(name.strip() for name in self.columns)
+        return header and rows == self.rows and digest.digest() == self.digest.digest()
+
+
+@contextmanager
+def open_rows(
+    path: Path, columns: tuple[str, ...] | None, hint: str, *, replaces: bool = False, bom: bool = False
+) -> Iterator[RowsWriter]:
+    """What writes rows as the ending says: csv, jsonl or parquet.
+
+    bom: begin with a byte order mark, without which Excel takes UTF-8 for something else.
+    """
+    ending = path.suffix.lower()
+    if ending == ".parquet":
+        assert columns is not None, "the columns of parquet are known beforehand"
+        with _parquet(path, columns) as put:
+            yield RowsWriter(path, columns, hint, replaces, _LONE_SURROGATE, put)
+        return
+    with path.open("x", encoding="utf-8-sig" if bom else "utf-8", newline="") as stream:
+        if ending == ".jsonl":
+            yield RowsWriter(path, columns, hint, replaces, _LONE_SURROGATE, _jsonl(stream))
+            return
+        assert columns is not None, "a csv file has a header"
+        line = csv_lines(stream)
+        line(columns)
+        yield RowsWriter(path, columns, hint, replaces, _NUL_OR_LONE_SURROGATE, lambda names, cells: line(cells))
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[TableRow], *, bom: bool = False) -> None:
+    """The rows as a csv file, which is read again. Raises LingyuError, with its place, for a row that it can't hold."""
+    with open_rows(path, tuple(columns), _CLEAN, bom=bom) as table:
+        for row in rows:
+            table.write(row.cells, row.where)
+    table.require_same(path)
+
+
+def jsonl_instead(out: Path) -> str:
+    """What to do where the format of `out` can't hold the rows."""
+    return f"Name --out {out.with_suffix('.jsonl')}, which keeps them apart"
+
+
+def csv_lines(stream: IO[str]) -> Callable[[Sequence[str]], None]:
+    """What writes a line of csv: line feeds, and quotation marks only where they are needed."""
+    sparing = csv.writer(stream, lineterminator="\n")
+    wrapping = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def line(cells: Sequence[str]) -> None:
+        # the module wraps what holds its own line end, and a reader takes a carriage return for one too
         (wrapping if any("\r" in cell for cell in cells) else sparing).writerow(cells)
-        _add(written, cells)
 
-    return RowWriter(row, lambda: _require_same(staged, written.digest()))
-
-
-def _require_same(staged: Staged, written: bytes) -> None:
-    """Reads the csv file: texts of lines that each look like a row may read otherwise than they were written."""
-    staged.stream.flush()
-    if _digest(staged.hidden) != written:
-        what = "texts of several lines would not read from a csv file as they are"
-        raise LingyuError(what, staged.out, "Name --out .jsonl, or add the step control. Nothing was written")
+    return line
 
 
-def _digest(path: Path) -> bytes | None:
-    """Of all cells of a table; None where it can't be read."""
-    found = hashlib.sha256()
-    try:
-        for row in read_table(str(path)).rows:
-            _add(found, tuple(row.cells.values()))
-    except LingyuError:
-        return None
-    return found.digest()
+def _jsonl(stream: IO[str]) -> Callable[[Sequence[str], Sequence[str]], None]:
+    def put(names: Sequence[str], cells: Sequence[str]) -> None:
+        stream.write(json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False) + "\n")
+
+    return put
 
 
-def _add(digest: "hashlib._Hash", cells: Sequence[str]) -> None:
-    digest.update(json.dumps(cells).encode())
+@contextmanager
+def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Sequence[str], Sequence[str]], None]]:
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    batch: list[Sequence[str]] = []
+
+    def flush() -> None:
+        arrays = [pa.array([cells[at] for cells in batch], pa.string()) for at in range(len(columns))]
+        file.write_batch(pa.record_batch(arrays, schema=schema))
+        batch.clear()
+
+    def put(names: Sequence[str], cells: Sequence[str]) -> None:
+        batch.append(cells)
+        if len(batch) == _BATCH_ROWS:
+            flush()
+
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        yield put
+        if batch:
+            flush()
+
+
+def _add(digest: "hashlib._Hash", cells: list[str]) -> None:
+    digest.update(json.dumps(cells).encode("ascii") + b"\n")

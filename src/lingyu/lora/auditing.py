@@ -37,17 +37,15 @@ def audit_of_run(recipe: Recipe, base: Base, splits: Splits, folder: Path) -> Ru
         if kept is not None:
             return RunAudit(kept)
         audit = _make(request, folder)
-    except Exception as error:  # whatever it is: hours of training must not hang on a report
+    except (LingyuError, OSError) as error:  # a full disk, say: the training need not wait for a report
         fault = f"the data was not audited: {_reason(error)}"
         return RunAudit(None, (fault,), (fault,))
     return RunAudit(audit, lines=(_line(audit, folder / PAGE),))
 
 
-def _reason(error: Exception) -> str:
-    """For a card too, which holds no path of this machine and no text: of a failure that nobody foresaw its kind."""
-    if isinstance(error, OSError):
-        return from_os_error(error).what
-    return printable(error.what) if isinstance(error, LingyuError) else type(error).__name__
+def _reason(error: LingyuError | OSError) -> str:
+    """For a card too, which holds no path of this machine."""
+    return from_os_error(error).what if isinstance(error, OSError) else printable(error.what)
 
 
 def _request(recipe: Recipe, base: Base, splits: Splits) -> AuditRequest:

@@ -1,7 +1,7 @@
 """Normalising text, when two texts count as the same, and JSON that proves itself."""
 
 from .personal import PERSONAL_KINDS, Span, personal_spans
-from .same import Hashes, content_hash, content_hashes, same_text_form
+from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form
 from .sealing import require_seal, sealed
 from .steps import STEPS, clean, readable
 
@@ -13,6 +13,7 @@ __all__ = [
     "clean",
     "content_hash",
     "content_hashes",
+    "form_hashes",
     "personal_spans",
     "readable",
     "require_seal",

@@ -12,10 +12,16 @@ Hashes = NDArray[np.int64]
 
 _NOT_WORD = re.compile(r"\W+")
 
+# NFKC is most of the time that a form takes, and does nothing to ordinary Chinese but turn its marks into others, which
+# go anyway. ASCII and the unified ideographs are what NFKC makes of them; none of these marks becomes a word character
+# under it, and none of all these characters does anything to its neighbours.
+_PLAIN = re.compile("[\n -~一-鿿　、。〈〉《》「」『』【】〔〕“”‘’—…·，！？：；（）～￥]*")
+
 
 def same_text_form(text: str) -> str:
     """What two same texts share: NFKC, lower case, word characters only; as it is where none of those is left."""
-    return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower()) or text
+    normal = text if _PLAIN.fullmatch(text) else unicodedata.normalize("NFKC", text)
+    return _NOT_WORD.sub("", normal.lower()) or text
 
 
 def content_hash(text: str) -> int:
@@ -23,10 +29,15 @@ def content_hash(text: str) -> int:
 
     Lone surrogates, which JSON lets through, are hashed by their code points instead of failing.
     """
-    digest = hashlib.sha256(same_text_form(text).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    return int(content_hashes([text])[0])
 
 
 def content_hashes(texts: Iterable[str]) -> Hashes:
     """(rows,) int64, in the order of the texts."""
-    return np.fromiter((content_hash(text) for text in texts), dtype=np.int64)
+    return form_hashes(map(same_text_form, texts))
+
+
+def form_hashes(forms: Iterable[str]) -> Hashes:
+    """(forms,) int64: the content hashes of the texts that have these same-text forms."""
+    digests = b"".join(hashlib.sha256(form.encode("utf-8", "surrogatepass")).digest()[:8] for form in forms)
+    return np.frombuffer(digests, dtype=">i8").astype(np.int64)

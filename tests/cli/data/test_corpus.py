@@ -40,9 +40,8 @@ def test_it_says_what_was_kept_and_why_the_rest_was_not() -> None:
 
 
 def test_json_is_the_manifest() -> None:
-    shown = run(
-        "raw/b.csv", "--out", "out", "--text", "review", "--licence", "raw/b.csv=CC BY=4.0", "--source", "raw=a site", "--json"
-    ).output  # fmt: skip
+    notes = ("--licence", "raw/b.csv=CC BY=4.0", "--source", "raw=a site")
+    shown = run("raw/b.csv", "--out", "out", "--text", "review", *notes, "--json").output
     document = json.loads(shown)
     assert document == json.loads(Path("out/corpus.json").read_text("utf-8"))
     assert document["counts"] == {"read": 1, "removed": {}, "kept": 1}

@@ -18,7 +18,9 @@ def silent(*_):
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=200), st.integers(1, 600))
 def test_every_text_lies_in_one_bin_and_is_under_or_over_the_limit(values, limit):
-    found = lengths_of(values, "tokens", limit)
+    found, others = lengths_of([values, values[:1]], "tokens", limit)
+    assert others.edges == found.edges
+    assert sum(others.counts) == 1
     assert sum(found.counts) == len(values)
     assert len(found.edges) == len(found.counts) + 1
     assert list(found.edges) == sorted(set(found.edges))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lingyu.data.corpus.excluding import LEVELS, ExcludedSet, ExcludedTexts, load_excluded
-from lingyu.data.corpus.forms import form_hashes, same_text_forms
 from lingyu.errors import LingyuError
+from lingyu.text import form_hashes, same_text_form
 
 REVIEW = "房间很干净，服务员的态度也非常好，早餐种类很多，离地铁站只有五分钟，下次还会再来住的！"
 NEAR = REVIEW.replace("非常", "特别")
@@ -17,7 +17,7 @@ STEPS = ("html", "control", "width", "urls", "personal")
 def levels(paragraphs, *sets, steps=STEPS):
     """For each paragraph the level at which it touches each set, or None."""
     excluded = ExcludedTexts([ExcludedSet(str(at), tuple(texts)) for at, texts in enumerate(sets)], steps)
-    forms = same_text_forms(paragraphs)
+    forms = [same_text_form(paragraph) for paragraph in paragraphs]
     touches = excluded.touched_by(paragraphs, forms, form_hashes(forms))
     names = [None, *LEVELS]
     return [tuple(names[level] for level in column) for column in touches.T.tolist()]

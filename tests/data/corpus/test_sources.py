@@ -141,13 +141,13 @@ def test_what_is_wrong_with_a_source_is_said(name, content, says):
 def test_wrong_names_and_encodings_are_said_with_what_was_nearly_meant():
     write("raw/hotel.txt", b"one\n")
     Path("empty").mkdir()
-    for given, says in [
+    for names, says in [
         (["raw/hotels.txt"], "raw/hotels.txt: no such file or folder. Did you mean raw/hotel.txt?"),
         (["empty"], "empty: no file of a known format in this folder. It reads txt, txt.gz, csv"),
         (["raw", "raw/hotel.txt"], "raw/hotel.txt: a source that is named twice. Name it once"),
     ]:
         with pytest.raises(LingyuError) as caught:
-            paragraphs(*given)
+            paragraphs(*names)
         assert says in str(caught.value)
     with pytest.raises(LingyuError, match=r"no encoding is called 'utf8x'\. Did you mean utf-8\?"):
         paragraphs("raw", encoding="utf8x")

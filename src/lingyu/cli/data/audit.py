@@ -271,4 +271,4 @@ def _write(path: Path, document: str) -> None:
     from lingyu.data import in_one_go
 
     with in_one_go(path) as staged:
-        staged.stream.write(document)
+        staged.path.write_text(document, encoding="utf-8", newline="")

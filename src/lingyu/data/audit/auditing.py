@@ -24,7 +24,7 @@ from .noise import Judged, find_noise, judge
 from .overlaps import hashes_of_corpus, overlaps_with_hashes, overlaps_with_table
 from .parts import AuditPart, AuditReading
 from .personal import find_personal
-from .report import Audit, Check, Crossing, Level, Overlap, Part, Settings
+from .report import Audit, Check, Crossing, Lengths, Level, Overlap, Part, Settings, Unknown
 from .rows import Rows, rows_of
 from .samples import Samples
 from .tokens import tokens_of
@@ -164,33 +164,45 @@ def _parts(
     request: AuditRequest, rows: Rows, neighbours: Neighbours, report: Report
 ) -> tuple[tuple[Part, ...], list[Found]]:
     """What is said of each part, and the rows with personal data."""
+    measured = _measured(request, rows, report)
     parts, personal = [], []
-    for number, given in enumerate(rows.parts):
+    for number in _places(rows):
         report("languages and personal data", number, len(rows.parts))
         kinds, found = find_personal(rows, number)
         personal += found
-        parts.append(_part(request, rows, number, given, neighbours, kinds, report))
+        parts.append(_part(rows, number, neighbours, measured[number], kinds))
     report("languages and personal data", len(parts), len(parts))
     return tuple(parts), personal
 
 
-def _part(
-    request: AuditRequest,
-    rows: Rows,
-    number: int,
-    given: AuditPart,
-    neighbours: Neighbours,
-    personal: dict[str, int],
-    report: Report,
-) -> Part:
-    of_part = rows.part == number
+@dataclass(frozen=True)
+class _Measured:
+    """The texts of a part, and how long they are."""
+
+    texts: list[str]
+    characters: Lengths
+    tokens: Lengths | None
+    unknown: Unknown | None
+
+
+def _measured(request: AuditRequest, rows: Rows, report: Report) -> list[_Measured]:
+    texts = [[rows.texts[row] for row in np.flatnonzero(rows.part == number).tolist()] for number in _places(rows)]
+    characters = lengths_of([[len(text) for text in of_part] for of_part in texts], "characters")
+    if request.base is None:
+        return [_Measured(*of_part, None, None) for of_part in zip(texts, characters, strict=True)]
+    found = [tokens_of(part, request.base, report) for part in rows.parts]
+    tokens = lengths_of([of_part.lengths for of_part in found], "tokens", _max_length(request))
+    unknown = [of_part.as_unknown() for of_part in found]
+    return [_Measured(*of_part) for of_part in zip(texts, characters, tokens, unknown, strict=True)]
+
+
+def _part(rows: Rows, number: int, neighbours: Neighbours, measured: _Measured, personal: dict[str, int]) -> Part:
+    given, of_part = rows.parts[number], rows.part == number
     conflicts, conflict_rows = conflicts_in(rows, number)
-    texts = [rows.texts[row] for row in np.flatnonzero(of_part).tolist()]
-    tokens = None if request.base is None else tokens_of(given, request.base, report)
     return Part(
         name=given.name,
         source=given.source,
-        rows=len(texts),
+        rows=len(measured.texts),
         empty=given.empty,
         texts=Level(exact=len(np.unique(rows.exact[of_part])), same=len(np.unique(rows.same[of_part]))),
         repeats=repeats_in(rows, number),
@@ -198,10 +210,10 @@ def _part(
         conflicts=conflicts,
         conflict_rows=conflict_rows,
         labels=_label_counts(given),
-        characters=lengths_of([len(text) for text in texts], "characters"),
-        tokens=None if tokens is None else lengths_of(tokens.lengths, "tokens", _max_length(request)),
-        unknown=None if tokens is None else tokens.as_unknown(),
-        languages=languages_of(texts),
+        characters=measured.characters,
+        tokens=measured.tokens,
+        unknown=measured.unknown,
+        languages=languages_of(measured.texts),
         personal=personal,
     )
 

@@ -1,4 +1,4 @@
-"""How long the texts of a part are, in characters or in tokens."""
+"""How long the texts of each part are, in characters or in tokens, in bins that all parts share."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,18 @@ from .report import Lengths
 _BINS = 20
 
 
-def lengths_of(lengths: Sequence[int], unit: Literal["characters", "tokens"], limit: int | None = None) -> Lengths:
-    """limit: tokens that are read of a text."""
-    values = np.asarray(lengths, dtype=np.int64)
-    edges = _edges(values)
+def lengths_of(
+    lengths: Sequence[Sequence[int]], unit: Literal["characters", "tokens"], limit: int | None = None
+) -> tuple[Lengths, ...]:
+    """lengths: of the texts of each part, none of them without a text. limit: tokens that are read of a text."""
+    parts = [np.asarray(of_part, dtype=np.int64) for of_part in lengths]
+    edges = _edges(np.concatenate(parts))
+    return tuple(_of_part(values, edges, unit, limit) for values in parts)
+
+
+def _of_part(
+    values: NDArray[np.int64], edges: list[int], unit: Literal["characters", "tokens"], limit: int | None
+) -> Lengths:
     counts, _ = np.histogram(values, bins=edges)
     median, p90, p99 = np.percentile(values, (50, 90, 99), method="inverted_cdf").tolist()
     return Lengths(

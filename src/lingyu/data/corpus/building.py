@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -21,15 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from lingyu import __version__
 from lingyu.data.cleaning import CORPUS_STEPS
 from lingyu.data.near import NEAR
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.reporting import Report
-from lingyu.text import Hashes, clean
+from lingyu.text import Hashes, clean, content_hashes
 
 from .excluding import LEVELS, ExcludedSet, load_excluded, save_excluded
-from .forms import form_hashes, same_text_forms
 from .manifest import (
     HASHES,
     MANIFEST,
@@ -206,7 +205,7 @@ def _manifest(plan: Plan, built: Built, hashes_sha256: str) -> CorpusManifest:
     request, tally = plan.request, built.tally
     return CorpusManifest(
         created=datetime.now(UTC).replace(microsecond=0),
-        lingyu=__version__,
+        lingyu=version("lingyu"),
         engine=request.engine,
         steps=request.steps,
         shortest=request.shortest,
@@ -237,7 +236,7 @@ def _source(plan: Plan, number: int, file: SourceFile, tally: Tally) -> CorpusSo
 
 def _excluded(number: int, excluded: ExcludedSet, tally: Tally) -> ExcludedFrom:
     levels = tally.touched.get(number, Counter())
-    texts = len(np.unique(form_hashes(same_text_forms(excluded.texts))))
+    texts = len(np.unique(content_hashes(excluded.texts)))
     rows = {level: levels[level] for level in LEVELS}
     return ExcludedFrom(name=excluded.name, fingerprint=excluded.fingerprint, texts=texts, **rows)
 

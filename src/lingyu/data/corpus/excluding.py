@@ -19,9 +19,8 @@ from lingyu.data.loading import load_splits
 from lingyu.data.near import NEAR, NearIndex
 from lingyu.errors import LingyuError
 from lingyu.recipe import load_recipe
-from lingyu.text import Hashes, clean
+from lingyu.text import Hashes, clean, content_hashes, form_hashes, same_text_form
 
-from .forms import form_hashes, same_text_forms
 from .inside import InsideIndex
 from .sources import shown_name, texts_of
 
@@ -46,7 +45,7 @@ class ExcludedSet:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the sorted content hashes of its distinct texts."""
-        hashes = np.unique(form_hashes(same_text_forms(self.texts)))
+        hashes = np.unique(content_hashes(self.texts))
         return hashlib.sha256(hashes.astype("<i8").tobytes()).hexdigest()
 
 
@@ -102,7 +101,7 @@ class ExcludedTexts:
                 for version in (text, clean(text, steps)):
                     self._exact.setdefault(version, set()).add(number)
         texts = [text for text in self._exact if text]
-        forms = same_text_forms(texts)
+        forms = [same_text_form(text) for text in texts]
         hashes, firsts, same = np.unique(form_hashes(forms), return_index=True, return_inverse=True)
         self._hashes: Hashes = hashes
         self._owned = np.zeros((self._sets, len(hashes)), dtype=np.bool_)  # (sets, distinct forms)

@@ -4,25 +4,22 @@ What happens here to a paragraph depends on it alone, so the number of workers a
 """
 
 import multiprocessing
-import os
 import signal
-import threading
+import traceback
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.text import Hashes, clean
+from lingyu.text import Hashes, clean, form_hashes, same_text_form
 
 from .excluding import ExcludedSet, ExcludedTexts, saved_excluded
-from .forms import form_hashes, same_text_forms
 from .sources import LONGEST_CHARACTERS, TOO_LONG, Batch
 from .tally import Tally
 
@@ -30,8 +27,6 @@ UNDECODABLE = "undecodable"
 EMPTY = "empty"
 TOO_SHORT = "too short"
 TOUCHES = "touch an excluded set"
-
-_BATCHES_AHEAD = 3  # a worker; what is read and not yet written is never more than that
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +68,7 @@ class Sieve:
         """Raw paragraphs, which somebody else has counted as read."""
         tally = Tally()
         texts = self._cleaned(raw, tally)
-        forms = same_text_forms(texts)
+        forms = [same_text_form(text) for text in texts]
         hashes = form_hashes(forms)
         touches = self._excluded.touched_by(texts, forms, hashes)
         tally.count_touches(touches)
@@ -133,56 +128,86 @@ def sifted_by_workers(
 
     Raises LingyuError where a worker is killed.
     """
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of this process's threads
-    # what a process is given at its start is sent before it has imported anything: no more than a pipe holds, or the
-    # workers start one after the other, and this process waits for ever for one that is killed meanwhile
-    pool = ProcessPoolExecutor(workers, spawn, _begin, (rules, excluded))
-    waiting: deque[Future[Sifted]] = deque()
+    with _without_interrupts():
+        idle = deque(_Worker(rules, excluded) for _ in range(workers))
+    crew, busy = tuple(idle), deque[_Worker]()
     try:
         for batch in batches:
-            with _without_interrupts():
-                waiting.append(pool.submit(_sift, batch))
-            if len(waiting) >= workers * _BATCHES_AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool:
-        raise LingyuError(
-            "a worker process was killed, as the system does when memory runs out",
-            next="Try again with fewer --workers; nothing was written",
-            status=1,
-        ) from None
+            # a worker that is sending its result does not listen: take that first, and it is at work when it is used
+            done = None if idle else busy[0].result()
+            busy.append(idle.popleft() if idle else busy.popleft())
+            busy[-1].sift(batch)
+            if done is not None:
+                yield done
+        while busy:
+            yield busy.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for worker in crew:
+            worker.end()
+
+
+class _Worker:
+    """A process with a pipe of its own, whose end both sides notice. (ProcessPoolExecutor waits for ever where a worker
+    is killed in the middle of a result: all of them share one pipe.)"""
+
+    def __init__(self, rules: Rules, excluded: Path) -> None:
+        spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of this process's threads
+        self._pipe, theirs = spawn.Pipe()
+        # what a process is given at its start is sent before it has imported anything: the excluded texts would not
+        # go into the pipe, and the workers start one after the other
+        self._process = spawn.Process(target=_work, args=(theirs, rules, excluded), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def sift(self, batch: Batch) -> None:
+        try:
+            self._pipe.send(batch)
+        except OSError:
+            raise _killed() from None
+
+    def result(self) -> Sifted:
+        try:
+            result = self._pipe.recv()
+        except (EOFError, OSError):
+            raise _killed() from None
+        if isinstance(result, Exception):
+            raise result
+        assert isinstance(result, Sifted)
+        return result
+
+    def end(self) -> None:
+        self._pipe.close()
+        self._process.terminate()
+        self._process.join()
+
+
+def _killed() -> LingyuError:
+    return LingyuError(
+        "a worker process was killed, as the system does when memory runs out",
+        next="Try again with fewer --workers; nothing was written",
+        status=1,
+    )
+
+
+def _work(pipe: Connection, rules: Rules, excluded: Path) -> None:
+    sieve = Sieve(rules, saved_excluded(excluded))
+    with suppress(EOFError, OSError):  # the other side has gone
+        while True:
+            batch = pipe.recv()
+            try:
+                result: Sifted | Exception = sieve.sift(batch)
+            except Exception as error:
+                error.add_note(traceback.format_exc())
+                result = error
+            pipe.send(result)
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Processes that start meanwhile never see a Ctrl-C, which reaches the whole group: the parent ends them."""
+    resource_tracker.ensure_running()  # which a first process would start, and let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_sieve: Sieve | None = None  # of a worker process, which is given it once
-
-
-def _begin(rules: Rules, excluded: Path) -> None:
-    global _sieve
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _sieve = Sieve(rules, saved_excluded(excluded))
-
-
-def _end_with_parent() -> None:
-    """A pool's workers wait for work for ever where the parent was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "a worker has one"
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-def _sift(batch: Batch) -> Sifted:
-    assert _sieve is not None, "_begin comes first"
-    return _sieve.sift(batch)

@@ -15,9 +15,11 @@ from lingyu.reporting import Report
 
 from ..audit.report import Check
 from ..counts import Counts
-from ..csv_folder import sha256_of, write_csv, write_folder
+from ..csv_folder import write_folder
+from ..reading import sha256_of
 from ..tables import TableRow
 from ..whole_tables import WholeTable, first_of
+from ..writing import write_csv
 from .fix_list import Fix, read_list
 from .proposals import ACTIONS, Action
 from .sources import (

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from lingyu.errors import LingyuError, printable
 
-from ..csv_folder import write_csv
 from ..reading import read_table
 from ..tables import Table, TableRow
+from ..writing import write_csv
 
 COLUMNS = (
     *("row", "action", "new_label", "label", "suggestion", "finding"),

@@ -11,7 +11,7 @@ from lingyu.errors import LingyuError
 from lingyu.reporting import Report
 
 from ..audit.report import Audit, Finding
-from ..csv_folder import write_file
+from ..writing import write_file
 from .fix_list import Fix, write_list
 from .proposals import Proposal, proposals
 from .sources import FixSettings, FixSources, SourceRows, named_sources, read_rows_of, sources_path

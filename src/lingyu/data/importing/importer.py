@@ -20,13 +20,12 @@ from lingyu.reporting import Report
 from ..contents import Whole, content_of_file
 from ..counts import Counts
 from ..reading import find_file, format_ending
+from ..writing import FORMATS, REPORT_ROWS, RowsWriter, in_one_go, jsonl_instead, open_rows
 from .folder_rows import open_folder
 from .rows import UNDECODABLE, UNPARSABLE, EncodingUse, Opened, Quarantined, Read
 from .table_rows import open_table
-from .writing import REPORT_ROWS, RowsWriter, hidden_sibling, put_in_place, require_same, writer
 
 STDIN = "-"
-OUT_FORMATS = (".csv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -94,19 +93,19 @@ def import_rows(request: ImportRequest, report: Report, stdin: BinaryIO | None =
     _check_destination(request)
     with ExitStack() as stack:
         opened = _renamed(_open(request, stack, stdin), request)
-        staged = stack.enter_context(hidden_sibling(request.out))
-        aside = stack.enter_context(hidden_sibling(request.quarantine_path))
+        staged = stack.enter_context(in_one_go(request.out))
+        aside = stack.enter_context(in_one_go(request.quarantine_path))  # and so in its place before the table is
         tally = _Tally()
-        with writer(staged, opened.columns) as table, _open_quarantine(aside) as quarantine:
+        with (
+            open_rows(staged.path, opened.columns, jsonl_instead(request.out), replaces=True) as table,
+            _open_quarantine(aside.path) as quarantine,
+        ):
             _write(_reported(opened, report), table, quarantine, tally)
-        if table.rows:
-            require_same(staged, table, request.out, report)
-        if tally.first:
-            put_in_place(aside, request.quarantine_path)
-        if not table.rows:
-            raise _nothing_read(opened, tally, request)
-        put_in_place(staged, request.out)
-    if request.force and request.quarantine is None and not tally.first:
+        table.require_same(request.out, report)
+        staged.wanted, aside.wanted = table.rows > 0, tally.first is not None
+    if not table.rows:
+        raise _nothing_read(opened, tally, request)
+    if request.force and not aside.wanted:
         request.quarantine_path.unlink(missing_ok=True)  # of an earlier import to the same place
     return _imported(request, opened, table, tally)
 
@@ -242,7 +241,7 @@ def _nothing_read(opened: Opened, tally: _Tally, request: ImportRequest) -> Ling
 
 def _check_destination(request: ImportRequest) -> None:
     out, aside = request.out, request.quarantine_path
-    if out.suffix.lower() not in OUT_FORMATS:
+    if out.suffix.lower() not in FORMATS:
         raise LingyuError("is written as csv, jsonl or parquet", out, f"Name --out {out.with_suffix('.csv')}")
     source = Path(request.source)
     for path in (out, aside):
