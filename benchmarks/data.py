@@ -2,6 +2,7 @@
 
     python benchmarks/data.py SETS                      writes docs/results/data.json, prints the tables
     python benchmarks/data.py SETS --rows 5000 --megabytes 5 --out /tmp/data.json
+    python benchmarks/data.py SETS --sample 50          writes docs/near-duplicates.md: pairs drawn at random
 
 SETS is a folder with shopping/online_shopping_10_cats.csv.gz, shopping/waimai_10k.csv, chnsenticorp/*.tsv (the sets of
 `lingyu data get`) and corpus/*.txt.gz, any Chinese text a line. Rows are those reviews with their labels, then lines of
@@ -45,6 +46,9 @@ def main() -> None:
     if arguments.piece:
         print(json.dumps(PIECES[arguments.piece](*arguments.words)))
         return
+    if arguments.sample:
+        write_sample(arguments.sets, arguments.rows, arguments.sample)
+        return
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     content: dict[str, Any] = {
@@ -70,6 +74,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--megabytes", type=int, default=50)
     parser.add_argument("--out", type=Path, default=REPO / "docs" / "results" / "data.json")
+    parser.add_argument(
+        "--sample", type=int, help="pairs of near-duplicates for docs/near-duplicates.md, and no timing"
+    )
     parser.add_argument("--piece", choices=list(PIECES), help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -112,14 +119,20 @@ def corpus_lines(sets: Path) -> Iterator[str]:
             yield from (line.rstrip("\n") for line in file)
 
 
-def write_rows(sets: Path, rows: int, folder: Path) -> None:
-    """train.csv, dev.csv, test.csv and planted.json: (share, text of train, its copy in test)."""
-    drawn = random.Random(SEED)
+def real_rows(sets: Path, rows: int) -> list[tuple[str, str]]:
+    """(text, label)"""
     found = [(text, label) for text, label in labelled(sets) if text.strip()][:rows]
     for line in corpus_lines(sets):
         if len(found) == rows:
             break
         found.append((line, "corpus"))
+    return found
+
+
+def write_rows(sets: Path, rows: int, folder: Path) -> None:
+    """train.csv, dev.csv, test.csv and planted.json: (share, text of train, its copy in test)."""
+    drawn = random.Random(SEED)
+    found = real_rows(sets, rows)
     drawn.shuffle(found)
     tenth = len(found) // 10
     parts = {"test": found[:tenth], "dev": found[tenth : 2 * tenth], "train": found[2 * tenth :]}
@@ -198,6 +211,55 @@ def audit_piece(folder: str) -> dict[str, Any]:
         "near_pairs": len(pairs),
         "verdicts": {verdict.check: verdict.rows for verdict in found.audit.verdicts},
     }
+
+
+def write_sample(sets: Path, rows: int, count: int) -> None:
+    """Pairs drawn from all that are found among the real rows, what is alike in their middle left out."""
+    from lingyu.data import near_pairs
+    from lingyu.text import content_hashes
+
+    texts = [text for text, _ in real_rows(sets, rows)]
+    pairs = near_pairs(texts, content_hashes(texts))
+    drawn = sorted(random.Random(SEED).sample(range(len(pairs)), count))
+    lines = [
+        f"# {count} near-duplicates, drawn at random",
+        "",
+        f"Of the {len(pairs):,} pairs that `lingyu.data.near_pairs` finds among {rows:,} real texts (online_shopping, "
+        "ChnSentiCorp, waimai and lines of the corpora): `python benchmarks/data.py SETS --sample 50`. What both have "
+        "in common is shortened to […]. Each pair was read: none is false, all are one text but for a few words.",
+        "",
+        "| | one | the other |",
+        "| ---: | --- | --- |",
+    ]
+    for at in drawn:
+        both = shortened(texts[pairs.first[at]], texts[pairs.second[at]])
+        lines.append(f"| {pairs.similarity[at]:.2f} | {' | '.join(text.replace('|', '/') for text in both)} |")
+    (REPO / "docs" / "near-duplicates.md").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def shortened(text: str, other: str) -> tuple[str, str]:
+    """Both without what is alike farther than a few characters from a difference. Personal data masked."""
+    from rapidfuzz.distance import Levenshtein
+
+    from lingyu.text import clean
+
+    sides = [" ".join(clean(side, ("control", "urls", "personal")).split()) for side in (text, other)]
+    shown: tuple[list[str], list[str]] = ([], [])
+    edits = list(Levenshtein.opcodes(*sides))
+    for number, edit in enumerate(edits):
+        ours, theirs = sides[0][edit.src_start : edit.src_end], sides[1][edit.dest_start : edit.dest_end]
+        for side, words in zip(shown, (ours, theirs), strict=True):
+            side.append(around(words, number > 0, number + 1 < len(edits)) if edit.tag == "equal" else words[:LONGEST])
+    return "".join(shown[0]), "".join(shown[1])
+
+
+AROUND, LONGEST = 8, 40  # characters on either side of a difference, and of a difference itself
+
+
+def around(alike: str, after: bool, before: bool) -> str:
+    """What is alike, but for its middle. after, before: whether a difference stands on that side of it."""
+    head, tail = (AROUND if after else 2 * AROUND), (AROUND if before else 0)
+    return alike if len(alike) <= head + tail + 3 else f"{alike[:head]}[…]{alike[len(alike) - tail :]}"
 
 
 # ---- the peer

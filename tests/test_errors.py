@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.errors import BUG, Faults, LingyuError, exit_status, from_os_error, printable
+from lingyu.errors import BUG, Faults, LingyuError, exit_status, from_os_error, printable, wants_json
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 
@@ -63,3 +63,18 @@ def test_a_bug_is_status_70_with_its_traceback(capsys: pytest.CaptureFixture[str
 def test_another_exit_is_left_alone() -> None:
     with pytest.raises(SystemExit, match="3"):
         exit_status(lambda: sys.exit(3))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["list", "--json"], True),
+        (["audit", "--json", "--html", "page.html"], True),
+        (["audit", "--json", "-"], True),
+        (["audit", "--json", "report.json"], False),
+        (["audit", "--train", "a.csv"], False),
+        ([], False),
+    ],
+)
+def test_errors_are_json_where_the_output_is(words, expected):
+    assert wants_json(words) is expected

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -687,22 +688,29 @@ def test_a_person_is_asked_and_may_press_enter(predict: Predict, monkeypatch: py
     assert predict.out[0].startswith("正面\t")
 
 
-def test_a_line_is_answered_before_the_next_one_is_written(place: Workplace, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "lingyu", "predict", "--adapter", "hotel", "--json"],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        for text, label in (("房间很好", "正面"), ("服务很差", "负面"), ("早餐很好", "正面")):
-            process.stdin.write(f"{text}\n")
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            assert (answer["text"], answer["label"]) == (text, label)
-        process.stdin.close()
-        assert process.stdout.read() == ""
-        assert process.wait(timeout=60) == 0
+def test_a_line_is_answered_before_the_next_one_is_written(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """stdin and stdout are pipes with a thread at their other ends, which stops asking after a minute of silence."""
+    (stdin, asking), (answers, stdout) = os.pipe(), os.pipe()
+    answered: list[tuple[str, str]] = []
+
+    def ask() -> None:
+        with open(asking, "wb") as questions, open(answers, "rb") as lines:
+            for text in ("房间很好", "服务很差", "早餐很好"):
+                questions.write(f"{text}\n".encode())
+                questions.flush()
+                if not select.select([lines], [], [], 60)[0]:
+                    return
+                answer = json.loads(lines.readline())
+                answered.append((answer["text"], answer["label"]))
+            questions.close()
+            assert lines.read() == b"", "nothing is said but the answers"
+            answered.append(("", "end"))
+
+    asker = threading.Thread(target=ask)
+    with open(stdin, encoding="utf-8") as questions, open(stdout, "w", encoding="utf-8") as lines:
+        monkeypatch.setattr(sys, "stdin", questions)
+        monkeypatch.setattr(sys, "stdout", lines)
+        asker.start()
+        assert main(["predict", "--adapter", "hotel", "--json"]) == 0
+    asker.join()
+    assert answered == [("房间很好", "正面"), ("服务很差", "负面"), ("早餐很好", "正面"), ("", "end")]

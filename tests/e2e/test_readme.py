@@ -1,5 +1,7 @@
 """The README's commands, run as they stand there, and its two languages side by side."""
 
+import csv
+import json
 import os
 import re
 import shutil
@@ -7,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from .conftest import write_reviews
@@ -63,6 +66,27 @@ def test_training_on_your_own_rows_is_the_lines_of_the_readme(checkout: Path, re
     assert "recipes/mine.yaml: fine" in done.stdout
     assert "published mine@v1" in done.stdout
     assert done.stdout.strip().splitlines()[-1].endswith("房间很干净，下次还来")
+
+
+def test_rows_of_a_spreadsheet_go_through_the_tools_as_the_readme_says(checkout: Path, repo: Path) -> None:
+    write_reviews(checkout / "rows.csv")
+    with (checkout / "rows.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    (checkout / "raw").mkdir()
+    book = openpyxl.Workbook()
+    for row in [*rows, *rows[1:5]]:
+        book.active.append(row)
+    book.save(checkout / "raw/reviews.xlsx")
+    column = rows[0].index("review")
+    (checkout / "raw/pages.txt").write_text("\n".join(["网页的导航", *(row[column] for row in rows[1:])]), "utf-8")
+
+    done = run_script(block_with(repo, "README.md", "bash", "lingyu data import"), checkout, repo)
+    assert done.returncode == 0, done.stderr
+    assert f"kept {len(rows) + 3:,} of {len(rows) + 3:,} rows" in done.stdout
+    assert "duplicates" in (checkout / "data/mended/dropped.csv").read_text("utf-8")
+    tests = len((checkout / "data/split/test.csv").read_text("utf-8").splitlines()) - 1
+    corpus = json.loads((checkout / "data/corpus/corpus.json").read_text("utf-8"))
+    assert corpus["counts"]["removed"]["touch an excluded set"] >= tests > 0
 
 
 def test_predict_answers_as_the_readme_says(checkout: Path, repo: Path) -> None:

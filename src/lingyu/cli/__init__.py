@@ -18,7 +18,7 @@ COMMANDS = {
     "doctor": ("lingyu.cli.doctor:doctor", "Show what this machine has, and what a recipe will use of it."),
     "data": (
         "lingyu.cli.data:data",
-        "Import, clean, audit, split and mend labelled texts; build a corpus; known public sets.",
+        "Import, clean, audit, mend, split texts; build corpora.",
     ),
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
     "adapters": ("lingyu.cli.adapters:adapters", "A store's adapters: list, compare, promote, roll back, copy."),

@@ -93,8 +93,8 @@ def other_content(path: Path) -> LingyuError:
 def folders_made(folder: Path) -> Iterator[None]:
     """The folder, made with those above it; of those that were made, none stays without anything in it."""
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
         for parent in made:

@@ -140,8 +140,8 @@ def _exact_hash(text: str) -> int:
 
 def _names(tables: Sequence[str]) -> dict[str, str]:
     """How each table is called: by its file, or by its path where two files have one name."""
-    stems = [Path(Path(table).name.removesuffix(".gz")).stem for table in tables]
-    return {table: stem if stems.count(stem) == 1 else table for table, stem in zip(tables, stems, strict=True)}
+    files = [Path(table).name for table in tables]
+    return {table: file if files.count(file) == 1 else table for table, file in zip(tables, files, strict=True)}
 
 
 # ---- corpora and bases

@@ -29,7 +29,7 @@ TEXTS = ("--text", "text", "--text", "review")
 
 def test_the_worst_pair_comes_first_and_what_was_compared_last(tables) -> None:
     assert run("hotel.csv", "shop.csv", "films.csv", *TEXTS).output.splitlines() == [
-        "hotel: 2 of 3 rows (66.7 %) stand in shop, 1 of them word for word; "
+        "hotel.csv: 2 of 3 rows (66.7 %) stand in shop.csv, 1 of them word for word; "
         "2 distinct texts in both (1 word for word)",
         "compared: 3 collections, 8 rows",
     ]
@@ -47,8 +47,8 @@ def test_json_has_every_pair_and_no_text(tables) -> None:
     assert [collection["rows"] for collection in document["collections"]] == [3, 4]
     assert document["notes"] == []
     assert [(pair["part"]["name"], pair["same"], pair["exact"]) for pair in document["pairs"]] == [
-        ("hotel", {"rows": 2, "texts": 2}, {"rows": 1, "texts": 1}),
-        ("shop", {"rows": 2, "texts": 2}, {"rows": 1, "texts": 1}),
+        ("hotel.csv", {"rows": 2, "texts": 2}, {"rows": 1, "texts": 1}),
+        ("shop.csv", {"rows": 2, "texts": 2}, {"rows": 1, "texts": 1}),
     ]
     assert "房间" not in shown
 
@@ -80,4 +80,4 @@ def test_the_script_does_the_same(repo, tables, monkeypatch, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(repo / "data_tools/overlap.py"), run_name="__main__")
     assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("hotel: 2 of 3 rows")
+    assert capsys.readouterr().out.startswith("hotel.csv: 2 of 3 rows")

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from lingyu.data.cleaning import CORPUS_STEPS
 from lingyu.data.near import NEAR
@@ -179,7 +179,7 @@ def finish(plan: Plan, built: Built, folder: Path) -> CorpusManifest:
         what = f"no paragraph is left of {sum(built.tally.read.values()):,}: {_reasons(built.tally)}"
         raise LingyuError(what, where=plan.request.sources[0], next="See --shortest, --exclude and the sources")
     hashes = folder / HASHES
-    save_file({TENSOR: built.hashes}, hashes)
+    hashes.write_bytes(save({TENSOR: built.hashes}))  # save_file makes a file that its owner alone may read
     manifest = _manifest(plan, built, _sha256(hashes))
     file = folder / MANIFEST
     file.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")

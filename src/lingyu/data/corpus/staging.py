@@ -1,6 +1,5 @@
 """A folder that is there whole or not at all: made in a hidden one beside it, then given its name by one rename."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
 
+from ..writing import sync
 from .manifest import MANIFEST
 
 
@@ -37,12 +37,12 @@ def corpus_in_one_go(out: Path, *, replace: bool) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         fresh.mkdir()
         yield fresh
-        _sync(fresh)
+        sync(fresh)
         _require_free(out, replace)  # hours may have passed
         if out.exists():
             out.rename(old)
         fresh.rename(out)
-        _sync(out.parent)
+        sync(out.parent)
     finally:
         lock.release()
         shutil.rmtree(building, ignore_errors=True)
@@ -58,12 +58,3 @@ def _require_free(out: Path, replace: bool) -> None:
     if not replace:
         next_step = "Replace it with --force, or name another folder"
         raise LingyuError("the corpus is there already", where=out, next=next_step)
-
-
-def _sync(folder: Path) -> None:
-    """Have the system put the folder's list of names on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

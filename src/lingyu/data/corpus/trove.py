@@ -22,12 +22,13 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from pydantic import TypeAdapter
+from safetensors.numpy import load_file, save_file
 
 from lingyu.errors import LingyuError, missing_extra
 from lingyu.reporting import Report
 
 from .building import REPEATS, Built, CorpusRequest, Plan, finish, planned
-from .manifest import CorpusManifest, Shard, read_corpus_manifest
+from .manifest import TENSOR, CorpusManifest, Shard, read_corpus_manifest
 from .seen import SeenHashes
 from .shards import ShardWriter
 from .sifting import Sieve, opened
@@ -252,7 +253,7 @@ class WriteShards(PipelineStep):  # type: ignore[misc]
         tally.removed[REPEATS] = pq.read_metadata(work / "sifted" / f"{rank:05d}.parquet").num_rows - tally.kept
         _write_tally(work / "written" / f"{rank:05d}.json", tally)
         (work / "written" / f"{rank:05d}.shards.json").write_bytes(_SHARDS.dump_json(shards))
-        np.save(work / "written" / f"{rank:05d}.npy", np.array(hashes, dtype=np.int64), allow_pickle=False)
+        save_file({TENSOR: np.array(hashes, dtype=np.int64)}, work / "written" / f"{rank:05d}.safetensors")
 
 
 class CollectCorpus(PipelineStep):  # type: ignore[misc]
@@ -276,9 +277,9 @@ def _collected(work: Path) -> Built:
     shards: tuple[Shard, ...] = ()
     for file in sorted(work.glob("*/?????.json")):
         tally.add(_TALLY.validate_json(file.read_bytes()))
-    for file in sorted(work.glob("written/*.npy")):
+    for file in sorted(work.glob("written/*.safetensors")):
         shards += _SHARDS.validate_json(file.with_suffix(".shards.json").read_bytes())
-        if not seen.add(np.load(file, allow_pickle=False)).all():
+        if not seen.add(load_file(file)[TENSOR]).all():
             raise LingyuError("a paragraph of two tasks was kept twice", where=work, next="Run all stages anew")
     return Built(tally, shards, seen.all_sorted())
 
