@@ -44,7 +44,7 @@ class Nearness:
     """
 
     similarity: float = 0.8
-    shortest: int = 20
+    shortest: int = 16
     longest_other: int = 5
 
 

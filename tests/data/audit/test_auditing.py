@@ -186,7 +186,7 @@ def test_the_settings_say_what_the_figures_depend_on(files):
     audit = audit_parts(AuditRequest(parts_of_files(files, reading, silent), reading), silent).audit
     settings = json.loads(audit.settings.model_dump_json())
     assert settings["clean"] == ["html", "width"]
-    assert (settings["near_similarity"], settings["near_shortest"], settings["noise_folds"]) == (0.8, 20, 5)
+    assert (settings["near_similarity"], settings["near_shortest"], settings["noise_folds"]) == (0.8, 16, 5)
 
 
 def test_every_row_may_be_the_only_one(make_part):

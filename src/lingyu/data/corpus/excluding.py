@@ -2,7 +2,7 @@
 
 A paragraph touches a test text where it is the same, near it, or holds it whole, as a raw page holds a review. A test
 text of a few characters (很好) stands in many paragraphs and makes a leak of none but its like: near and inside begin
-at 20 characters of a same-text form. A part of a test text, and a page with a near one inside, are not found.
+at 16 characters of a same-text form. A part of a test text, and a page with a near one inside, are not found.
 """
 
 import hashlib
