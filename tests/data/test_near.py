@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from lingyu.data import NEAR, NearIndex, Nearness, near_groups, near_pairs
+from lingyu.data import NEAR, NearIndex, Nearness, near, near_groups, near_pairs
 from lingyu.text import content_hashes, same_text_form
 
 WORDS = ("房间", "早餐", "前台", "服务", "干净", "安静", "位置", "停车", "热情", "很好", "不错", "一般", "推荐", "失望")
@@ -106,6 +106,24 @@ def test_ten_thousand_copies_of_a_template_take_no_time_and_are_one_group():
     pairs = near_pairs(texts, hashes)
     assert len(pairs) < 10_000 * 32 * 32
     assert len(np.unique(near_groups(hashes, pairs))) == 1
+
+
+def test_every_copy_of_a_template_in_an_index_is_found() -> None:
+    known = [f"您好，您的订单{number:04d}已经发出，请注意查收，祝您生活愉快，欢迎下次光临" for number in range(900)]
+    pairs = NearIndex(known).near(["您好，您的订单9999已经发出，请注意查收，祝您生活愉快，欢迎下次光临"] * 3)
+    assert len(pairs) == 3 * len(known)
+
+
+def test_many_candidates_are_gone_through_in_portions(monkeypatch) -> None:
+    drawn = random.Random(9)
+    known = [sentence(drawn, 40) for _ in range(200)]
+    coming = [edited(text, 2, drawn) for text in known]
+    whole = NearIndex(known).near(coming)
+    monkeypatch.setattr(near, "_CANDIDATES_AT_ONCE", 7)
+    in_portions = NearIndex(known).near(coming)
+    assert whole.first.tolist() == in_portions.first.tolist()
+    assert whole.second.tolist() == in_portions.second.tolist()
+    assert len(whole) >= 199
 
 
 def test_groups_are_what_same_texts_and_pairs_connect():

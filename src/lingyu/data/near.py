@@ -28,9 +28,14 @@ _PAIRS_PER_CHUNK = 200_000  # verified at once
 _MOST_PER_BUCKET = 32  # texts of one band's bucket that a text is compared with: ten thousand copies of a template
 # would otherwise be fifty million pairs; the copies are still connected, each to the next
 
+_MOST_OF_INDEX = 4_096  # texts of an index's bucket that one which comes by is compared with: nearly always all
+_CANDIDATES_AT_ONCE = 4_000_000
 _MOST_SLOT_BITS = 20  # 32 MB for all bands
 
 Indices = NDArray[np.int64]
+Similarities = NDArray[np.float32]
+_Keys = NDArray[np.uint64]
+_NONE: Indices = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class NearPairs:
 
     first: Indices
     second: Indices
-    similarity: NDArray[np.float32]
+    similarity: Similarities
 
     def __len__(self) -> int:
         return len(self.first)
@@ -119,16 +124,22 @@ class NearIndex:
     def near(self, texts: Sequence[str]) -> NearPairs:
         """Pairs of a given text (first: its place among the texts) and a near or same one of the index (second)."""
         forms, places = _long_enough(texts, self._near.shortest)
-        rows = len(self._forms)
-        theirs = _band_keys(forms)
-        possible = np.take_along_axis(self._table, _slots(theirs, self._table.shape[1]), axis=1)
-        codes = [
-            left * rows + right
-            for band in range(_BANDS)
-            for left, right in self._in_bucket(band, theirs[band], np.flatnonzero(possible[band]))
+        buckets = self._buckets_of(_band_keys(forms))
+        sizes = np.zeros(len(forms), dtype=np.int64)
+        for bucket in buckets:
+            sizes[bucket.texts] += bucket.count
+        portions = np.cumsum(sizes) // _CANDIDATES_AT_ONCE
+        form_array, lengths = np.array(forms, dtype=object), _lengths(forms)
+        found = [
+            self._verified(
+                _distinct([self._codes(bucket, portions == portion) for bucket in buckets]), form_array, lengths
+            )
+            for portion in np.unique(portions)
         ]
-        found = self._verified(_distinct(codes), np.array(forms, dtype=object), _lengths(forms))
-        return NearPairs(places[found.first], self._places[found.second], found.similarity)
+        first = np.concatenate([_NONE, *(pairs.first for pairs in found)])
+        second = np.concatenate([_NONE, *(pairs.second for pairs in found)])
+        similarity = np.concatenate([_NONE.astype(np.float32), *(pairs.similarity for pairs in found)])
+        return NearPairs(places[first], self._places[second], similarity)
 
     @cached_property
     def _table(self) -> NDArray[np.bool_]:
@@ -138,13 +149,26 @@ class NearIndex:
         np.put_along_axis(table, _slots(self._keys, slots), True, axis=1)
         return table
 
-    def _in_bucket(self, band: int, theirs: NDArray[np.uint64], some: Indices) -> Iterator[tuple[Indices, Indices]]:
-        """Pairs of a text that came by, one of some, and one of the index, by their keys in a band."""
-        keys = self._keys[band]
-        left = np.searchsorted(keys, theirs[some], side="left")
-        count = np.minimum(np.searchsorted(keys, theirs[some], side="right") - left, _MOST_PER_BUCKET)
+    def _buckets_of(self, keys: _Keys) -> list["_Bucket"]:
+        """For each band the texts that came by whose key the index has too."""
+        possible = np.take_along_axis(self._table, _slots(keys, self._table.shape[1]), axis=1)
+        found = []
+        for band, ours in enumerate(self._keys):
+            texts = np.flatnonzero(possible[band])
+            left = np.searchsorted(ours, keys[band][texts], side="left")
+            count = np.searchsorted(ours, keys[band][texts], side="right") - left
+            found.append(_Bucket(band, texts, left, np.minimum(count, _MOST_OF_INDEX)))
+        return found
+
+    def _codes(self, bucket: "_Bucket", wanted: NDArray[np.bool_]) -> Indices:
+        """The candidates of the wanted texts: place of the text * texts of the index + place in the index."""
+        some = wanted[bucket.texts]
+        texts, left, count = bucket.texts[some], bucket.left[some], bucket.count[some]
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        yield np.repeat(some, count), self._order[band][np.repeat(left, count) + within]
+        codes: Indices = (
+            np.repeat(texts, count) * len(self._forms) + self._order[bucket.band][np.repeat(left, count) + within]
+        )
+        return codes
 
     def _verified(self, codes: Indices, forms: NDArray[np.object_], lengths: Indices) -> NearPairs:
         """Those of the candidates (place in forms * texts of the index + place in the index) that are near."""
@@ -184,6 +208,16 @@ def _says_something_else(form: str, other: str, longest: int) -> bool:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Bucket:
+    """Of one band, (texts,) each: texts that came by, where their keys begin among the index's, and how many it has."""
+
+    band: int
+    texts: Indices
+    left: Indices
+    count: Indices
+
+
 def _distinct(codes: Sequence[Indices]) -> Indices:
     return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *codes], dtype=np.int64))
 
@@ -200,8 +234,6 @@ def _long_enough(texts: Sequence[str], shortest: int) -> tuple[list[str], Indice
 
 
 # ---- sketches
-
-_Keys = NDArray[np.uint64]
 
 
 def _band_keys(forms: Sequence[str]) -> _Keys:

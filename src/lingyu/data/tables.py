@@ -15,11 +15,12 @@ from typing import BinaryIO
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from lingyu.errors import LingyuError, did_you_mean, missing_extra
+from lingyu.errors import LingyuError, did_you_mean
 
 from . import delimited
 from .contents import Content, Whole
-from .decoding import decode
+from .decoding import LONGEST_CHARACTERS, decode
+from .workbooks import first_sheet
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 _BATCH_ROWS = 1024
@@ -46,12 +47,14 @@ class Table:
 
     For jsonl, columns are the keys of the first line; a row may have others.
     progress: (how much of it was read, of how much), in bytes or rows; None where nobody knows, as with a pipe.
+    notes: what there is to say of it after its rows were read, such as that an xlsx file has other sheets.
     """
 
     source: str
     columns: tuple[str, ...]
     rows: Iterator[TableRow]
     progress: Callable[[], tuple[int, int]] | None = None
+    notes: Callable[[], tuple[str, ...]] = lambda: ()
 
     def needs(self, column: str, key: str) -> None:
         """Raises LingyuError where the table has no such column. key: where it was named, e.g. data.text."""
@@ -143,7 +146,14 @@ def _row(columns: tuple[str, ...], cells: Sequence[str], where: str) -> TableRow
         what = f"the row has {_columns_of(len(cells))}, the header {_columns_of(len(columns))}"
         hint = "Wrap a text that holds the separator in quotation marks, or save the file as jsonl"
         return TableRow(where, {}, LingyuError(what, where, hint), tuple(cells))
+    if any(len(cell) > LONGEST_CHARACTERS for cell in cells):
+        return _too_long(where, cells)
     return TableRow(where, dict(zip(columns, cells, strict=True)))
+
+
+def _too_long(where: str, cells: Sequence[str]) -> TableRow:
+    what = f"a cell of more than {LONGEST_CHARACTERS:,} characters"
+    return TableRow(where, {}, LingyuError(what, where, "Is it a table, one text a cell?"), tuple(cells))
 
 
 def _columns_of(count: int) -> str:
@@ -204,7 +214,7 @@ def parquet_table(content: Content, encoding: str, *, bytes_errors: str = "repla
     try:
         file = pq.ParquetFile(stream)
         columns = _columns(file.schema_arrow.names, content.source)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         stream.close()
         raise LingyuError("not a parquet file, or a damaged one", content.source, "Write it again") from error
     done = 0
@@ -220,10 +230,13 @@ def parquet_table(content: Content, encoding: str, *, bytes_errors: str = "repla
 
 def _parquet_row(values: dict[str, object], where: str, bytes_errors: str) -> TableRow:
     try:
-        return TableRow(where, {name.strip(): as_text(value, bytes_errors) for name, value in values.items()})
+        cells = {name.strip(): as_text(value, bytes_errors) for name, value in values.items()}
     except UnicodeDecodeError:
         fault = LingyuError("a cell holds bytes that are no UTF-8", where, "Write its texts as strings")
         return TableRow(where, {}, fault, tuple(as_text(value, "backslashreplace") for value in values.values()))
+    if any(len(cell) > LONGEST_CHARACTERS for cell in cells.values()):
+        return _too_long(where, tuple(cells.values()))
+    return TableRow(where, cells)
 
 
 def _parquet_values(file: pq.ParquetFile, stream: BinaryIO, source: str) -> Iterator[dict[str, object]]:
@@ -235,34 +248,32 @@ def _parquet_values(file: pq.ParquetFile, stream: BinaryIO, source: str) -> Iter
                 yield from batch.to_pylist()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: a string column that is no UTF-8
             raise LingyuError("a damaged parquet file", source, "Write it again") from error
+        except (ValueError, OverflowError) as error:  # a time that Python has none of
+            what = "a parquet file with a value that can't be read, such as a date beyond the year 9999"
+            raise LingyuError(what, source, "Write it again without it, or as text") from error
 
 
 def xlsx_table(content: Content, encoding: str) -> Table:
     """The first sheet. Rows without any value are none; cells right of the last named column must be empty."""
-    try:
-        import openpyxl  # of the extra `data`
-    except ImportError as error:
-        raise missing_extra("openpyxl", "data") from error
     source = content.source
-    stream = _seekable(content)
-    try:
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-        values = book.worksheets[0].iter_rows(values_only=True)
-        header = [as_text(value) for value in next(values, ())]
-    except Exception as error:  # openpyxl lets through whatever zipfile and its XML parser raise
-        stream.close()
-        raise LingyuError("not an xlsx file, or a damaged one", source, "Save it again, or export it as csv") from error
-    columns = _columns(_without_empty_end(header), source)
+    sheet = first_sheet(lambda: _seekable(content), source)
+    header = next(sheet.rows, None)
+    if header is None and sheet.others:
+        what = f"the first sheet is empty, and it alone is read; there is {', '.join(sheet.others)}"
+        raise LingyuError(what, source, "Put the one to be read first, or save it as csv")
+    columns = _columns(_without_empty_end([as_text(value) for value in header[1]]) if header else [], source)
 
     def rows() -> Iterator[TableRow]:
-        with stream:
-            for number, cells in enumerate(values, 2):
-                texts = _without_empty_end([as_text(value) for value in cells])
-                if texts:
-                    padded = texts + [""] * (len(columns) - len(texts))
-                    yield _row(columns, padded, f"{source}:{number}")
+        for number, values in sheet.rows:
+            texts = _without_empty_end([as_text(value) for value in values])
+            yield _row(columns, texts + [""] * (len(columns) - len(texts)), f"{source}:{number}")
 
-    return Table(source, columns, _some(rows(), source))
+    def notes() -> tuple[str, ...]:
+        unread = (f"sheets not read: {', '.join(sheet.others)}",) if sheet.others else ()
+        empty = sheet.valueless()
+        return (*unread, *((f"formulas without a value, read as empty cells: {empty:,}",) if empty else ()))
+
+    return Table(source, columns, _some(rows(), source), notes=notes)
 
 
 def _seekable(content: Content) -> BinaryIO:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from lingyu.errors import LingyuError
 
 from ..contents import Whole
-from ..tables import TableRow, bytes_read, delimited_table, json_row, parquet_table, xlsx_table
+from ..tables import Table, TableRow, bytes_read, delimited_table, json_row, parquet_table, xlsx_table
 from .encodings import Encoding, find_encoding, named_encoding
 from .lenient import LenientText, Taken, what_is_bad
 from .rows import UNDECODABLE, UNPARSABLE, EncodingUse, Opened, Quarantined, Read
@@ -21,11 +21,9 @@ def open_table(content: Whole, ending: str, encoding: str, *, repair: bool) -> O
     Raises LingyuError for what is wrong with the table as such: its kind, its header, its quotation marks.
     """
     if ending == ".xlsx":
-        table = xlsx_table(content, "")
-        return _of_cells(content.source, table.columns, table.rows, table.progress)
+        return _of_cells(xlsx_table(content, ""))
     if ending == ".parquet":
-        table = parquet_table(content, "", bytes_errors="strict")
-        return _of_cells(content.source, table.columns, table.rows, table.progress)
+        return _of_cells(parquet_table(content, "", bytes_errors="strict"))
     found = find_encoding(content) if encoding == "auto" else named_encoding(encoding, content.source)
     text = LenientText(content, found.name, found.codec)
     if ending == ".jsonl":
@@ -33,15 +31,11 @@ def open_table(content: Whole, ending: str, encoding: str, *, repair: bool) -> O
     return _delimited(text, found, _DELIMITERS[ending], repair=repair)
 
 
-def _of_cells(
-    name: str,
-    columns: tuple[str, ...],
-    rows: Iterator[TableRow],
-    progress: Callable[[], tuple[int, int]] | None,
-) -> Opened:
+def _of_cells(table: Table) -> Opened:
     """Of a format that is no text: what is set aside are the cells."""
-    judged = (_without_bytes(row, name) for row in rows)
-    return Opened(name, columns, judged, lambda: (), lambda: (), progress or (lambda: (0, 0)), {})
+    judged = (_without_bytes(row, table.source) for row in table.rows)
+    progress = table.progress or (lambda: (0, 0))
+    return Opened(table.source, table.columns, judged, lambda: (), table.notes, progress, {})
 
 
 def _without_bytes(row: TableRow, name: str) -> Read | Quarantined:

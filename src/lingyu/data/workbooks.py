@@ -1,0 +1,118 @@
+"""The first sheet of an xlsx workbook, row by row, and what of the workbook that leaves out."""
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from lingyu.errors import LingyuError, missing_extra
+
+_MOST_BYTES = 1 << 30
+_MOST_TIMES = 200  # what a sheet of text is packed to is a tenth or so of it
+_ALWAYS_BYTES = 1 << 26  # a sheet of nothing but the same row is packed further than that, and does no harm
+_CHUNK_BYTES = 1 << 20
+_FORMULA = re.compile(rb"<(?:[A-Za-z]\w*:)?f[\s>/]")
+_LONGEST_TAG = 64  # bytes of the above that may lie across two chunks
+
+Values = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class FirstSheet:
+    """rows: (number in the sheet, values) of those that have a value. others: names of further sheets that have one.
+
+    valueless: how many cells of it are formulas that nobody has computed, and so have no value.
+    """
+
+    rows: Iterator[tuple[int, Values]]
+    others: tuple[str, ...]
+    valueless: Callable[[], int]
+
+
+def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
+    """Raises LingyuError for what is no workbook, a damaged one (where its rows are read, too), or a bomb."""
+    stream = open_book()
+    try:
+        _require_size(stream, source)
+        sheets = _sheets(stream)
+        others = tuple(sheet.title for sheet in sheets[1:] if next(_with_value(sheet.iter_rows(values_only=True)), ()))
+        values = sheets[0].iter_rows(values_only=True)
+    except Exception as error:  # openpyxl lets through whatever zipfile and its XML parser raise
+        stream.close()
+        raise _damaged(error, source) from error
+
+    def rows() -> Iterator[tuple[int, Values]]:
+        with stream:
+            try:
+                yield from _with_value(values)
+            except Exception as error:
+                raise _damaged(error, source) from error
+
+    return FirstSheet(rows(), others, lambda: _valueless(open_book, source))
+
+
+def _damaged(error: Exception, source: str) -> LingyuError:
+    if isinstance(error, LingyuError):
+        return error
+    return LingyuError("not an xlsx file, or a damaged one", source, "Save it again, or export it as csv")
+
+
+def _sheets(stream: BinaryIO, *, values: bool = True) -> list:  # type: ignore[type-arg]  # openpyxl has no types
+    """values: what formulas gave when they were computed last, in place of the formulas."""
+    try:
+        import openpyxl  # of the extra `data`
+    except ImportError as error:
+        raise missing_extra("openpyxl", "data") from error
+    sheets = openpyxl.load_workbook(stream, read_only=True, data_only=values).worksheets
+    for sheet in sheets:
+        sheet.reset_dimensions()  # which some programs write wrongly, and beyond which no row would be given
+    return sheets
+
+
+def _with_value(rows: Iterator[Values]) -> Iterator[tuple[int, Values]]:
+    return ((number, row) for number, row in enumerate(rows, 1) if any(value not in (None, "") for value in row))
+
+
+def _require_size(stream: BinaryIO, source: str) -> None:
+    """Raises LingyuError for a workbook that would fill the memory: its texts are held, and a whole row is."""
+    with zipfile.ZipFile(stream) as parts:
+        unpacked = sum(part.file_size for part in parts.infolist())
+    packed = stream.seek(0, 2)
+    stream.seek(0)
+    most = min(_MOST_BYTES, max(_ALWAYS_BYTES, _MOST_TIMES * packed))
+    if unpacked > most:
+        what = f"the workbook unpacks to {unpacked:,} bytes, and at most {most:,} are read of one of its size"
+        raise LingyuError(what, source, "Export the sheet as csv")
+
+
+def _valueless(open_book: Callable[[], BinaryIO], source: str) -> int:
+    """Formulas without a value: the cells that are empty in the workbook of values, and not in that of formulas."""
+    with open_book() as stream, open_book() as again:
+        try:
+            if not _has_formula(stream):
+                return 0
+            computed = _sheets(stream)[0].iter_rows(values_only=True)
+            written = _sheets(again, values=False)[0].iter_rows(values_only=True)
+            pairs = (pair for rows in zip(computed, written, strict=True) for pair in zip(*rows, strict=True))
+            return sum(value is None and formula is not None for value, formula in pairs)
+        except Exception as error:
+            raise _damaged(error, source) from error
+
+
+def _has_formula(stream: BinaryIO) -> bool:
+    with zipfile.ZipFile(stream) as parts:
+        return any(
+            _part_has_formula(parts, name) for name in parts.namelist() if "worksheets/" in name and "_rels" not in name
+        )
+
+
+def _part_has_formula(parts: zipfile.ZipFile, name: str) -> bool:
+    before = b""
+    with closing(parts.open(name)) as part:
+        while chunk := part.read(_CHUNK_BYTES):
+            if _FORMULA.search(before + chunk):
+                return True
+            before = chunk[-_LONGEST_TAG:]
+    return False
