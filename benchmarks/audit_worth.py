@@ -4,7 +4,7 @@
     python benchmarks/audit_worth.py table              writes the table into docs/results.md
 
 Of the training rows of htl_all (lingyu data get hotel, split as recipes/hotel.yaml does) one in ten, drawn by the seed,
-gets the other label, and then one in ten is written twice. Dev and test stay clean, and the audit never sees them. Arms:
+gets the other label, and then one in ten is written twice. Dev and test stay clean; the audit never sees them. Arms:
 
     injected    trained on that
     mended      on what `lingyu data fix apply` writes from the audit's proposals, as they are, which nobody looked at
@@ -105,7 +105,8 @@ def training_file(arm: str, folder: Path) -> Path:
         return folder / "injected.csv"
     report, fixes = folder / "report.json", folder / f"fixes-{arm}.csv"
     if not report.exists():
-        lingyu("audit", "--train", str(folder / "injected.csv"), "--json", str(report))  # what is measured on stays away
+        # without the rows that are measured on: labels are judged by a model that learns from all that it is given
+        lingyu("audit", "--train", str(folder / "injected.csv"), "--json", str(report))
     if not fixes.exists():
         lingyu("fix", "propose", str(report), "--out", str(fixes))
         if arm == "reviewed":

@@ -141,7 +141,9 @@ def exit_status(command: Callable[[], object], *, as_json: bool = False) -> int:
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether errors are to be JSON too: known before the arguments are parsed, since parsing may be what fails.
 
-    `--json report.json` names a file for the document, and stdout is for people then.
+    `audit --json report.json` names a file for the document, and stdout is for people then.
     """
-    followed = [*arguments[1:], ""]
-    return any(word == "--json" and not followed[at].endswith(".json") for at, word in enumerate(arguments))
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=False):
+        if word == "--json":
+            return "audit" not in arguments or not after.lower().endswith(".json")
+    return "--json=-" in arguments

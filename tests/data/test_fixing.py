@@ -12,7 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lingyu.data import AuditPart, AuditRequest, apply_findings, apply_fixes, audit_parts, propose_fixes, read_table
+from lingyu.data import (
+    AuditPart,
+    AuditReading,
+    AuditRequest,
+    apply_fixes,
+    audit_parts,
+    parts_of_files,
+    propose_fixes,
+    read_table,
+)
 from lingyu.data.audit.parts import as_hexadecimal
 from lingyu.data.audit.report import Finding, Source
 from lingyu.data.fixing.fix_list import Fix, read_list, write_list
@@ -55,8 +64,8 @@ def any_audit():
     return audit_parts(AuditRequest((part,)), quiet).audit
 
 
-def report_of(*findings, name="report.json", sources=("train.csv", "test.csv")):
-    """The JSON document of an audit with these findings."""
+def report_of(*findings, name="report.json", sources=("train.csv", "test.csv"), labels=None):
+    """The JSON document of an audit with these findings. labels: what a recipe calls the values of the files."""
     audit = any_audit()
     parts = [
         audit.parts[0].model_copy(
@@ -64,7 +73,7 @@ def report_of(*findings, name="report.json", sources=("train.csv", "test.csv")):
         )
         for path in sources
     ]
-    settings = audit.settings.model_copy(update={"label": "label", "clean": ()})
+    settings = audit.settings.model_copy(update={"label": "label", "clean": (), "labels": labels or {}})
     verdicts = [verdict.model_copy(update={"rows": len(findings)}) for verdict in audit.verdicts]
     changes = {"parts": tuple(parts), "settings": settings, "verdicts": tuple(verdicts), "findings": findings}
     Path(name).write_text(audit.model_copy(update=changes).model_dump_json(), encoding="utf-8")
@@ -163,17 +172,73 @@ def test_what_is_read_back_from_a_list_is_what_was_written(tmp_path_factory, cel
 
 def test_labels_that_an_audit_knows_by_name_are_written_as_the_file_has_them(write):
     write("train.csv", "text,label\n很好,1\n很差,0\n不错,0\n")
-    known = [
-        finding("train.csv:4", "relabel", "noise", label="负面", confidence=0.9, suggested_label="正面"),
-        finding("train.csv:2", "keep", "noise", label="正面", confidence=0.5),
+    doubt = finding("train.csv:4", "relabel", "noise", label="负面", confidence=0.9, suggested_label="正面")
+    proposed(doubt, sources=("train.csv",), labels={"0": "负面", "1": "正面"})
+    assert [(line["label"], line["new_label"], line["action"]) for line in lines()] == [("0", "1", "relabel")]
+    assert applied().relabelled == 1
+    assert rows("fixed/train.csv")[-1] == ("不错", "1")
+
+
+def test_a_name_that_stands_in_the_file_as_another_value_is_not_mistaken_for_it(write):
+    write("train.csv", "text,label\n很好,好\n很差,0\n不错,0\n")
+    doubt = finding("train.csv:4", "relabel", "noise", label="差", confidence=0.9, suggested_label="1")
+    proposed(doubt, sources=("train.csv",), labels={"0": "差", "好": "1"})
+    assert lines()[0]["new_label"] == "好"
+
+
+def test_a_finding_of_train_never_touches_a_row_of_the_test(write):
+    write("train.csv", TRAIN)
+    of_train = finding("train.csv:3", part="train")
+    of_test = finding("train.csv:3", "keep", "leakage", part="test")
+    assert {it.part: it.suggestion for it in proposals([of_train, of_test])} == {"train": "drop", "test": "keep"}
+
+
+@pytest.mark.parametrize("other", ["a.csv", "./a.csv"])
+def test_a_report_in_which_one_file_is_two_parts_is_refused(write, other):
+    write("a.csv", "text,label\n很好,好\n很差,差\n")
+    audit = any_audit()
+    parts = [
+        audit.parts[0].model_copy(
+            update={"name": name, "source": Source(path=path, sha256=sha256_of(Path(path)), rows=2)}
+        )
+        for name, path in (("train", "a.csv"), ("test", other))
     ]
-    proposed(*known, sources=("train.csv",))
-    assert [(line["label"], line["new_label"], line["action"]) for line in lines()] == [
-        ("0", "1", "relabel"),
-        ("1", "", "keep"),
-    ]
-    proposed(known[0], sources=("train.csv",), out="unknown.csv")
-    assert lines("unknown.csv")[0]["action"] == "keep", "no row says how 正面 is written in the file"
+    found = finding("a.csv:2", part="train")
+    changes = {"parts": tuple(parts), "findings": (found,)}
+    Path("report.json").write_text(audit.model_copy(update=changes).model_dump_json(), encoding="utf-8")
+    with pytest.raises(LingyuError, match=r"a\.csv: its rows are both train and test"):
+        propose_fixes(Path("report.json"), Path("fixes.csv"), quiet)
+    assert not Path("fixes.csv").exists()
+
+
+def test_parts_that_were_split_off_one_file_are_mended_in_that_file(write):
+    write("a.csv", "text,label\n很好,好\n很差,差\n很好,好\n")
+    source = Source(path="a.csv", sha256=sha256_of(Path("a.csv")), rows=3)
+    train = AuditPart("train", source, ("很好", "很好"), ("好", "好"), ("a.csv:2", "a.csv:4"), 0)
+    test = AuditPart("test", source, ("很差",), ("差",), ("a.csv:3",), 0)
+    audit = audit_parts(AuditRequest((train, test), AuditReading(label="label")), quiet).audit
+    Path("report.json").write_text(audit.model_dump_json(), encoding="utf-8")
+    propose_fixes(Path("report.json"), Path("fixes.csv"), quiet)
+    applied()
+    assert rows("fixed/a.csv") == [("很好", "好"), ("很差", "差")]
+
+
+def test_a_test_file_without_labels_is_read_without_them(write):
+    write("train.csv", "text,label\n很好,好\n很差,差\n很好,好\n")
+    write("test.csv", "text\n不错\n不错\n")
+    reading = AuditReading(label="label", needs_label=False)
+    parts = parts_of_files({"train": "train.csv", "test": "test.csv"}, reading, quiet)
+    audit = audit_parts(AuditRequest(parts, reading), quiet).audit
+    Path("report.json").write_text(audit.model_dump_json(), encoding="utf-8")
+    propose_fixes(Path("report.json"), Path("fixes.csv"), quiet)
+    assert {line["row"]: line["label"] for line in lines()} == {"train.csv:4": "好", "test.csv:3": ""}
+    edit({"test.csv:3": {"action": "relabel", "new_label": "好"}})
+    with pytest.raises(LingyuError, match=r"fixes\.csv:\d: action: relabel, and test\.csv:3 has no label"):
+        applied()
+    edit({"test.csv:3": {"action": "drop", "new_label": ""}})
+    applied()
+    assert rows("fixed/test.csv") == [("不错",)]
+    assert [row[:3] for row in rows("fixed/dropped.csv")] == [("很好", "好", "train.csv:4"), ("不错", "", "test.csv:3")]
 
 
 def test_nothing_found_is_nothing_to_fix_and_a_summary_is_no_report(files):
@@ -216,9 +281,11 @@ def test_a_source_that_changed_since_the_audit_is_refused(files, write):
 
 
 def test_mended_files_have_the_names_of_their_sources_and_never_a_path():
-    named = named_sources([("train", "a/r.tsv"), ("dev", "b/r.jsonl"), ("../x", "c/R.csv"), ("test", "dropped.csv.gz")])
+    paths = {"train": "a/r.tsv", "dev": "b/r.jsonl", "../x": "c/R.csv", "test": "dropped.csv.gz"}
+    named = named_sources((name, Source(path=path, sha256="0" * 64, rows=1)) for name, path in paths.items())
     assert [source.file for source in named] == ["r.csv", "dev-r.csv", "__x-R.csv", "test-dropped.csv"]
-    assert len(named_sources([("train", "a.csv"), ("dev", "a.csv"), ("test", "a.csv")])) == 1
+    one = Source(path="a.csv", sha256="0" * 64, rows=3)
+    assert len(named_sources([("train", one), ("dev", one), ("test", one)])) == 1
 
 
 # ---- applying
@@ -300,8 +367,8 @@ def test_lines_that_were_deleted_or_left_empty_change_nothing(files):
         ({"action": "relabel"}, "relabel without a new_label. Write one of -1, 好, 差"),
         ({"action": "relabel", "new_label": "好的"}, 'new_label: "好的" is no label of the files. Did you mean 好?'),
         ({"row": "train.csv:99"}, 'no row is called "train.csv:99"'),
-        ({"row": "train.csv:4"}, r"train\.csv:4 has another text than when it was audited"),
-        ({"text_hash": ""}, "has another text"),
+        ({"row": "train.csv:4"}, r"fixes\.csv:2: train\.csv:4 is not the row that this line was written for"),
+        ({"text_hash": ""}, "is not the row that this line was written for"),
     ],
 )
 def test_a_line_that_can_not_be_carried_out_is_one_line_and_nothing_is_written(files, change, says):
@@ -321,13 +388,47 @@ def test_a_row_that_stands_in_two_lines_with_different_actions_is_refused(files)
         applied()
 
 
-def test_a_text_that_changed_since_is_refused_and_one_that_was_added_is_not(files, write):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        TRAIN + "9,新的,好\n",  # a row behind the others
+        TRAIN.replace("早餐不错,差", "早餐不错,好"),  # a label
+        TRAIN.replace("2,房间很好", "2,房间很大"),
+        "id,label\n1,好\n",
+    ],
+)
+def test_a_list_for_a_file_that_changed_since_is_refused(files, write, changed):
     proposed(finding("train.csv:3"))
-    write("train.csv", TRAIN + "9,新的,好\n")
-    assert applied().counts.rows_kept == 8
-    write("train.csv", TRAIN.replace("2,房间很好", "2,房间很大"))
-    with pytest.raises(LingyuError, match="has another text"):
-        applied("again")
+    write("train.csv", changed)
+    with pytest.raises(LingyuError, match=r"train\.csv: the file has changed since the audit"):
+        applied()
+    assert not Path("fixed").exists()
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_list_that_was_saved_with_another_separator_is_read(files, separator):
+    proposed(finding("train.csv:3"), finding("train.csv:7", "keep"))
+    edit({"train.csv:7": {"text": 'a;b,c\td "e"'}})
+    with Path("fixes.csv").open(encoding="utf-8", newline="") as stream:
+        found = list(csv.reader(stream))
+    with Path("fixes.csv").open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream, delimiter=separator).writerows(found)
+    applied()
+    assert [row[-2] for row in rows("fixed/dropped.csv")] == ["train.csv:3"]
+
+
+def test_a_list_without_what_was_suggested_overrules_nothing(files):
+    proposed(finding("train.csv:3"), finding("train.csv:6", "keep", "conflicts"), finding("train.csv:7", "keep"))
+    edit({"train.csv:6": {"action": "drop"}, "train.csv:7": {"action": "drop", "finding": ""}})
+    text = Path("fixes.csv").read_text(encoding="utf-8").replace('"suggestion"', '"was_suggested"')
+    Path("fixes.csv").write_text(text, encoding="utf-8")
+    done = applied()
+    assert (done.overruled, done.counts.dropped) == (0, {"duplicates": 1, "conflicts": 1, "edited": 1})
+    assert {row[-2]: row[-1] for row in rows("fixed/dropped.csv")} == {
+        "train.csv:3": "duplicates",
+        "train.csv:6": "conflicts",
+        "train.csv:7": "edited",
+    }
 
 
 def test_a_list_without_what_stands_beside_it_or_a_column_says_so(files):
@@ -398,20 +499,3 @@ def test_rows_in_are_rows_out_and_dropped_whatever_stands_in_them(tmp_path_facto
     out = rows("fixed/train.csv") if done.counts.rows_kept else []
     dropped = [row[:-2] for row in rows("fixed/dropped.csv")] if sum(done.counts.dropped.values()) else []
     assert Counter(tuple(cells.values()) for cells in source) == Counter(out) + Counter(dropped)
-
-
-# ---- without a person
-
-
-def test_findings_can_be_applied_as_they_are():
-    found = [
-        Finding(check="duplicates", part="train", row="a:2", text_hash="0", label="x", suggestion="drop"),
-        Finding(
-            check="noise", part="train", row="a:3", text_hash="0", label="x", suggestion="relabel", suggested_label="y"
-        ),
-        Finding(check="near_duplicates", part="train", row="a:4", text_hash="0", label="x", suggestion="keep"),
-        Finding(check="duplicates", part="test", row="b:2", text_hash="0", label="x", suggestion="drop"),
-    ]
-    kept, mended = apply_findings(["a:1", "a:2", "a:3", "a:4"], ["x", "x", "x", "x"], found)
-    assert kept.tolist() == [0, 2, 3]
-    assert mended == ("x", "y", "x")

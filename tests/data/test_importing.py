@@ -198,6 +198,23 @@ def test_an_encoding_without_a_name_is_told(write):
     assert "Did you mean gbk?" in str(refusal(write("a.csv", "text\n好\n"), encoding="gkb"))
 
 
+@pytest.mark.parametrize("nuls", [1, 3])
+def test_nul_bytes_in_a_table_of_ascii_do_not_make_it_utf16(write, nuls):
+    lines = [f"this room was very good number {number},1" for number in range(200)]
+    for at in range(nuls):
+        lines[7 * at] = "ba\0d" + "x" * at + ",0"
+    done = run(write("a.csv", "text,label\n" + "\n".join(lines) + "\n"))
+    assert [used.name for used in done.encodings] == ["utf-8"]
+    assert (done.counts.rows_kept, dict(done.counts.dropped)["does not decode"]) == (200 - nuls, nuls)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_ascii_in_utf16_is_still_known_by_its_nuls(write, encoding):
+    done = run(write("a.csv", ("text,label\n" + "a good room \u4e00,1\n" * 50).encode(encoding)))
+    assert [used.name for used in done.encodings] == [encoding]
+    assert cells()[0] == {"text": "a good room \u4e00", "label": "1"}
+
+
 def test_a_lone_nul_and_a_lone_bad_byte_take_one_row_each(write):
     good = f"{REVIEW},1\n".encode()
     content = b"text,label\n" + good + b'"a\0b",1\n' + good + b'"x\xff",1\n"a\n\xffb",0\n' + good

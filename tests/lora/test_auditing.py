@@ -10,7 +10,8 @@ import pytest
 from lingyu.bases import find_base
 from lingyu.data import Audit, load_splits
 from lingyu.errors import LingyuError
-from lingyu.lora.auditing import PAGE, audit_of_run
+from lingyu.lora import auditing
+from lingyu.lora.auditing import FAILURE, PAGE, audit_of_run
 from lingyu.recipe import load_recipe
 from lingyu.store import AUDIT, Store, open_version
 
@@ -115,6 +116,17 @@ def test_where_it_fails_that_is_said_and_no_more(place: Workplace, tmp_path: Pat
     assert done.audit is None
     assert done.faults == done.lines == ("the data was not audited: no such file or folder",)
     assert str(tmp_path) not in done.faults[0]
+
+
+def test_a_bug_in_it_is_said_and_kept_and_stops_no_training(place: Workplace, tmp_path: Path, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("机密的文本")
+
+    monkeypatch.setattr(auditing, "audit_parts", broken)
+    done = audit_of_run(*asked(place), tmp_path)
+    assert done.audit is None
+    assert done.faults == (f"the data was not audited: ValueError, a bug in lingyu; see {FAILURE} in the run's folder",)
+    assert "机密的文本" in (tmp_path / FAILURE).read_text("utf-8")
 
 
 def test_what_is_worth_a_look_is_named_in_one_line(place: Workplace, tmp_path: Path) -> None:

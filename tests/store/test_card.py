@@ -137,9 +137,15 @@ def test_the_worst_verdict_comes_first(grade, says):
     assert f"**{grade.upper()}:** {says}" in page
 
 
-def test_a_split_that_is_known_is_told_with_what_it_kept_together():
+def test_a_split_that_is_known_is_told_with_what_it_kept_together_and_no_more():
     split = SplitRecord(
-        source="5" * 64, seed=7, shares={"dev": 0.1, "test": 0.2}, near_similarity=0.8, parts={"train": "6" * 64}
+        source="5" * 64,
+        seed=7,
+        shares={"dev": 0.1, "test": 0.2},
+        near_similarity=0.8,
+        near_shortest=16,
+        near_longest_other=5,
+        parts={part: "6" * 64 for part in ("train", "dev", "test")},
     )
 
     def told(**keys):
@@ -147,11 +153,18 @@ def test_a_split_that_is_known_is_told_with_what_it_kept_together():
         return render_card(replace(CARD, facts=facts))
 
     assert (
-        "Split by `lingyu data split` (dev 0.1, test 0.2; seed 7) from a file with SHA-256 555555555555. "
-        "Same texts and near-duplicates (similarity >= 0.8) are on one side.\n"
+        "Dealt to train, dev, test by `lingyu data split` (seed 7) from a file with SHA-256 555555555555; shares: dev "
+        "0.1, test 0.2. Between these, same texts and near-duplicates (similarity >= 0.8, 16 characters or more) are on "
+        "one side.\n"
     ) in told()
     assert "on one side, and so are rows with one customer.\n" in told(group="customer")
-    assert "; seed 7, the latest by day last) from" in told(time="day")
+    assert "The latest rows by day went to test.\n" in told(time="day")
+    without_test = told(parts={"train": "6" * 64, "dev": "6" * 64})
+    assert "Dealt to train, dev by" in without_test
+    assert "shares: dev 0.1. Between these" in without_test
+    alone = told(parts={"train": "6" * 64})
+    assert "Of these parts train alone was dealt by `lingyu data split` (seed 7)" in alone
+    assert "on one side" not in alone
 
 
 def test_a_better_encoder_is_told_plainly():

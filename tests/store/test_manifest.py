@@ -29,8 +29,8 @@ def test_parents_are_read_as_strictly_as_all_else(rewrite, wrong):
 
 
 SPLIT = {
-    "source": "5" * 64, "seed": 7, "shares": {"dev": 0.1, "test": 0.1}, "near_similarity": 0.8, "group": "customer",
-    "parts": {"train": "6" * 64},
+    "source": "5" * 64, "seed": 7, "shares": {"dev": 0.1, "test": 0.1}, "near_similarity": 0.8, "near_shortest": 16,
+    "near_longest_other": 5, "group": "customer", "parts": {"train": "6" * 64},
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from lingyu.data import Table, TableRow, in_one_go, read_pipe, read_table
-from lingyu.errors import LingyuError
+from lingyu.errors import Faults, LingyuError
 from lingyu.tasks import Failed, Result
 
 from .classifier import Classifier
@@ -41,9 +41,12 @@ def open_table(source: str, format_: str | None, encoding: str, out: str | None)
 
 def in_options(error: LingyuError) -> LingyuError:
     """The error where an option sets the encoding, and a recipe's key is of no use."""
+    if isinstance(error, Faults):
+        return Faults(map(in_options, error.faults))
     next_step = error.next and error.next.replace("Set data.encoding: ", "Add --encoding ")
+    next_step = next_step and next_step.replace("data.encoding", "--encoding")
     what = error.what.replace("data.encoding: ", "--encoding: ")
-    return LingyuError(what, error.where, next_step and next_step.replace("data.encoding", "--encoding"))
+    return LingyuError(what, error.where, next_step, status=error.status)
 
 
 def _check_out(out: str, source: str) -> None:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from .corpus.trove import datatrove_stages as datatrove_stages
     from .fixing.applying import Applied as Applied
     from .fixing.applying import apply_fixes as apply_fixes
-    from .fixing.proposals import apply_findings as apply_findings
     from .fixing.proposing import Proposed as Proposed
     from .fixing.proposing import propose_fixes as propose_fixes
     from .importing import Imported as Imported
@@ -63,7 +62,6 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "fixing.applying": ("Applied", "apply_fixes"),
-    "fixing.proposals": ("apply_findings",),
     "fixing.proposing": ("Proposed", "propose_fixes"),
     "cleaning": ("CORPUS_STEPS", "Cleaned", "CleaningRequest", "clean_table", "settle"),
     "corpus": (
@@ -123,7 +121,6 @@ __all__ = [
     "Table",
     "TableRow",
     "TroveStage",
-    "apply_findings",
     "apply_fixes",
     "audit_parts",
     "build_corpus",

@@ -15,7 +15,6 @@ Kind = Literal["recipe", "table", "corpus", "base", "adapter"]
 Role = Literal["train", "dev", "test", "corpus", "all"]
 """What the rows are for. all: a plain table, which may be anybody's training or test data."""
 
-_ASKED: tuple[Role, ...] = ("test", "dev", "all")
 _READ_BY: dict[Role, tuple[Role, ...]] = {
     "test": ("train", "dev", "corpus", "all"),
     "dev": ("train", "corpus", "all"),
@@ -122,7 +121,7 @@ class CrossOverlap:
     def __str__(self) -> str:
         exactly = "" if self.exact is None else f", {self.exact.rows:,} of them word for word"
         line = (
-            f"{self.part}: {self.same.rows:,} of {self.part.rows:,} rows ({_percent(self.share)}) stand in {self.other}"
+            f"{self.part}: {self.same.rows:,} of {self.part.rows:,} rows ({self.share:.1%}) stand in {self.other}"
         )
         if self.part.role == "all" == self.other.role:
             word_for_word = "" if self.exact is None else f" ({self.exact.texts:,} word for word)"
@@ -193,6 +192,3 @@ def _shared(collections: Sequence[Hashes]) -> tuple[NDArray[np.int64], NDArray[n
     present.data = np.ones_like(present.data)
     return (rows @ present.T).toarray(), (present @ present.T).toarray()
 
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")

@@ -3,6 +3,7 @@
 It tells what the gates do not stop at. So it stops nobody either: where it fails, that is said, and training goes on.
 """
 
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lingyu.recipe import Recipe
 from lingyu.store import AUDIT
 
 PAGE = "audit.html"
+FAILURE = "audit-failure.txt"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ def audit_of_run(recipe: Recipe, base: Base, splits: Splits, folder: Path) -> Ru
         audit = _make(request, folder)
     except (LingyuError, OSError) as error:  # a full disk, say: the training need not wait for a report
         fault = f"the data was not audited: {_reason(error)}"
+        return RunAudit(None, (fault,), (fault,))
+    except Exception as error:  # a bug of ours is said, and kept, but no reason not to train
+        (folder / FAILURE).write_text(traceback.format_exc(), "utf-8")
+        fault = f"the data was not audited: {type(error).__name__}, a bug in lingyu; see {FAILURE} in the run's folder"
         return RunAudit(None, (fault,), (fault,))
     return RunAudit(audit, lines=(_line(audit, folder / PAGE),))
 

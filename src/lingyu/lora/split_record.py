@@ -51,6 +51,8 @@ def _record(split: SplitManifest, parts: list[Part]) -> SplitRecord:
         seed=settings.seed,
         shares={"dev": settings.dev, "test": settings.test},
         near_similarity=settings.near_similarity,
+        near_shortest=settings.near_shortest,
+        near_longest_other=settings.near_longest_other,
         group=settings.group,
         time=settings.time,
         parts={part: split.parts[part].sha256 for part in parts},

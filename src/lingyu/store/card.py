@@ -247,14 +247,17 @@ def _data(card: CardFacts) -> Iterator[str]:
 
 
 def _split(split: SplitRecord) -> str:
-    """How the rows came into train, dev and test."""
-    shares = ", ".join(f"{inline(part)} {share:g}" for part, share in split.shares.items())
+    """How the rows came into those of train, dev and test that are of the split."""
+    made = f"by `lingyu data split` (seed {split.seed}) from a file with SHA-256 {split.source[:12]}"
+    if len(split.parts) < 2:
+        return f"Of these parts {inline(' and '.join(split.parts))} alone was dealt {made}."
+    shares = ", ".join(f"{inline(part)} {share:g}" for part, share in split.shares.items() if part in split.parts)
     groups = f", and so are rows with one {inline(split.group)}" if split.group is not None else ""
-    by_time = f", the latest by {inline(split.time)} last" if split.time is not None else ""
+    by_time = f" The latest rows by {inline(split.time)} went to test." if split.time is not None else ""
     return (
-        f"Split by `lingyu data split` ({shares}; seed {split.seed}{by_time}) from a file with SHA-256 "
-        f"{split.source[:12]}. Same texts and near-duplicates (similarity >= {split.near_similarity:g}) are on one "
-        f"side{groups}."
+        f"Dealt to {inline(', '.join(split.parts))} {made}; shares: {shares}. Between these, same texts and "
+        f"near-duplicates (similarity >= {split.near_similarity:g}, {split.near_shortest} characters or more) are on one "
+        f"side{groups}.{by_time}"
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from lingyu.cli.data import data
-from lingyu.errors import LingyuError
+from lingyu.cli.predict_file import in_options
+from lingyu.errors import Faults, LingyuError
 
 REVIEW = "房间很干净，前台的服务态度也非常好，下次还会再来住。"
 
@@ -45,6 +46,20 @@ def test_json_is_one_document(ragged):
 def test_a_hint_about_the_encoding_names_the_option(ragged):
     with pytest.raises(LingyuError, match="--encoding: no encoding is called 'gkb'"):
         run(ragged, "--out", "b.csv", "--encoding", "gkb")
+
+
+def test_an_import_of_nothing_readable_ran_and_says_no(tmp_path, run_command):
+    (tmp_path / "a.csv").write_bytes(b"text,label\n\xff\xff,1\n")
+    done = run_command("lingyu", "data", "import", "a.csv", "--out", "b.csv", "--encoding", "utf-8")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("a.csv:2: none of 1 rows could be read: not UTF-8. ")
+
+
+def test_an_error_keeps_its_status_and_its_lines_where_an_option_sets_the_encoding():
+    several = Faults([LingyuError("data.encoding: no", "a", status=1), LingyuError("two", "b")])
+    told = in_options(several)
+    assert isinstance(told, Faults)
+    assert [(str(fault), fault.status) for fault in told.faults] == [("a: --encoding: no", 1), ("b: two", 2)]
 
 
 def test_help_has_an_example():

@@ -29,7 +29,7 @@ TEXTS = ("--text", "text", "--text", "review")
 
 def test_the_worst_pair_comes_first_and_what_was_compared_last(tables) -> None:
     assert run("hotel.csv", "shop.csv", "films.csv", *TEXTS).output.splitlines() == [
-        "hotel.csv: 2 of 3 rows (66.7 %) stand in shop.csv, 1 of them word for word; "
+        "hotel.csv: 2 of 3 rows (66.7%) stand in shop.csv, 1 of them word for word; "
         "2 distinct texts in both (1 word for word)",
         "compared: 3 collections, 8 rows",
     ]
@@ -68,7 +68,7 @@ def test_a_wrong_encoding_is_told_by_the_option_that_mends_it(tables) -> None:
     (tables / "gbk.csv").write_bytes("text\n房间很大，服务不错\n".encode("gbk"))
     with pytest.raises(LingyuError, match="Add --encoding gb18030"):
         run("gbk.csv")
-    assert "nothing overlaps" in run("gbk.csv", "--encoding", "gb18030").output
+    assert "there is nothing to compare with gbk.csv" in run("gbk.csv", "--encoding", "gb18030").output
 
 
 def test_help_has_an_example() -> None:

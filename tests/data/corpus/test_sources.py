@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -155,6 +156,27 @@ def test_wrong_names_and_encodings_are_said_with_what_was_nearly_meant():
         paragraphs("raw", encoding="utf-16")
     with pytest.raises(LingyuError, match="a source that lies in --out"):
         find_sources([Path("raw")], Path("."))
+
+
+def test_a_file_under_two_names_is_named_twice(tmp_path):
+    write("raw/a.txt", b"one\n")
+    Path("b.txt").symlink_to(tmp_path / "raw/a.txt")
+    for second, says in [
+        ("./raw/a.txt", r"raw/a\.txt: a source that is named twice\. Name it once"),
+        (tmp_path / "raw/a.txt", r"a\.txt: a source that is named twice, as raw/a\.txt too\. Name it once"),
+        ("b.txt", r"b\.txt: a source that is named twice, as raw/a\.txt too\. Name it once"),
+    ]:
+        with pytest.raises(LingyuError, match=says):
+            find_sources([Path("raw/a.txt"), Path(second)], Path("out"))
+
+
+def test_thousands_of_files_are_found_in_time_in_proportion():
+    Path("raw").mkdir()
+    for number in range(4000):
+        Path(f"raw/{number}.txt").touch()
+    began = time.process_time()
+    assert len(find_sources([Path("raw")], Path("out"))) == 4000
+    assert time.process_time() - began < 3
 
 
 def test_an_empty_file_has_no_paragraphs():

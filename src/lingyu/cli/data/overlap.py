@@ -63,7 +63,7 @@ def overlap(sources: tuple[str, ...], store: str | None, texts: tuple[str, ...],
     if as_json:
         click.echo(json.dumps(_document(collections, found, notes), ensure_ascii=False))
         return
-    for line in (*_lines(collections, found), *(f"note: {note}" for note in notes)):
+    for line in (*_lines(collections, found, sources), *(f"note: {note}" for note in notes)):
         click.echo(printable(line))
 
 
@@ -84,19 +84,32 @@ def _document(
     }
 
 
-def _lines(collections: Sequence["Collection"], found: Sequence["CrossOverlap"]) -> Iterator[str]:
+def _lines(
+    collections: Sequence["Collection"], found: Sequence["CrossOverlap"], sources: Sequence[str]
+) -> Iterator[str]:
+    """What someone should know of. Where sources are named, that is what concerns them, and the store's own is a note."""
     from lingyu.evaluation import news
 
     told = news(found)
+    asked = [pair for pair in told if not sources or any(_is_named(end, sources) for end in (pair.part, pair.other))]
+    asked.sort(key=lambda pair: bool(sources) and not _is_named(pair.part, sources))  # stable: theirs come first
+    yield from map(str, asked[:_MOST_LINES])
+    if len(asked) > _MOST_LINES:
+        yield f"and {len(asked) - _MOST_LINES:,} smaller ones, see --json"
     rows = sum(collection.rows for collection in collections)
-    yield from map(str, told[:_MOST_LINES])
-    if len(told) > _MOST_LINES:
-        yield f"and {len(told) - _MOST_LINES:,} smaller ones, see --json"
-    compared = f"{len(collections):,} collections, {rows:,} rows"
-    if not told:
-        yield f"nothing overlaps: no test, dev set or table stands in what another was trained on ({compared})"
+    if len(collections) == 1:
+        yield f"there is nothing to compare with {collections[0]} ({rows:,} rows): name another, or a --store"
+    elif not asked:
+        what = "no test, dev set or table stands in what another was trained on"
+        yield f"nothing overlaps: {what} ({len(collections):,} collections, {rows:,} rows)"
     else:
-        yield f"compared: {compared}"
+        yield f"compared: {len(collections):,} collections, {rows:,} rows"
+    if len(asked) < len(told):
+        yield f"note: {len(told) - len(asked):,} overlaps among the store's own adapters: name no source to see them"
     own = sum(pair.is_own for pair in found)
     if own:
         yield f"note: {own:,} overlaps between a recipe and the versions of its own adapter are left out, see --json"
+
+
+def _is_named(collection: "Collection", sources: Sequence[str]) -> bool:
+    return collection.kind in ("recipe", "table", "corpus") or collection.name in sources

@@ -4,21 +4,31 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
 from lingyu.reporting import Report
 from lingyu.text import Hashes, clean, content_hash, content_hashes
 
-from ..loading import Part as LoadedPart
 from ..loading import Splits, load_splits
 from ..reading import is_hub_set, read_table
+from ..splitting import has_two_labels
 from ..tables import Table, TableRow, no_column
 from .report import Source
 
 _ROWS_PER_REPORT = 1_000
+_MOST_LABELS = 1_000  # that nobody named
+_LONGEST_LABEL = 100  # characters
+
+EMPTY: Final = "empty"
+TWO_LABELS: Final = "two labels"
+LEAKED: Final = "test texts in train"
+BEYOND: Final = "beyond max_train_samples"
+"""Why load_splits leaves rows out, as its counts name it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +36,7 @@ class AuditPart:
     """texts: cleaned, none of them empty. pairs: the second text of each row, where rows have two.
 
     labels: '' where a row has none; None where no row has one. wheres: 'data/hotel.csv:12'. empty: rows left out,
-    since they have no text, or only one of two.
+    since they have no text, or only one of two. left_out: {reason: rows} of the source that are in no part.
     """
 
     name: str
@@ -36,6 +46,7 @@ class AuditPart:
     wheres: tuple[str, ...]
     empty: int
     pairs: tuple[str, ...] | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,8 +96,23 @@ def as_hexadecimal(hash: int) -> str:
 
 
 def parts_of_files(files: Mapping[str, str], reading: AuditReading, report: Report) -> tuple[AuditPart, ...]:
-    """files: name of the part -> its source. Raises LingyuError where one can't be read, or has no row with a text."""
-    return tuple(_part_of_file(name, source, reading, report) for name, source in files.items())
+    """files: name of the part -> its source. Raises LingyuError where one can't be read, has no row with a text, holds
+    texts where labels should be, or is given twice."""
+    if reading.needs_label and reading.label in (reading.text, reading.text_pair):
+        what = f"{reading.keys[2]}: `{reading.label}` is the column of the text"
+        raise LingyuError(what, next(iter(files.values())), "Name the column that holds the label")
+    parts: list[AuditPart] = []
+    for name, source in files.items():
+        part = _part_of_file(name, source, reading, report)
+        for other in parts:
+            if _is_same_file(part.source, other.source):
+                raise LingyuError(f"{name} is the same file as {other.name}", source, "Give each part a file of its own")
+        parts.append(part)
+    return tuple(parts)
+
+
+def _is_same_file(source: Source, other: Source) -> bool:
+    return source.path == other.path or (source.sha256 is not None and source.sha256 == other.sha256)
 
 
 def parts_of_recipe(data: Data, report: Report) -> tuple[AuditPart, ...]:
@@ -102,33 +128,47 @@ def parts_of_recipe(data: Data, report: Report) -> tuple[AuditPart, ...]:
 
 
 def parts_of_splits(splits: Splits, data: Data) -> tuple[AuditPart, ...]:
-    """The parts that a run trains on and is measured on. What was left out of them is gone, and so is the place of a
-    row in its file: where is 'train:12', the twelfth row of the part."""
-    read = splits.counts.read
+    """The parts that a run trains on and is measured on. What was left out of them is but counted, and the place of a
+    row in its file is gone: where is 'train:12', the twelfth row of the part."""
+    read, dropped = splits.counts.read, splits.counts.dropped
+    left_out = {"train": (TWO_LABELS, BEYOND), "dev": (), "test": (LEAKED,)}
     parts = []
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         path = getattr(data, name) or data.train
         source = Source(path=path, sha256=_sha256(path), rows=read.get(f"data.{name}", read["data.train"]))
         labels = tuple(splits.labels[label] for label in part.labels.tolist())
         wheres = tuple(f"{name}:{number}" for number in range(1, part.rows + 1))
-        empty = splits.counts.dropped["empty"] if name == "train" else 0
-        parts.append(AuditPart(name, source, part.texts, labels, wheres, empty))
+        empty = dropped[EMPTY] if name == "train" else 0
+        gone = {reason: dropped[reason] for reason in left_out[name] if dropped[reason]}
+        parts.append(AuditPart(name, source, part.texts, labels, wheres, empty, left_out=gone))
     return tuple(parts)
 
 
 def _split_off(whole: AuditPart, splits: Splits) -> tuple[AuditPart, ...]:
-    """The rows of a file by the part that each was dealt to: a text with all its rows to one of them. Rows that
-    load_splits left out (two labels, beyond max_train_samples) are in none."""
+    """The rows of a file by the part that each was dealt to: a text with all its rows to one of them.
+
+    A text with two labels was dealt to none, and load_splits left it out. It is audited as a row of train, as it is in
+    a train file with a dev and a test file beside it.
+    """
     hashes = row_hashes(whole.texts)
-    dealt = {"train": splits.train, "dev": splits.dev, "test": splits.test}
-    return tuple(_rows_in(whole, hashes, name, part) for name, part in dealt.items())
+    elsewhere = np.isin(hashes, np.concatenate([splits.dev.hashes, splits.test.hashes]))
+    in_train = np.isin(hashes, splits.train.hashes) | (~elsewhere & _has_two_labels(whole, hashes))
+    beyond = int((~elsewhere & ~in_train).sum())
+    train = replace(_taken(whole, "train", in_train), empty=whole.empty, left_out={BEYOND: beyond} if beyond else {})
+    measured = (("dev", splits.dev), ("test", splits.test))
+    return train, *(_taken(whole, name, np.isin(hashes, part.hashes)) for name, part in measured)
 
 
-def _rows_in(whole: AuditPart, hashes: Hashes, name: str, part: LoadedPart) -> AuditPart:
+def _has_two_labels(whole: AuditPart, hashes: Hashes) -> NDArray[np.bool_]:
     assert whole.labels is not None
-    at = np.flatnonzero(np.isin(hashes, part.hashes)).tolist()
+    return has_two_labels(hashes, np.unique(whole.labels, return_inverse=True)[1])
+
+
+def _taken(whole: AuditPart, name: str, rows: NDArray[np.bool_]) -> AuditPart:
+    assert whole.labels is not None
+    at = np.flatnonzero(rows).tolist()
     texts, labels, wheres = (tuple(values[row] for row in at) for values in (whole.texts, whole.labels, whole.wheres))
-    return AuditPart(name, whole.source, texts, labels, wheres, whole.empty if name == "train" else 0)
+    return AuditPart(name, whole.source, texts, labels, wheres, empty=0)
 
 
 # ---- tables
@@ -149,11 +189,13 @@ def read_cleaned(source: str, reading: AuditReading, report: Report) -> Iterator
     """The rows of a table, one after another. Raises LingyuError for a column that is not there, and at the end for
     the first row that can't be read."""
     table = read_table(source, reading.encoding)
-    if not reading.needs_label and reading.label not in table.columns:
+    texts = (reading.text, reading.text_pair)
+    if not reading.needs_label and (reading.label not in table.columns or reading.label in texts):
         reading = replace(reading, label=None)
     for key, column in reading.columns.items():
         table.needs(column, key)
     faults: list[LingyuError] = []
+    named, unnamed = set(reading.names.values()), set[str]()
     for number, row in enumerate(table.rows):
         if number % _ROWS_PER_REPORT == 0:
             _report_progress(table, report)
@@ -161,7 +203,13 @@ def read_cleaned(source: str, reading: AuditReading, report: Report) -> Iterator
         if fault:
             faults.append(fault)
         elif not faults:
-            yield _read(row, reading)
+            read = _read(row, reading)
+            if read.label not in named:
+                unnamed.add(read.label)
+                if len(unnamed) > _MOST_LABELS or len(read.label) > _LONGEST_LABEL:
+                    what = f"column `{reading.label}` ({reading.keys[2]}): these look like texts, not labels"
+                    raise LingyuError(what, source, "Name the column that holds the label")
+            yield read
     _report_progress(table, report)
     if faults:
         raise _unreadable(faults)

@@ -12,9 +12,19 @@ FORMAT: Final = 1
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Check = Literal["leakage", "conflicts", "near_leakage", "duplicates", "near_duplicates", "noise", "overlap", "personal"]
+Check = Literal[
+    "leakage",
+    "conflicts",
+    "labels",
+    "near_leakage",
+    "duplicates",
+    "near_duplicates",
+    "noise",
+    "overlap",
+    "personal",
+]
 """What --fail-on names. leakage and conflicts are what no one should train over; the others want a look."""
-Grade = Literal["ok", "look", "stop"]
+Grade = Literal["ok", "look", "stop", "unchecked"]
 
 
 class Model(BaseModel):
@@ -68,6 +78,8 @@ class Unknown(Model):
 class Part(Model):
     """train, dev or test. rows: with a text. empty: rows without one, left out of everything else.
 
+    left_out: {reason: rows} of its source that are in no part, so that rows read = rows of the parts + empty + these.
+
     texts: distinct ones. repeats: rows whose text stood before in the same part. near_rows: rows with a near-duplicate
     in the part, none of them a repeat. conflicts: texts with two labels; conflict_rows: the rows that carry them.
     languages: {chinese, traditional, english, mixed, ...: rows}. personal: {phone, ...: rows}.
@@ -88,6 +100,7 @@ class Part(Model):
     unknown: Unknown | None
     languages: dict[str, Count]
     personal: dict[str, Count]
+    left_out: dict[str, Count] = Field(default_factory=dict)
 
 
 class Crossing(Model):
@@ -151,7 +164,8 @@ class Finding(Model):
 
 
 class Verdict(Model):
-    """One check: its grade and a sentence. ok: nothing; look: worth a look; stop: not before this is mended."""
+    """One check: its grade and a sentence. ok: nothing; look: worth a look; stop: not before this is mended;
+    unchecked: it could not run, and the sentence says what it lacked. rows: that it found, each once."""
 
     check: Check
     grade: Grade
@@ -160,7 +174,8 @@ class Verdict(Model):
 
 
 class Settings(Model):
-    """What the figures depend on. clean: steps that the texts went through first."""
+    """What the figures depend on. clean: steps that the texts went through first. labels: value in the files -> name,
+    by which the report speaks of it; empty where values are names."""
 
     text: str
     text_pair: str | None
@@ -173,6 +188,7 @@ class Settings(Model):
     max_length: Count | None
     noise_folds: Count
     seed: Count
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class Audit(Model):
@@ -191,7 +207,7 @@ class Audit(Model):
 
     @property
     def grade(self) -> Grade:
-        """The worst of all."""
+        """The worst of all; a check that could not run counts for nothing."""
         grades = {verdict.grade for verdict in self.verdicts}
         return "stop" if "stop" in grades else "look" if "look" in grades else "ok"
 

@@ -61,9 +61,12 @@ def find_sources(given: Sequence[Path], out: Path) -> tuple[SourceFile, ...]:
     for file in files:
         if file.path.resolve().is_relative_to(out.resolve()):
             raise LingyuError("a source that lies in --out", where=file.path, next="Write the corpus elsewhere")
-    twice = next((file for at, file in enumerate(files) if any(file.path == other.path for other in files[:at])), None)
-    if twice is not None:
-        raise LingyuError("a source that is named twice", where=twice.path, next="Name it once")
+    found: dict[Path, SourceFile] = {}
+    for file in files:
+        first = found.setdefault(file.path.resolve(), file)
+        if first is not file:
+            what = "a source that is named twice" + (f", as {first.path} too" if first.path != file.path else "")
+            raise LingyuError(what, where=file.path, next="Name it once")
     return tuple(files)
 
 

@@ -36,6 +36,7 @@ from .sources import (
 )
 
 _SHOWN = 40
+_EDITED = "edited"  # why a row goes, where the list does not say what was found
 _AUDIT_AGAIN = "Audit the files again, and propose anew"
 
 
@@ -93,13 +94,19 @@ class _Decision:
 
     @property
     def why(self) -> str:
-        by_hand = "" if self.fix.suggestion == self.action else f" (suggested: {self.fix.suggestion})"
-        return self.fix.finding + by_hand
+        by_hand = f" (suggested: {self.fix.suggestion})" if self.overrules else ""
+        return (self.fix.finding or _EDITED) + by_hand
+
+    @property
+    def overrules(self) -> bool:
+        """False where the list has lost its suggestions."""
+        return self.fix.suggestion not in ("", self.action)
 
     @property
     def check(self) -> str:
         """The first check that it was found by."""
-        return next((check for check in get_args(Check) if self.fix.finding.split(" ")[0].strip(";") == check), "other")
+        first = self.fix.finding.split(" ")[0].strip(";")
+        return first if first in get_args(Check) else _EDITED
 
 
 def apply_fixes(
@@ -115,8 +122,8 @@ def apply_fixes(
 
     encoding: of the list; None to find it. sources: where the list's .sources.json stands, if not beside it.
 
-    Raises LingyuError for a line that can't be carried out (an unknown action or label, a row that is not there or has
-    another text by now), and for a folder that holds something else; nothing is written then.
+    Raises LingyuError for a source that has changed since the audit, a line that can't be carried out (an unknown
+    action or label, a row that is not there), and a folder that holds something else; nothing is written then.
     """
     about = read_sources(sources or sources_path(fix_list))
     report("applying", 0, 2)
@@ -156,17 +163,20 @@ def _fault(fix: Fix, rows: SourceRows, labels: Sequence[str]) -> LingyuError | N
     if row is None:
         return LingyuError(f'no row is called "{fix.row[:_SHOWN]}"', fix.where, _AUDIT_AGAIN)
     if rows.text_hash(row) != fix.text_hash:
-        return LingyuError(f"{fix.row} has another text than when it was audited", fix.where, _AUDIT_AGAIN)
+        hint = "Put the cells row and text_hash back as they were, or propose anew"
+        return LingyuError(f"{fix.row} is not the row that this line was written for", fix.where, hint)
     if _action(fix) not in ACTIONS:
         near = did_you_mean(fix.action.lower(), ACTIONS)
         hint = f"Did you mean {near}?" if near else f"Write {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}"
         return LingyuError(f'action: "{fix.action[:_SHOWN]}" is none', fix.where, hint)
-    return _label_fault(fix, labels) if _action(fix) == "relabel" else None
+    if _action(fix) != "relabel":
+        return None
+    if rows.settings.label not in row.cells:
+        return LingyuError(f"action: relabel, and {fix.row} has no label", fix.where, "Write keep or drop")
+    return _label_fault(fix, labels)
 
 
 def _label_fault(fix: Fix, labels: Sequence[str]) -> LingyuError | None:
-    if not labels:
-        return LingyuError("action: relabel, and the rows have no labels", fix.where, "Write keep or drop")
     if not fix.new_label:
         return LingyuError("action: relabel without a new_label", fix.where, f"Write one of {_some(labels)}")
     if fix.new_label not in labels:
@@ -209,7 +219,7 @@ class _Work:
 
     @property
     def overruled(self) -> int:
-        return sum(decision.action != decision.fix.suggestion for decision in self.decisions.values())
+        return sum(decision.overrules for decision in self.decisions.values())
 
     def write(self, folder: Path) -> None:
         files = []

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from lingyu.errors import LingyuError, printable
 
-from ..reading import read_table
-from ..tables import Table, TableRow
+from ..contents import content_of_file
+from ..decoding import decode
+from ..reading import find_file, format_ending, read_table
+from ..tables import Table, TableRow, delimited_table
 from ..writing import write_csv
 
 COLUMNS = (
@@ -20,6 +22,8 @@ COLUMNS = (
 )
 _NEEDED = ("row", "action", "new_label", "text_hash")
 _TEXT_SHOWN = 2_000  # characters; a spreadsheet's cell holds 32,767, and a reader sees a few hundred
+_DELIMITED = (".csv", ".tsv")
+_SEPARATORS = ",;\t"  # what Excel writes into a csv depends on the system's language; its "Unicode text" has tabs
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MARK = "'"
 _HASH_MARK = "h"
@@ -50,14 +54,16 @@ def write_list(path: Path, fixes: tuple[Fix, ...]) -> None:
 
 
 def read_list(path: Path, encoding: str | None = None) -> tuple[Fix, ...]:
-    """The lines of a list that a person has edited, in any program. encoding: None to find it.
+    """The lines of a list that a person has edited, in any program: with commas, semicolons or tabs between the cells.
+
+    encoding: None to find it.
 
     Raises LingyuError for a file that can't be read, or lacks a column that was there.
     """
     table = _table(str(path), encoding)
     for column in _NEEDED:
         if column not in table.columns:
-            hint = "Save the list with all its columns, separated by commas"
+            hint = "Save the list with all its columns"
             raise LingyuError(f"no column `{column}`; it has {', '.join(table.columns[:12])}", path, hint)
     fixes = []
     for row in table.rows:
@@ -72,14 +78,23 @@ def read_list(path: Path, encoding: str | None = None) -> tuple[Fix, ...]:
 
 def _table(source: str, encoding: str | None) -> Table:
     if encoding is not None:
-        return read_table(source, encoding)
+        return _read(source, encoding)
     try:
-        return read_table(source, "utf-8")
+        return _read(source, "utf-8")
     except LingyuError as error:
         for other in ("utf-16", "gb18030"):  # as Excel saves it where Chinese is the system's language
             if error.next and other in error.next:
-                return read_table(source, other)
+                return _read(source, other)
         raise
+
+
+def _read(source: str, encoding: str) -> Table:
+    path = find_file(source)
+    if format_ending(path) not in _DELIMITED:
+        return read_table(source, encoding)
+    text = decode(content_of_file(path, source), encoding)
+    header = next(text.lines(""), "")  # names that hold no separator of any kind
+    return delimited_table(text, max(_SEPARATORS, key=header.count))
 
 
 def _cell(fix: Fix, column: str) -> str:

@@ -1,11 +1,8 @@
 """What an audit proposes for each row: all findings of a row joined, and the strongest suggestion among them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..audit.report import Check, Finding
 
@@ -18,8 +15,9 @@ _CHECKS: tuple[Check, ...] = get_args(Check)
 
 @dataclass(frozen=True)
 class Proposal:
-    """row: FILE:LINE. findings: all of the row, that with the strongest suggestion first."""
+    """part: train, dev or test. row: FILE:LINE. findings: all of the row, the strongest suggestion first."""
 
+    part: str
     row: str
     findings: tuple[Finding, ...]
 
@@ -50,28 +48,11 @@ class Proposal:
 
 def proposals(findings: Iterable[Finding]) -> tuple[Proposal, ...]:
     """One a row, in the order in which they are best looked at: check by check, the surest first."""
-    of_row: dict[str, list[Finding]] = {}
+    of_row: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        of_row.setdefault(finding.row, []).append(finding)
-    joined = [Proposal(row, tuple(sorted(found, key=_weakness))) for row, found in of_row.items()]
+        of_row.setdefault((finding.part, finding.row), []).append(finding)
+    joined = [Proposal(part, row, tuple(sorted(found, key=_weakness))) for (part, row), found in of_row.items()]
     return tuple(sorted(joined, key=lambda it: (_CHECKS.index(it.findings[0].check), -(it.confidence or 0.0))))
-
-
-def apply_findings(
-    wheres: Sequence[str], labels: Sequence[str], findings: Iterable[Finding]
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """What is left of rows where every proposal is taken as it is: (the rows that stay, ascending; their labels).
-
-    wheres: FILE:LINE of each row, as the findings name them. Findings of other rows count for nothing.
-    """
-    proposed = {proposal.row: proposal for proposal in proposals(findings)}
-    kept, mended = [], []
-    for at, (where, label) in enumerate(zip(wheres, labels, strict=True)):
-        proposal = proposed.get(where)
-        if proposal is None or proposal.suggestion != "drop":
-            kept.append(at)
-            mended.append(proposal.new_label or label if proposal else label)
-    return np.array(kept, dtype=np.int64), tuple(mended)
 
 
 def _weakness(finding: Finding) -> tuple[int, float, int]:

@@ -1,7 +1,7 @@
 """From the JSON report of an audit to the list of fixes that a person looks through."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from lingyu.errors import LingyuError
 from lingyu.reporting import Report
 
-from ..audit.report import Audit, Finding
+from ..audit.report import Audit, Part
 from ..writing import write_file
 from .fix_list import Fix, write_list
 from .proposals import Proposal, proposals
@@ -30,20 +30,22 @@ class Proposed:
 def propose_fixes(report_file: Path, out: Path, report: Report, *, force: bool = False) -> Proposed:
     """Write the list of fixes for the findings of an audit: `out`, and OUT.sources.json beside it.
 
-    Raises LingyuError for a file that is no report, or only its summary; for a source that has changed since; and
-    without force where the list stands there with other content: a person may have edited it.
+    Raises LingyuError for a file that is no report, or only its summary; for a source that has changed since, or whose
+    rows are of two parts; and without force where the list stands there with other content: a person may have edited
+    it.
     """
     audit = _read_audit(report_file)
     if not audit.findings:
         return Proposed((), 0, 0, {})
     if out.suffix.lower() != ".csv":
         raise LingyuError("the list is written as csv", out, f"Name it {out.with_suffix('.csv')}")
+    _require_a_part_each(audit)
     about = _about(audit)
     report("proposing", 0, 2)
     rows = read_rows_of(about.sources, about.settings)
-    _require_unchanged(audit, rows)
+    _require_rows(audit, rows)
     report("proposing", 1, 2)
-    fixes = _fixes(audit.findings, rows)
+    fixes = _fixes(audit, rows)
     beside = sources_path(out)
     write_file(out, lambda path: write_list(path, fixes), force=force)
     write_file(beside, lambda path: _write_about(path, about), force=True)  # it goes with the list
@@ -71,19 +73,29 @@ def _about(audit: Audit) -> FixSources:
     settings = FixSettings(
         text=asked.text, text_pair=asked.text_pair, label=asked.label, clean=asked.clean, encoding=asked.encoding
     )
-    return FixSources(settings=settings, sources=named_sources((part.name, part.source.path) for part in audit.parts))
+    return FixSources(settings=settings, sources=named_sources((part.name, part.source) for part in audit.parts))
 
 
 def _write_about(path: Path, about: FixSources) -> None:
     path.write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _require_unchanged(audit: Audit, rows: SourceRows) -> None:
-    """Raises LingyuError where a source is not what was audited."""
-    audited = {part.source.path: part.source.sha256 for part in audit.parts}
-    for table in rows.tables:
-        if table.sha256 != audited[table.source]:
-            raise LingyuError("the file has changed since the audit", table.source, "Audit it again")
+def _require_a_part_each(audit: Audit) -> None:
+    """Raises LingyuError where a row is of two parts: what is dropped from train would be dropped from the test.
+
+    Parts that were split off one file have no row in common, and together no more rows than it.
+    """
+    of_file: dict[Path, list[Part]] = {}
+    for part in audit.parts:
+        of_file.setdefault(Path(part.source.path).resolve(), []).append(part)
+    for parts in of_file.values():
+        if len(parts) > 1 and sum(part.rows + part.empty for part in parts) > parts[0].source.rows:
+            what = f"its rows are both {' and '.join(part.name for part in parts)}"
+            raise LingyuError(what, parts[0].source.path, "Audit each part from a file of its own")
+
+
+def _require_rows(audit: Audit, rows: SourceRows) -> None:
+    """Raises LingyuError where a finding speaks of a row that no source has."""
     for finding in audit.findings:
         row = rows.by_place.get(finding.row)
         if row is None or rows.text_hash(row) != finding.text_hash:
@@ -91,33 +103,22 @@ def _require_unchanged(audit: Audit, rows: SourceRows) -> None:
             raise LingyuError(what, finding.row, "Audit the files again")
 
 
-def _fixes(findings: Sequence[Finding], rows: SourceRows) -> tuple[Fix, ...]:
-    values = _values(findings, rows)
-    return tuple(_fix(proposal, rows, values) for proposal in proposals(findings))
+def _fixes(audit: Audit, rows: SourceRows) -> tuple[Fix, ...]:
+    values = {name: value for value, name in getattr(audit.settings, "labels", {}).items()}
+    return tuple(_fix(proposal, rows, values) for proposal in proposals(audit.findings))
 
 
-def _values(findings: Sequence[Finding], rows: SourceRows) -> dict[str, str]:
-    """Name of a label -> how the files write it. An audit of a recipe speaks of labels by the names it gives them."""
-    values = {label: label for label in rows.labels()}
-    for finding in findings:
-        for place, name in ((finding.row, finding.label), (finding.other, finding.other_label)):
-            if name and place in rows.by_place:
-                values[name] = rows.label(rows.by_place[place])
-    return values
-
-
-def _fix(proposal: Proposal, rows: SourceRows, values: dict[str, str]) -> Fix:
+def _fix(proposal: Proposal, rows: SourceRows, values: Mapping[str, str]) -> Fix:
+    """values: name of a label -> how the files write it; a label without a name is written as it is."""
     row = rows.by_place[proposal.row]
     other = rows.by_place.get(proposal.other or "")
-    new_label = values.get(proposal.new_label or "", "")
-    # a label that no row has is nothing to write into the file: the finding stays, and a person may know how it's spelt
-    suggestion = "keep" if proposal.suggestion == "relabel" and not new_label else proposal.suggestion
+    new_label = proposal.new_label or ""
     return Fix(
         row=proposal.row,
-        action=suggestion,
-        new_label=new_label,
+        action=proposal.suggestion,
+        new_label=values.get(new_label, new_label),
         label=rows.label(row),
-        suggestion=suggestion,
+        suggestion=proposal.suggestion,
         finding=proposal.says,
         text_hash=proposal.findings[0].text_hash,
         confidence="" if proposal.confidence is None else f"{proposal.confidence:.3f}",

@@ -15,6 +15,8 @@ from lingyu.errors import LingyuError
 from lingyu.text import clean
 
 from ..audit.parts import as_hexadecimal, row_hashes
+from ..audit.report import Source
+from ..reading import find_file, sha256_of
 from ..tables import TableRow
 from ..whole_tables import WholeTable, read_whole
 
@@ -38,15 +40,17 @@ class FixSettings(Model):
 
     @property
     def columns(self) -> dict[str, str]:
-        """Column -> what it is."""
-        named = {"text": self.text, "text_pair": self.text_pair, "label": self.label}
+        """Column that every source has -> what it is. A test may have no labels."""
+        named = {"text": self.text, "text_pair": self.text_pair}
         return {column: what for what, column in named.items() if column is not None}
 
 
 class FixSource(Model):
-    """path: as the audit was given it. file: the name of the mended file in the folder that is written."""
+    """path: as the audit was given it. sha256: of what was audited. file: the name of the mended file in the folder
+    that is written."""
 
     path: str
+    sha256: Sha256
     file: FileName
 
 
@@ -81,20 +85,25 @@ def read_sources(path: Path) -> FixSources:
         raise LingyuError(what, path, "Propose the fixes again") from None
 
 
-def named_sources(paths: Iterable[tuple[str, str]]) -> tuple[FixSource, ...]:
-    """paths: (name of the part, path of its source). A mended file has the name of its source, as a csv; where that is
-    taken, the part's before it. A source of several parts is one file."""
-    parts: dict[str, str] = {}
-    for part, path in paths:
-        parts.setdefault(path, part)
+def named_sources(audited: Iterable[tuple[str, Source]]) -> tuple[FixSource, ...]:
+    """audited: (name of the part, its source). A mended file has the name of its source, as a csv; where that is taken,
+    the part's before it. A source of several parts is one file.
+
+    Raises LingyuError for a source that is no file.
+    """
+    parts: dict[str, tuple[str, str]] = {}
+    for part, source in audited:
+        if source.sha256 is None:
+            raise LingyuError("a set of the hub, which is not mended", source.path, "Save its rows as files to audit")
+        parts.setdefault(source.path, (part, source.sha256))
     taken = {DROPPED, FIXES}
     sources = []
-    for number, (path, part) in enumerate(parts.items(), 1):
+    for number, (path, (part, sha256)) in enumerate(parts.items(), 1):
         name = _NOT_IN_NAMES.sub("_", f"{_stem(path)}.csv")
         wanted = (name, f"{_NOT_IN_NAMES.sub('_', part)}-{name}", f"{number}-{name}")
         file = next(candidate for candidate in wanted if candidate.casefold() not in taken)
         taken.add(file.casefold())
-        sources.append(FixSource(path=path, file=file))
+        sources.append(FixSource(path=path, sha256=sha256, file=file))
     return tuple(sources)
 
 
@@ -117,7 +126,8 @@ class SourceRows:
         return row.cells[self.settings.text] + ("" if pair is None else f" | {row.cells[pair]}")
 
     def label(self, row: TableRow) -> str:
-        return "" if self.settings.label is None else row.cells[self.settings.label].strip()
+        """'' where the row has none."""
+        return "" if self.settings.label is None else row.cells.get(self.settings.label, "").strip()
 
     def labels(self) -> tuple[str, ...]:
         """All that occur, sorted."""
@@ -143,6 +153,12 @@ class SourceRows:
 
 
 def read_rows_of(sources: Sequence[FixSource], settings: FixSettings) -> SourceRows:
-    """Raises LingyuError for a source or a row that can't be read."""
-    tables = tuple(read_whole(source.path, settings.encoding, settings.columns) for source in sources)
+    """Raises LingyuError for a source that has changed since it was audited, and for one that can't be read."""
+    tables = tuple(_unchanged(source, settings) for source in sources)
     return SourceRows(settings, tables, {row.where: row for table in tables for row in table.rows})
+
+
+def _unchanged(source: FixSource, settings: FixSettings) -> WholeTable:
+    if sha256_of(find_file(source.path)) != source.sha256:
+        raise LingyuError("the file has changed since the audit", source.path, "Audit it again, and propose anew")
+    return read_whole(source.path, settings.encoding, settings.columns)

@@ -28,6 +28,7 @@ _MARKS = {
 _PRINTABLE = re.compile("[ -~\r\n\t\u2000-\u9fff\uff00-\uffef]")
 _PLAUSIBLE = 0.6  # of the characters beyond ASCII are common: right readings have over 0.9, wrong ones under 0.5
 _PLAUSIBLE_UTF16 = 0.9  # are printable ASCII or CJK: random bytes reach 0.4
+_FEWEST_NULS = 50  # bytes to one NUL; of ASCII in UTF-16 they are two
 _FOREIGN_BYTES = 1 << 16
 
 
@@ -131,14 +132,27 @@ def detected(sample: bytes, source: str) -> Encoding:
 
 
 def _wide_encoding(content: Content) -> Encoding | None:
-    """UTF-16 without a mark: it holds NULs, and its pairs of bytes are nearly all ASCII and CJK."""
+    """UTF-16 without a mark: it holds NULs, and its pairs of bytes are nearly all ASCII and CJK.
+
+    So are most pairs of ASCII letters, taken for CJK. What reads as UTF-8, NULs aside, is UTF-16 only where it is as
+    ASCII is there: many NULs, and nearly all of them the same half of a pair.
+    """
     sample = next(content.sample(), b"")
     if b"\0" not in sample:
         return None
     sample = sample[: len(sample) // 2 * 2]
+    if _is_utf8_with_nuls(sample):
+        return None
     shares = {name: _printable_share(sample.decode(name, "ignore")) for name in ("utf-16-le", "utf-16-be")}
     best = max(shares, key=lambda name: shares[name])
     return Encoding(best, best, "its pairs of bytes read so") if shares[best] >= _PLAUSIBLE_UTF16 else None
+
+
+def _is_utf8_with_nuls(sample: bytes) -> bool:
+    at_even, at_odd = sample[::2].count(0), sample[1::2].count(0)
+    fewer, more = sorted((at_even, at_odd))
+    as_of_ascii = fewer * 10 <= more and more * _FEWEST_NULS > len(sample)
+    return not as_of_ascii and _goes_on(codecs.getincrementaldecoder("utf-8")(), sample, final=False)
 
 
 def _printable_share(text: str) -> float:

@@ -1,0 +1,135 @@
+"""An xlsx file is read to its end whatever it says of itself, and what of it is not read is said."""
+
+import datetime
+import re
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lingyu.data import ImportRequest, import_rows, read_rows, read_table, workbooks
+from lingyu.errors import LingyuError
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def book(*sheets, name="a.xlsx"):
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for number, rows in enumerate(sheets, 1):
+        sheet = made.create_sheet(f"表{number}")
+        for row in rows:
+            sheet.append(row)
+    made.save(name)
+    return name
+
+
+def edited(change, name="a.xlsx"):
+    """The workbook with the XML of its first sheet changed."""
+    with zipfile.ZipFile(name) as parts:
+        held = {part: parts.read(part) for part in parts.namelist()}
+    with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as parts:
+        for part, data in held.items():
+            parts.writestr(part, change(data) if part == SHEET else data)
+    return name
+
+
+def imported(source, out="out.jsonl"):
+    return import_rows(ImportRequest(source, Path(out)), lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+ROWS = [["text", "label"], *([f"好{number}", number % 2] for number in range(300))]
+
+
+@pytest.mark.parametrize("said", [b"A1", b"A1:B10", b"A1:A301"])
+def test_a_sheet_that_says_it_is_smaller_than_it_is_loses_no_row(said):
+    book(ROWS)
+    edited(lambda xml: re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="' + said + b'"', xml))
+    rows = read_rows("a.xlsx", "text", "label")
+    assert [(row.text, row.label) for row in rows] == [(text, str(label)) for text, label in ROWS[1:]]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda xml: xml[: len(xml) // 2],
+        lambda xml: xml.replace(b't="n"><v>0', b't="n"><v>zz'),
+    ],
+)
+def test_damage_beyond_the_header_is_told_in_a_line(damage):
+    book(ROWS)
+    edited(damage)
+    with pytest.raises(LingyuError, match=r"^a\.xlsx: not an xlsx file, or a damaged one\. "):
+        list(read_table("a.xlsx").rows)
+
+
+def test_bytes_that_do_not_unpack_are_damage_too():
+    book(ROWS)
+    with zipfile.ZipFile("a.xlsx") as parts:
+        part = parts.getinfo(SHEET)
+    data = bytearray(Path("a.xlsx").read_bytes())
+    middle = part.header_offset + part.compress_size * 3 // 4
+    data[middle : middle + 20] = b"\xff" * 20
+    Path("a.xlsx").write_bytes(data)
+    with pytest.raises(LingyuError, match="damaged"):
+        list(read_table("a.xlsx").rows)
+
+
+@pytest.mark.parametrize("times", [pa.array([10**18], pa.timestamp("us")), pa.array([10**7], pa.date32())])
+def test_a_date_that_python_has_none_of_is_told_in_a_line(times):
+    pq.write_table(pa.table({"text": ["好"], "when": times}), "a.parquet")
+    with pytest.raises(LingyuError, match="such as a date beyond the year 9999") as caught:
+        list(read_table("a.parquet").rows)
+    assert caught.value.status == 2
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read(monkeypatch):
+    book(ROWS)
+    monkeypatch.setattr(workbooks, "_MOST_BYTES", 5000)
+    with pytest.raises(LingyuError, match=r"the workbook unpacks to .* bytes, and at most 5,000 are read"):
+        read_table("a.xlsx")
+
+
+def test_a_cell_without_an_end_is_a_fault_of_its_row(monkeypatch):
+    monkeypatch.setattr("lingyu.data.tables.LONGEST_CHARACTERS", 100)
+    book([["text", "label"], ["好", 1], ["好" * 101, 0], ["坏", 0]])
+    pq.write_table(pa.table({"text": ["好", "好" * 101, "坏"], "label": [1, 0, 0]}), "a.parquet")
+    for source, where in (("a.xlsx", "a.xlsx:3"), ("a.parquet", "a.parquet:2")):
+        rows = list(read_table(source).rows)
+        assert [row.cells.get("text") for row in rows] == ["好", None, "坏"]
+        assert str(rows[1].fault).startswith(f"{where}: a cell of more than 100 characters")
+        assert rows[1].misfits == ("好" * 101, "0")
+
+
+def test_empty_rows_above_the_header_are_skipped_and_places_stay_right():
+    book([[], [None, ""], ["text", "label"], ["好", 1], [], ["坏", datetime.date(2020, 1, 2)]])
+    assert [(row.text, row.where) for row in read_rows("a.xlsx", "text", "label")] == [
+        ("好", "a.xlsx:4"),
+        ("坏", "a.xlsx:6"),
+    ]
+
+
+def test_an_import_says_which_sheets_it_has_not_read():
+    book(ROWS, [["text"], ["二"]], [], [["x"]])
+    assert imported("a.xlsx").counts.notes == ("sheets not read: 表2, 表4",)
+
+
+def test_an_empty_first_sheet_names_the_others():
+    book([], ROWS)
+    with pytest.raises(LingyuError, match="the first sheet is empty, and it alone is read; there is 表2"):
+        read_table("a.xlsx")
+
+
+def test_an_import_counts_formulas_that_nobody_has_computed():
+    book([["text", "label"], ["好", "=1+1"], ["坏", '=CONCATENATE("a","b")'], ["差", None]])
+    assert imported("a.xlsx").counts.notes == ("formulas without a value, read as empty cells: 2",)
+    edited(lambda xml: xml.replace(b"<f>1+1</f><v></v>", b"<f>1+1</f><v>2</v>").replace(b"<v />", b"<v>2</v>"))
+    assert imported("a.xlsx", "again.jsonl").counts.notes == ()
