@@ -189,3 +189,12 @@ def test_progress_reaches_the_size_of_the_file(tmp_path: Path) -> None:
     clean_table(CleaningRequest(str(source), tmp_path / "out.csv", ("html",)), lambda *news: told.append(news))
     assert told[-1] == (str(source), source.stat().st_size, source.stat().st_size)
     assert len(told) >= 3
+
+
+def test_a_line_that_is_no_json_is_left_out_with_all_that_stands_there(tmp_path: Path) -> None:
+    broken = ['{"text": "好", "id": 7', "[1, 2]"]
+    source = tmp_path / "a.jsonl"
+    source.write_text("\n".join(['{"text": "好"}', *broken]) + "\n", encoding="utf-8")
+    done = cleaned(source, tmp_path / "out.jsonl")
+    lines = [json.loads(line) for line in done.left_out.read_text("utf-8").splitlines()]
+    assert [line["row"] for line in lines] == [[line] for line in broken]

@@ -2,18 +2,20 @@
 
 import csv
 import io
+import itertools
 import json
 import random
-from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
 
 from lingyu.data import SplitManifest, SplitRequest, load_splits, read_split_of, read_table, split_file
-from lingyu.data.near import near_pairs
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
-from lingyu.text import content_hashes
+from lingyu.text import same_text_form
 
 PARTS = ("train", "dev", "test")
 PLACES = "前台房间早餐大堂电梯泳池停车场走廊浴室窗户空调"
@@ -101,8 +103,15 @@ def test_same_texts_and_near_ones_stay_on_one_side_whatever_their_labels(write):
     done = split(write("a.csv", as_csv(source + copies + edited)), dev=0.2, test=0.2)
     where = part_of()
     assert all(where[row["id"]] == where[row["id"].split("-")[0]] for row in copies + edited)
-    assert done.manifest.together.model_dump() == {"near_pairs": 30, "groups": 60, "rows": 120, "largest": 2}
-    assert "pairs of near-duplicates, each pair kept on one side: 30" in done.counts.notes
+    assert done.manifest.together.model_dump() == {"near_rows": 60, "groups": 60, "rows": 120, "largest": 2}
+    assert "rows with a near-duplicate, kept on its side: 60" in done.counts.notes
+
+
+def test_rows_of_a_large_template_are_all_counted(write):
+    template = "您好您反馈的第{}个问题我们已经收到会尽快为您处理请您耐心等待谢谢"
+    copies = [{"id": f"t{n}", "text": template.format(n), "label": "0"} for n in range(100)]
+    done = split(write("a.csv", as_csv(rows(300) + copies)))
+    assert done.manifest.together.model_dump() == {"near_rows": 100, "groups": 1, "rows": 100, "largest": 100}
 
 
 def test_texts_that_are_the_same_once_they_are_cleaned_stay_on_one_side(write):
@@ -143,19 +152,92 @@ def test_empty_texts_and_texts_with_two_labels_are_dropped_and_counted(write):
     done = split(write("a.csv", as_csv(source + bad)))
     assert done.counts.lines()[0] == "kept 99 of 103 rows    empty 2    two labels 2"
     assert {"a", "b", "c", "0"} & set(part_of()) == set()
+    (note,) = (note for note in done.counts.notes if "dropped" in note)
+    assert "--text-pair names a second text that tells them apart, --no-label keeps them" in note
+
+
+def test_rows_of_one_text_and_different_second_ones_are_different_rows(write):
+    """Aspects: one review, a polarity for each thing that it speaks of."""
+    aspects = ("房间", "早餐", "前台")
+    source = [
+        {"id": f"{number}-{aspect}", "text": review(number), "aspect": aspect, "label": str((number + at) % 2)}
+        for number in range(80)
+        for at, aspect in enumerate(aspects)
+    ]
+    wrong = [source[0] | {"id": "wrong", "label": "1"}, source[1] | {"id": "empty", "aspect": " "}]
+    done = split(write("a.csv", as_csv(source + wrong)), text_pair="aspect", group="text")
+    assert done.counts.dropped == {"empty": 1, "two labels": 2}
+    assert done.manifest.settings.text_pair == "aspect"
+    where = part_of()
+    assert set(where) == {row["id"] for row in source[1:]}
+    assert all(len(parts) == 1 for parts in part_of("text").values())
+    assert done.manifest.together.largest == 3
+
+
+def test_of_pairs_only_rows_that_are_near_as_a_whole_stay_together(write):
+    source = [
+        {"id": f"{number}{end}", "text": "房间好吗", "reply": review(number) + end, "label": "0"}
+        for number in range(80)
+        for end in ("", "呢")
+    ]
+    done = split(write("a.csv", as_csv(source)), text_pair="reply")
+    assert done.manifest.together.model_dump() == {"near_rows": 160, "groups": 80, "rows": 160, "largest": 2}
+
+
+def on_days(source, days=range(1000)):
+    """The rows, each with its own day: its place among those given, as a number."""
+    return [row | {"day": str(day)} for row, day in zip(source, days, strict=False)]
+
+
+def days_of(out="out"):
+    return {part: [int(row["day"]) for row in cells(f"{out}/{part}.csv")] for part in PARTS}
 
 
 def test_by_time_test_is_the_latest_share_and_a_later_copy_goes_with_the_first(write):
-    source = [row | {"day": f"2024-{1 + int(row['id']) // 28:02}-{1 + int(row['id']) % 28:02}"} for row in rows(100)]
-    copy = source[0] | {"id": "copy", "day": "2025-01-01"}
+    source = on_days(rows(100))
+    copy = source[0] | {"id": "copy", "text": source[0]["text"] + "呢", "day": "500"}
     done = split(write("a.csv", as_csv([*source, copy])), time="day")
     where = part_of()
     assert all(where[str(number)] == {"test"} for number in range(90, 100))
     assert all(where[str(number)] == {"dev"} for number in range(80, 90))
     assert where["copy"] == {"train"}
     assert done.manifest.time is not None
-    assert done.manifest.time.test_from == source[90]["day"]
-    assert done.manifest.time.late_rows == 1
+    assert done.manifest.time.model_dump() == {"dev_from": "80", "test_from": "90", "late_rows": 1, "early_rows": 0}
+    assert "copies of an earlier text that stay with it, though from after the first row of a later part: 1" in (
+        done.counts.notes
+    )
+
+
+def test_by_time_a_customer_goes_with_the_latest_row_and_train_holds_nothing_from_after_the_cut(write):
+    source = [row | {"customer": str(int(row["id"]) % 50)} for row in on_days(rows(200))]
+    done = split(write("a.csv", as_csv(source)), time="day", group="customer")
+    days = days_of()
+    assert all(len(parts) == 1 for parts in part_of("customer").values())
+    assert {part: max(found) for part, found in days.items()} == {"train": 189, "dev": 194, "test": 199}
+    time = done.manifest.time
+    assert time is not None
+    assert (time.dev_from, time.test_from, time.late_rows) == ("190", "195", 0)
+    early = sum(day < 190 for day in days["dev"]) + sum(day < 195 for day in days["test"])
+    assert time.early_rows == early == 30
+    assert f"rows of dev and test from before its first group, kept there by customer: {early}" in done.counts.notes
+    assert not any("copies" in note for note in done.counts.notes)
+
+
+def test_by_time_train_holds_no_text_from_after_the_cut_but_copies_of_earlier_ones(write):
+    drawn = random.Random(3)
+    source = [row | {"customer": str(drawn.randrange(60))} for row in on_days(rows(300))]
+    copied = drawn.sample(source, 30)
+    copies = [row | {"id": f"{row['id']}-copy", "text": row["text"] + "！", "day": "400"} for row in copied]
+    alone = [row | {"customer": ""} for row in copies]
+    done = split(write("a.csv", as_csv(source + alone)), time="day", group="customer")
+    time = done.manifest.time
+    assert time is not None
+    late = [row for row in cells("out/train.csv") if int(row["day"]) >= int(str(time.dev_from))]
+    assert late
+    assert all(row["id"].endswith("-copy") for row in late)
+    dev = [row for row in cells("out/dev.csv") if int(row["day"]) >= int(str(time.test_from))]
+    assert all(row["id"].endswith("-copy") for row in dev)
+    assert time.late_rows == len(late) + len(dev)
 
 
 def test_a_row_without_a_time_is_told_with_its_line(write):
@@ -185,11 +267,18 @@ def test_rows_without_labels_are_split_by_text_alone(write):
         ({"dev": 0.5, "test": 0.5}, "leave no row to train on"),
         ({"text": "txt"}, r"no column `txt` \(--text\).*Did you mean `text`"),
         ({"group": "customer"}, r"no column `customer` \(--group\)"),
-        ({"group": "label"}, "2 groups of rows that stay together are too few.*leave out --group"),
+        (
+            {"group": "label"},
+            r"2 groups of rows that stay together are too few to .* test and dev\. It takes 3 groups, or leave out",
+        ),
+        ({"group": "all"}, r"1 group of rows that stay together is too few"),
+        ({"clean": ("htlm",)}, r"--clean: 'htlm': no such text step\. Did you mean html\?"),
+        ({"clean": ("foo",)}, "There are html, control, width"),
+        ({"text_pair": "txt"}, r"no column `txt` \(--text-pair\)"),
     ],
 )
 def test_what_can_not_be_split_is_one_line_and_writes_nothing(write, asked, says):
-    source = write("a.csv", as_csv(rows(20)))
+    source = write("a.csv", as_csv([row | {"all": "x"} for row in rows(20)]))
     with pytest.raises(LingyuError, match=says):
         split(source, **asked)
     assert not Path("out").exists()
@@ -245,16 +334,33 @@ def test_a_manifest_holds_no_text_no_path_and_counts_that_add_up(write):
     assert sum(counts.read.values()) == sum(counts.dropped.values()) + sum(counts.kept.values())
 
 
+def crossing_near_pairs(parts):
+    """(part, text, other part, text) of all near texts on two sides, by comparing each text with every other."""
+    forms = {part: [form for text in texts if len(form := same_text_form(text)) >= 16] for part, texts in parts.items()}
+    found = []
+    for part, other in itertools.combinations(PARTS, 2):
+        similar = cdist(forms[part], forms[other], scorer=Levenshtein.normalized_similarity, score_cutoff=0.8)
+        for at, to in np.argwhere(similar).tolist():
+            one, two = forms[part][at], forms[other][to]
+            edits = Levenshtein.opcodes(one, two)
+            if all(edit.tag != "replace" or edit.src_end - edit.src_start <= 5 for edit in edits):
+                found.append((part, one, other, two))
+    return found
+
+
 def test_no_near_pair_of_real_reviews_crosses_a_split(tmp_path, shared_data):
-    source = shared_data / "tasks" / "three_class_jd_laptop.train.csv"
-    done = split_file(SplitRequest(str(source)), tmp_path / "out", lambda *_: None)
-    texts, parts = [], []
-    for part in PARTS:
-        found = [row["text"] for row in cells(tmp_path / "out" / f"{part}.csv")]
-        texts += found
-        parts += [part] * len(found)
-    pairs = near_pairs(texts, content_hashes(texts))
-    assert all(parts[a] == parts[b] for a, b in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
-    shares = Counter(parts)
-    assert abs(shares["test"] / len(parts) - 0.1) < 0.005
-    assert done.manifest.together.near_pairs == len(pairs)
+    with (shared_data / "hotel" / "ChnSentiCorp_htl_all.csv").open(encoding="utf-8", newline="") as file:
+        reviews = [row for row in csv.DictReader(file) if row["review"]][::3]
+    drawn = random.Random(0)
+    planted = []
+    for row in drawn.sample([row for row in reviews if len(row["review"]) > 40], 150):
+        at = drawn.randrange(len(row["review"]) - 4)
+        planted.append(
+            row | {"review": row["review"][:at] + drawn.choice(("", "非常", "。。")) + row["review"][at + 1 :]}
+        )
+    (tmp_path / "a.csv").write_text(as_csv(reviews + planted), encoding="utf-8")
+    request = SplitRequest(str(tmp_path / "a.csv"), dev=0.2, test=0.2, text="review")
+    done = split_file(request, tmp_path / "out", lambda *_: None)
+    parts = {part: [row["review"] for row in cells(tmp_path / "out" / f"{part}.csv")] for part in PARTS}
+    assert crossing_near_pairs(parts) == []
+    assert done.manifest.together.near_rows >= 250, "a copy may be the same text, where only marks differ"

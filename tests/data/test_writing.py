@@ -125,6 +125,12 @@ def test_a_nul_character_is_refused_with_the_place_of_the_row(tmp_path):
         write_csv(tmp_path / "a.csv", ("text", "label"), rows_of([("好", "1"), ("差\0", "0")]))
 
 
+def test_a_line_that_is_too_long_to_be_read_again_is_told_as_that(tmp_path, monkeypatch):
+    monkeypatch.setattr("lingyu.data.decoding.LONGEST_CHARACTERS", 100)
+    with pytest.raises(LingyuError, match="would not be read again: a line of more than 100 characters"):
+        write_csv(tmp_path / "a.csv", ("text", "label"), rows_of([("好\n好" * 20, "1"), ("好" * 99, "1" * 9)]))
+
+
 def test_a_csv_file_without_rows_is_a_header(tmp_path):
     write_csv(tmp_path / "a.csv", ("text", "label"), [])
     assert (tmp_path / "a.csv").read_bytes() == b"text,label\n"

@@ -44,7 +44,7 @@ METRICS = {
 
 SETTINGS = {
     "text": "review", "text_pair": None, "label": "label", "clean": ("html",), "encoding": "utf-8", "base": "embedded",
-    "near_similarity": 0.8, "near_shortest": 20, "max_length": 256, "noise_folds": 5, "seed": 0,
+    "near_similarity": 0.8, "near_shortest": 16, "near_longest_other": 5, "max_length": 256, "noise_folds": 5, "seed": 0,
 }  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_a_split_that_is_known_is_told_with_what_it_kept_together_and_no_more():
         near_similarity=0.8,
         near_shortest=16,
         near_longest_other=5,
-        parts={part: "6" * 64 for part in ("train", "dev", "test")},
+        parts=dict.fromkeys(("train", "dev", "test"), "6" * 64),
     )
 
     def told(**keys):
@@ -154,8 +154,8 @@ def test_a_split_that_is_known_is_told_with_what_it_kept_together_and_no_more():
 
     assert (
         "Dealt to train, dev, test by `lingyu data split` (seed 7) from a file with SHA-256 555555555555; shares: dev "
-        "0.1, test 0.2. Between these, same texts and near-duplicates (similarity >= 0.8, 16 characters or more) are on "
-        "one side.\n"
+        "0.1, test 0.2. Between these, same texts and near-duplicates (similarity >= 0.8, 16 characters or more) are "
+        "on one side.\n"
     ) in told()
     assert "on one side, and so are rows with one customer.\n" in told(group="customer")
     assert "The latest rows by day went to test.\n" in told(time="day")

@@ -15,7 +15,14 @@ personal = STEPS["personal"]
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 NUMBERS = ["13800138000", "138-0013-8000", "0571-88888888", "82345678", "11010519491231002X", "110105 19491231 002X"]
 CARDS = ["4111 1111 1111 1111", "4111111111111111", "110105194912310021"]
+NUMBERS += ["（010）65529988", "+86 10 6552 9988", "138-123-45678", "13812345678.13912345678", "010-6552-9988"]
 BITS = [
+    "8613812345678.13912345678",
+    "0571",
+    "—",
+    " - ",
+    "·",
+    "（0571）",
     "+86 ",
     "86",
     "(010)",
@@ -69,6 +76,13 @@ def with_mod_11_2(digits: str) -> str:
         ("010-82345678转12，(0571)8888888", "[电话]转12，[电话]"),
         ("01082345678，02012345678", "[电话]，02012345678"),
         ("+86-10-82345678-801", "[电话]"),
+        ("（010）65529988，(0571)8888 8888，（0571） 8888888", "[电话]，[电话]，[电话]"),
+        ("0571-8888 8888或010-6552-9988或010 6552 9988", "[电话]或[电话]或[电话]"),
+        ("+86 10 6552 9988、+86 (10) 6552 9988", "[电话]、[电话]"),
+        ("010—65529988，0571－88888888，010–6552·9988", "[电话]，[电话]，[电话]"),
+        ("138-123-45678，138 12345678", "[电话]，[电话]"),
+        ("138—1234—5678，138–1234–5678，138·1234·5678，138 - 1234 - 5678", "[电话]，[电话]，[电话]，[电话]"),
+        ("13812345678.13912345678。", "[电话].[电话]。"),
         ("邮箱zhang.san+1@mail.example.com.cn。", "邮箱[邮箱]。"),
         ("13800138000@163.com", "[邮箱]"),
         ("身份证11010519491231002X的", "身份证[证件号]的"),
@@ -96,6 +110,9 @@ def test_what_has_the_form_of_personal_data_is_masked_whole(text: str, masked: s
         "4111111111111112",  # Luhn says no
         "9111111111111111",  # no issuer
         "单号SF0000000000000",
+        "工号010-20230101，文件编号 0571 20190101，0755-2023-1231，01020230101",  # days
+        "020-12345678，0301-12345678，0571-01234567",  # no subscriber's number begins so
+        "3.13812345678.5",
         "身份证110101190001010000，卡号6222000000000000000",
         "2008年4月9日，1999-2008，20081231，1,299.00元，3.14159265358979",
         "@用户甲 回复@用户乙：同意",
@@ -134,6 +151,11 @@ def test_a_bank_card_is_masked_exactly_where_luhn_holds(issuer, number) -> None:
 
 def test_a_company_s_number_with_an_extension_is_no_card_though_luhn_may_hold() -> None:
     assert personal_spans(with_luhn("400820882012")) == ()
+
+
+def test_an_order_number_of_nineteen_digits_is_no_visa_card() -> None:
+    assert personal_spans("订单" + with_luhn("431234567890123456")) == ()
+    assert personal_spans("卡" + with_luhn("436712345678901234"))[0].kind == "bank_card"
 
 
 def test_spans_say_the_kind_and_the_place_in_the_text_as_it_is() -> None:
@@ -178,7 +200,9 @@ def test_random_numbers_beside_each_other_are_masked_in_one_go() -> None:
         NUMBERS + CARDS + ["010-82345678", "(010)82345678", "a@b.cc", "+86", "86", "00", "12", "6011 ", "138", "1234"]
     )
     for _ in range(4000):
-        text = "".join(draw.choice(pieces) + draw.choice(["", "", " ", "-", ".", "X", "好"]) for _ in range(5))
+        text = "".join(
+            draw.choice(pieces) + draw.choice(["", "", " ", "-", ".", "X", "好", "—", " - "]) for _ in range(5)
+        )
         once = personal(text)
         assert personal(once) == once, text
 
@@ -190,7 +214,27 @@ def test_every_step_leaves_every_mask_alone(step: str, mark: str) -> None:
         assert STEPS[step](text) == text
 
 
-@pytest.mark.parametrize("unit", ["1", "1-", "@", "a@", "a.", "@a.", "138", "138 ", "4111 ", "0571-", "+86", "(010)"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "1",
+        "1-",
+        "@",
+        "a@",
+        "a.",
+        "@a.",
+        "138",
+        "138 ",
+        "4111 ",
+        "0571-",
+        "+86",
+        "(010)",
+        "138 - ",
+        "138·",
+        "（010）8",
+        "13812345678.",
+    ],
+)
 def test_hundred_thousand_characters_of_nearly_a_number_take_no_time(unit: str) -> None:
     began = time.process_time()
     personal(unit * (100_000 // len(unit)))

@@ -76,6 +76,7 @@ def test_comments_that_never_end_do_not_hold_up_whoever_asks_beside() -> None:
 
 
 def test_a_character_whose_number_has_thousands_of_digits_is_no_character() -> None:
+    assert clean("好&nbsp很好&lt；1&amp2&gt", ["html"]) == "好\xa0很好<；1&amp2>"
     assert clean(f"好&#{'1' * 5000};的&lt;3", ["html"]) == "好\ufffd的<3"
 
 
@@ -149,3 +150,10 @@ def test_a_text_is_readable_unless_nothing_is_left_of_it_or_it_is_a_book() -> No
         readable("<br>", ["html"])
     with pytest.raises(LingyuError, match="1,000,001 characters"):
         readable("好" * (LONGEST_TEXT + 1), [])
+
+
+def test_the_parameters_of_an_address_are_no_entities() -> None:
+    address = "http://a.cn/x?a=1&region=2&section=3&copy=4&lt=5"
+    assert clean(f"见{address}谢谢", ["html"]) == f"见{address}谢谢"
+    assert clean(f"见{address.replace('&', '&amp;')}谢谢", ["html"]) == f"见{address}谢谢"
+    assert clean(f"见{address}谢谢", ["html", "urls"]) == "见[网址]谢谢"

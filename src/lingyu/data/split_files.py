@@ -2,6 +2,10 @@
 
 On one side stay rows of the same text, of near texts, and of one value of a group column (a customer, a review of
 several clauses): connected components of all three. The files hold all columns as they stand in the source.
+
+By time, a text is as old as its first copy, same or near, and a component as young as the youngest of its texts. So
+train knows no text that was first written after the cut, and no text or customer of the test. A row from after the cut
+is in train only as a copy of a text from before it; a row from before the cut is in the test only with its customer.
 """
 
 from collections import Counter
@@ -17,8 +21,11 @@ from scipy.sparse.csgraph import connected_components
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data, Split
 from lingyu.reporting import Report
-from lingyu.text import Hashes, clean, content_hashes
+from lingyu.text import Hashes, clean
 
+from .audit.parts import row_hashes
+from .audit.rows import whole_text
+from .cleaning import require_steps
 from .counts import Counts
 from .csv_folder import write_folder
 from .near import NEAR, near_groups, near_pairs
@@ -36,7 +43,7 @@ from .split_manifest import (
     Together,
     read_split,
 )
-from .splitting import Indices, has_two_labels, split_by_time, split_groups
+from .splitting import TRAIN, Indices, has_two_labels, split_by_time, split_groups
 from .tables import TableRow
 from .whole_tables import WholeTable, first_of, read_whole
 from .writing import write_csv
@@ -44,12 +51,14 @@ from .writing import write_csv
 _DEFAULTS = Split()
 RECIPE_STEPS: tuple[str, ...] = Data.model_fields["clean"].default
 _PARTS: tuple[PartName, ...] = ("train", "dev", "test")
+_TWO_LABELS = "--text-pair names a second text that tells them apart, --no-label keeps them"
 
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """source: a file. dev, test: shares of the rows; 0 for no such part. text, label, group, time: columns.
+    """source: a file. dev, test: shares of the rows; 0 for no such part. text, text_pair, label, group, time: columns.
 
+    text_pair: of a second text; then rows are the same where both texts are.
     label: None where rows have none, or each one of its own; then the split is not stratified.
     clean: steps that texts go through before they are compared: those of the recipe that will train on the files.
     """
@@ -59,6 +68,7 @@ class SplitRequest:
     test: float = _DEFAULTS.test
     seed: int = _DEFAULTS.seed
     text: str = "text"
+    text_pair: str | None = None
     label: str | None = "label"
     group: str | None = None
     time: str | None = None
@@ -73,7 +83,8 @@ class SplitRequest:
     @property
     def columns(self) -> dict[str, str]:
         """Column -> the option that names it."""
-        named = {"--text": self.text, "--label": self.label, "--group": self.group, "--time": self.time}
+        named = {"--text": self.text, "--text-pair": self.text_pair, "--label": self.label}
+        named |= {"--group": self.group, "--time": self.time}
         return {column: option for option, column in named.items() if column is not None}
 
 
@@ -90,25 +101,27 @@ class SplitDone:
 def split_file(request: SplitRequest, out: Path, report: Report, *, force: bool = False) -> SplitDone:
     """Split a file into those of the folder `out`. The same source and request give the same bytes.
 
-    Raises LingyuError for a source that can't be read, a row without a label or a time, too few rows, and for a folder
-    that holds something else, or without force the files of another split.
+    Raises LingyuError for a source that can't be read, a step that is none, a row without a label or a time, too few
+    rows, and for a folder that holds something else, or without force the files of another split.
     """
     _check_shares(request)
+    require_steps(request.clean, "--clean")
     report("splitting", 0, 3)
     table = read_whole(request.source, request.encoding, request.columns)
     rows, dropped = _usable(table, request)
     report("splitting", 1, 3)
-    together, pairs = _together(rows, request)
-    indices, cut = _split(rows, together, request)
-    _check_parts(indices, together, request)
+    sides = _sides(rows, request)
+    indices, cut = _split(rows, sides, request)
+    _check_parts(indices, sides, request)
     report("splitting", 2, 3)
+    together = _together(sides)
     counts = Counts(
         {Path(table.source).name: len(table.rows)},
         dropped,
         {part: len(indices[part]) for part in _PARTS if part in indices},
-        _notes(rows, together, pairs, indices, cut, request),
+        (*_notes(rows, together, cut, request), *_notes_of_labels(rows, indices, dropped)),
     )
-    draft = _Draft(table, rows, indices, request, counts, _together_counts(together, pairs), cut)
+    draft = _Draft(table, rows, indices, request, counts, together, cut)
     names = [*(f"{part}.csv" for part in indices), SPLIT]
     written = write_folder(out, names, draft.write, made_from=[request.source], force=force)
     manifest = read_split(out / SPLIT)
@@ -131,7 +144,8 @@ def _check_shares(request: SplitRequest) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows with a text. texts: cleaned. labels: (rows,), index into label_names."""
+    """Rows with a text. texts: cleaned, both of a row that has two. hashes: as audit.row_hashes makes them.
+    labels: (rows,), index into label_names."""
 
     rows: tuple[TableRow, ...]
     texts: tuple[str, ...]
@@ -150,18 +164,22 @@ class _Rows:
 
 def _usable(table: WholeTable, request: SplitRequest) -> tuple[_Rows, dict[str, int]]:
     """The rows with a text of one label, and how many were dropped and why."""
-    cleaned = [clean(row.cells[request.text], request.clean) for row in table.rows]
-    filled = [at for at, text in enumerate(cleaned) if text]
+    columns = [column for column in (request.text, request.text_pair) if column is not None]
+    cleaned = [[clean(row.cells[column], request.clean) for column in columns] for row in table.rows]
+    filled = [at for at, texts in enumerate(cleaned) if all(texts)]
     if not filled:
-        raise LingyuError(f"no row has a text in column `{request.text}`", table.source, "Name the column with --text")
+        what = f"no row has a text in column {' and '.join(f'`{column}`' for column in columns)}"
+        raise LingyuError(what, table.source, "Name the column with --text")
     rows = tuple(table.rows[at] for at in filled)
-    texts = tuple(cleaned[at] for at in filled)
+    texts = [cleaned[at][0] for at in filled]
+    pairs = [cleaned[at][1] for at in filled] if request.text_pair is not None else None
+    wholes = texts if pairs is None else map(whole_text, texts, pairs)
     labels, names = _labels(rows, request.label)
-    found = _Rows(rows, texts, content_hashes(texts), labels, names)
+    found = _Rows(rows, tuple(wholes), row_hashes(texts, pairs), labels, names)
     conflicting = has_two_labels(found.hashes, found.labels)
     kept = found.take(~conflicting)
     if not kept.rows:
-        raise LingyuError("no row is left: every text carries two labels", table.source, "Correct the labels")
+        raise LingyuError("no row is left: every text carries two labels", table.source, f"Correct them; {_TWO_LABELS}")
     return kept, {"empty": len(cleaned) - len(filled), "two labels": int(conflicting.sum())}
 
 
@@ -185,81 +203,114 @@ def _labels(rows: Sequence[TableRow], column: str | None) -> tuple[NDArray[np.in
 # ---- what stays together, and what goes where
 
 
-def _together(rows: _Rows, request: SplitRequest) -> tuple[NDArray[np.int64], int]:
-    """(rows,) the component of each row, and the number of near pairs."""
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """(rows,) each. texts: the component of a row by same and near texts. groups: by those and the group column; what
+    is dealt out. near: whether it has a near-duplicate."""
+
+    texts: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    near: NDArray[np.bool_]
+
+
+def _sides(rows: _Rows, request: SplitRequest) -> _Sides:
     pairs = near_pairs(rows.texts, rows.hashes)
-    components = near_groups(rows.hashes, pairs)
-    if request.group is None:
-        return components, len(pairs)
-    values = [value.strip() for value in rows.column(request.group)]
+    texts = near_groups(rows.hashes, pairs)
+    near = np.isin(rows.hashes, rows.hashes[np.concatenate([pairs.first, pairs.second])])
+    groups = texts if request.group is None else _joined(texts, rows.column(request.group))
+    return _Sides(texts, groups, near)
+
+
+def _joined(components: NDArray[np.int64], values: Sequence[str]) -> NDArray[np.int64]:
+    """(rows,) the components, those that share a value joined; a row without a value joins nothing."""
+    values = [value.strip() for value in values]
     named = np.array([at for at, value in enumerate(values) if value], dtype=np.int64)
     _, value_of = np.unique([values[at] for at in named.tolist()], return_inverse=True)
     nodes = len(values)  # a node each row, by which components are named, and one each value behind them
     ends = (components[named], nodes + value_of.astype(np.int64))
     graph = coo_array((np.ones(len(named), dtype=np.int8), ends), shape=(2 * nodes, 2 * nodes))
     _, joined = connected_components(graph, directed=False)
-    return joined[components].astype(np.int64), len(pairs)
+    groups: NDArray[np.int64] = joined[components].astype(np.int64)
+    return groups
 
 
-def _split(
-    rows: _Rows, together: NDArray[np.int64], request: SplitRequest
-) -> tuple[dict[str, Indices], TimeCut | None]:
+def _split(rows: _Rows, sides: _Sides, request: SplitRequest) -> tuple[dict[str, Indices], TimeCut | None]:
     if request.time is None:
-        return split_groups(together, rows.hashes, rows.labels, request.shares, request.seed), None
+        return split_groups(sides.groups, rows.hashes, rows.labels, request.shares, request.seed), None
     values = rows.column(request.time)
-    times = time_ranks(values, [row.where for row in rows.rows], request.time)
-    indices = split_by_time(together, rows.hashes, times, request.shares, request.seed)
-    return indices, _cut(indices, times, values)
+    written = time_ranks(values, [row.where for row in rows.rows], request.time)
+    first_written = _of_group(np.minimum, written, sides.texts)
+    times = _of_group(np.maximum, first_written, sides.groups)
+    indices = split_by_time(sides.groups, rows.hashes, times, request.shares, request.seed)
+    return indices, _cut(indices, times, written, values)
 
 
-def _cut(indices: Mapping[str, Indices], times: NDArray[np.int64], values: Sequence[str]) -> TimeCut:
-    first = {part: int(rows[np.argmin(times[rows])]) for part, rows in indices.items() if len(rows)}
-    starts = {part: values[at] for part, at in first.items()}
-    late = 0
+def _of_group(least_or_most: np.ufunc, times: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(rows,) the least (np.minimum) or most (np.maximum) of the times in a row's group."""
+    _, firsts, group = np.unique(groups, return_index=True, return_inverse=True)
+    found = times[firsts]
+    least_or_most.at(found, group, times)
+    of_rows: NDArray[np.int64] = found[group]
+    return of_rows
+
+
+def _cut(
+    indices: Mapping[str, Indices], times: NDArray[np.int64], written: NDArray[np.int64], values: Sequence[str]
+) -> TimeCut:
+    """times: (rows,) of each row's group. written: (rows,) its own."""
+    starts = {part: int(times[rows].min()) for part, rows in indices.items() if part != TRAIN and len(rows)}
+    late = early = 0
     for at, part in enumerate(_PARTS):
-        later = [times[first[other]] for other in _PARTS[at + 1 :] if other in first]
-        if later and part in indices:
-            late += int((times[indices[part]] > min(later)).sum())
-    return TimeCut(dev_from=starts.get("dev"), test_from=starts.get("test"), late_rows=late)
+        rows = written[indices[part]] if part in indices else written[:0]
+        later = [starts[other] for other in _PARTS[at + 1 :] if other in starts]
+        late += int((rows > min(later)).sum()) if later else 0
+        early += int((rows < starts[part]).sum()) if part in starts else 0
+    shown = {part: values[int(np.argmax(written == start))] for part, start in starts.items()}
+    return TimeCut(dev_from=shown.get("dev"), test_from=shown.get("test"), late_rows=late, early_rows=early)
 
 
-def _check_parts(indices: Mapping[str, Indices], together: NDArray[np.int64], request: SplitRequest) -> None:
+def _check_parts(indices: Mapping[str, Indices], sides: _Sides, request: SplitRequest) -> None:
     if all(len(rows) for rows in indices.values()):
         return
-    groups = len(np.unique(together))
-    what = f"{groups:,} groups of rows that stay together are too few to split off {' and '.join(request.shares)}"
-    hint = "Add rows: three different texts a label at the least"
-    raise LingyuError(what, request.source, hint + (", or leave out --group" if request.group else ""))
+    found = len(np.unique(sides.groups))
+    groups = f"{found:,} group{'' if found == 1 else 's'} of rows that stay together {'is' if found == 1 else 'are'}"
+    hint = f"Add rows: {len(indices)} different texts a label at the least"
+    if request.group:
+        hint = f"It takes {len(indices)} groups, or leave out --group"
+    raise LingyuError(f"{groups} too few to split off {' and '.join(request.shares)}", request.source, hint)
 
 
 # ---- what is said of it
 
 
-def _together_counts(together: NDArray[np.int64], pairs: int) -> Together:
-    _, sizes = np.unique(together, return_counts=True)
+def _together(sides: _Sides) -> Together:
+    _, sizes = np.unique(sides.groups, return_counts=True)
     several = sizes[sizes > 1]
-    return Together(near_pairs=pairs, groups=len(several), rows=int(several.sum()), largest=int(sizes.max()))
+    near = int(sides.near.sum())
+    return Together(near_rows=near, groups=len(several), rows=int(several.sum()), largest=int(sizes.max()))
 
 
-def _notes(
-    rows: _Rows,
-    together: NDArray[np.int64],
-    pairs: int,
-    indices: Mapping[str, Indices],
-    cut: TimeCut | None,
-    request: SplitRequest,
-) -> tuple[str, ...]:
-    kept = _together_counts(together, pairs)
+def _notes(rows: _Rows, together: Together, cut: TimeCut | None, request: SplitRequest) -> tuple[str, ...]:
+    """What is kept on one side."""
     numbered = {
-        "pairs of near-duplicates, each pair kept on one side": pairs,
-        "rows that stay with others": kept.rows,
-        "rows of the largest group that stays together": kept.largest if kept.largest > 1 else 0,
-        "rows later than a later part's first, kept with an earlier copy": cut.late_rows if cut else 0,
+        "rows with a near-duplicate, kept on its side": together.near_rows,
+        "rows that stay with others": together.rows,
+        "rows of the largest group that stays together": together.largest if together.largest > 1 else 0,
     }
+    if cut is not None:
+        late = "copies of an earlier text that stay with it, though from after the first row of a later part"
+        early = f"rows of dev and test from before its first group, kept there by {request.group}"
+        numbered |= {late: cut.late_rows, early: cut.early_rows}
     if request.group is not None:
         empty = sum(not value.strip() for value in rows.column(request.group))
         numbered[f"rows without a {request.group}, each by itself"] = empty
-    notes = [f"{what}: {count:,}" for what, count in numbered.items() if count]
+    return tuple(f"{what}: {count:,}" for what, count in numbered.items() if count)
+
+
+def _notes_of_labels(rows: _Rows, indices: Mapping[str, Indices], dropped: Mapping[str, int]) -> tuple[str, ...]:
+    notes = []
+    if dropped["two labels"]:
+        notes.append(f"rows whose text has another label elsewhere were dropped; {_TWO_LABELS}")
     for part, found in indices.items():
         present = set(rows.labels[found].tolist())
         absent = [name for at, name in enumerate(rows.label_names) if at not in present]
@@ -314,6 +365,7 @@ class _Draft:
             test=asked.test,
             seed=asked.seed,
             text=asked.text,
+            text_pair=asked.text_pair,
             label=asked.label,
             group=asked.group,
             time=asked.time,

@@ -42,6 +42,7 @@ class SplitSettings(_Model):
     test: float
     seed: int
     text: str
+    text_pair: str | None
     label: str | None
     group: str | None
     time: str | None
@@ -62,24 +63,26 @@ class SplitCounts(_Model):
 
 
 class Together(_Model):
-    """What was kept on one side. near_pairs: of different texts. groups: of more than one row, by text, nearness or
+    """What was kept on one side. near_rows: with a near-duplicate. groups: of more than one row, by text, nearness or
     the group column; rows: in them; largest: rows of the largest one."""
 
-    near_pairs: Rows
+    near_rows: Rows
     groups: Rows
     rows: Rows
     largest: Rows
 
 
 class TimeCut(_Model):
-    """Where a split by time was cut. dev_from, test_from: the first time in each, as it stands in the file.
+    """Where a split by time was cut. dev_from, test_from: the time of each one's first group, as it stands in the file.
 
-    late_rows: rows whose own time is later than the first of a later part; they went with an earlier copy.
+    late_rows: rows from after the cut of a later part: copies, all of them, of a text from before it.
+    early_rows: rows of dev and test from before the cut of theirs, which stay with a later row of their group.
     """
 
     dev_from: str | None
     test_from: str | None
     late_rows: Rows
+    early_rows: Rows
 
 
 class SplitPart(_Model):

@@ -57,11 +57,12 @@ def split_by_time(
 ) -> dict[str, Indices]:
     """Indices of the rows of each part, ascending: the first part of `shares` is the latest, train the earliest.
 
-    groups, hashes, shares, seed: as split_groups takes them. times: (rows,), any numbers; a group's is its earliest
-    row's. A part is cut off where it is nearest to its share of the rows; of groups of one time the hash decides.
+    groups, hashes, shares, seed: as split_groups takes them. times: (rows,), any numbers; a group's is its latest
+    row's, so that train holds nothing from after the first group of another part. A part is cut off where it is nearest
+    to its share of the rows; of groups of one time the hash decides.
     """
     ordered = _ordered(groups, hashes, np.zeros_like(times), seed)
-    latest_first = sorted(ordered, key=lambda group: -min(times[list(group.rows)].tolist()))
+    latest_first = sorted(ordered, key=lambda group: -max(times[list(group.rows)].tolist()))
     ends = np.cumsum([len(group.rows) for group in latest_first])
     parts: dict[str, list[_Group]] = {}
     begin, share = 0, 0.0

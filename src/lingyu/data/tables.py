@@ -32,7 +32,7 @@ _NAME_SHOWN = 24  # a file without a header has a text for a name: no more of it
 class TableRow:
     """where: 'data/hotel.csv:12'. fault: why the row can't be read (cells is empty then), to be raised or reported.
 
-    misfits: the cells of a row that has too many or too few of them.
+    misfits: the cells of a row that can't be read, such as too many of them; of jsonl the line that is no object.
     """
 
     where: str
@@ -118,7 +118,7 @@ def _delimited_row(columns: tuple[str, ...], record: delimited.Record, where: st
     if record.swallowed:
         what = "a quotation mark that opens here closes lines further on, and each of these lines is a row by itself"
         hint = 'Double the quotation marks inside a text (""), or save it as a file, of which all is looked at'
-        return TableRow(where, {}, LingyuError(what, where, hint))
+        return TableRow(where, {}, LingyuError(what, where, hint), tuple(record.cells))
     return _row(columns, record.cells, where)
 
 
@@ -185,7 +185,7 @@ def jsonl_table(content: Content, encoding: str) -> Table:
 
 def _json_row(line: str, where: str) -> TableRow:
     row = json_row(line, where)
-    return TableRow(where, {_whole(key): _whole(value) for key, value in row.cells.items()}, row.fault)
+    return TableRow(where, {_whole(key): _whole(value) for key, value in row.cells.items()}, row.fault, row.misfits)
 
 
 def json_row(line: str, where: str) -> TableRow:
@@ -194,10 +194,11 @@ def json_row(line: str, where: str) -> TableRow:
         found = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
         column = f" at character {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        return TableRow(where, {}, LingyuError(f"the line is no JSON{column}", where, "Write one JSON object a line"))
+        fault = LingyuError(f"the line is no JSON{column}", where, "Write one JSON object a line")
+        return TableRow(where, {}, fault, (line,))
     if not isinstance(found, dict):
         what = f"the line is a JSON {_JSON_KINDS.get(type(found), 'number')}, not an object"
-        return TableRow(where, {}, LingyuError(what, where, 'Write rows as {"text": ..., "label": ...}'))
+        return TableRow(where, {}, LingyuError(what, where, 'Write rows as {"text": ..., "label": ...}'), (line,))
     return TableRow(where, {key: as_text(value) for key, value in found.items()})
 
 

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lingyu.errors import LingyuError, missing_extra
 
@@ -59,13 +59,13 @@ def _damaged(error: Exception, source: str) -> LingyuError:
     return LingyuError("not an xlsx file, or a damaged one", source, "Save it again, or export it as csv")
 
 
-def _sheets(stream: BinaryIO, *, values: bool = True) -> list:  # type: ignore[type-arg]  # openpyxl has no types
+def _sheets(stream: BinaryIO, *, values: bool = True) -> list[Any]:
     """values: what formulas gave when they were computed last, in place of the formulas."""
     try:
         import openpyxl  # of the extra `data`
     except ImportError as error:
         raise missing_extra("openpyxl", "data") from error
-    sheets = openpyxl.load_workbook(stream, read_only=True, data_only=values).worksheets
+    sheets: list[Any] = openpyxl.load_workbook(stream, read_only=True, data_only=values).worksheets
     for sheet in sheets:
         sheet.reset_dimensions()  # which some programs write wrongly, and beyond which no row would be given
     return sheets

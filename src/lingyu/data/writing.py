@@ -119,7 +119,7 @@ class RowsWriter:
     """Rows on their way into a file. columns: None where each row keeps its own. hint: what to do where it can't be.
 
     replaced: rows with a character that the format can't hold, where U+FFFD may stand for it.
-    several_lines: the place of the first row with a text of several lines.
+    has_lines, several_lines: whether there is a text of several lines, and the place of the first.
     """
 
     path: Path
@@ -130,6 +130,7 @@ class RowsWriter:
     put: Callable[[Sequence[str], Sequence[str]], None]
     rows: int = 0
     replaced: int = 0
+    has_lines: bool = False
     several_lines: str | None = None
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
@@ -148,9 +149,10 @@ class RowsWriter:
             cannot = "half a character" if self.holds_nul else "a NUL character, or half a character,"
             raise LingyuError(f"a cell holds {cannot} which no {self.path.suffix} file can", where, self.hint)
         self.replaced += held != given
-        if self.several_lines is None and any("\n" in cell or "\r" in cell for cell in held):
-            self.several_lines = where
-        self.put(names, held)
+        if not self.has_lines and any("\n" in cell or "\r" in cell for cell in held):
+            self.has_lines, self.several_lines = True, where
+        with _naming(self.path):
+            self.put(names, held)
         _add(self.digest, held)
         self.rows += 1
 
@@ -162,23 +164,52 @@ class RowsWriter:
 
     def require_same(self, out: Path, report: Report = lambda *_: None) -> None:
         """Raises LingyuError where the file, which is closed and is to become `out`, does not give the rows again."""
-        if self.rows and not self._reads_same(f"reading {out.name} again", report):
-            what = "a text of several lines looks like rows, and would not be read as it is"
-            raise LingyuError(what, self.several_lines or out, self.hint)
+        if not self.rows:
+            return
+        try:
+            if self._reads_same(f"reading {out.name} again", report):
+                return
+        except LingyuError as error:
+            raise LingyuError(f"what was written would not be read again: {error.what}", out, self.hint) from None
+        if not self.has_lines:
+            raise LingyuError("what was written does not give the same rows again", out, self.hint)
+        what = "a text of several lines looks like rows, and would not be read as it is"
+        raise LingyuError(what, self.several_lines or out, self.hint)
 
     def _reads_same(self, what: str, report: Report) -> bool:
+        """Raises LingyuError where it can't be read at all."""
         digest, rows = hashlib.sha256(), 0
-        try:
-            table = read_table(str(self.path))
-            for row in table.rows:
-                _add(digest, list(row.cells.values()))
-                if rows % REPORT_ROWS == 0:
-                    report(what, rows, self.rows)
-                rows += 1
-        except LingyuError:
-            return False
+        table = read_table(str(self.path))
+        for row in table.rows:
+            if row.fault and not self.has_lines:
+                raise row.fault
+            _add(digest, list(row.cells.values()))
+            if rows % REPORT_ROWS == 0:
+                report(what, rows, self.rows)
+            rows += 1
         header = self.columns is None or table.columns == tuple(name.strip() for name in self.columns)
         return header and rows == self.rows and digest.digest() == self.digest.digest()
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """An OSError names the file: of several that are written, only who writes knows which one it was."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def _open_text(path: Path, encoding: str) -> Iterator[IO[str]]:
+    stream = path.open("x", encoding=encoding, newline="")
+    try:
+        yield stream
+    finally:
+        with _naming(path):
+            stream.close()
 
 
 @contextmanager
@@ -195,7 +226,7 @@ def open_rows(
         with _parquet(path, columns) as put:
             yield RowsWriter(path, columns, hint, replaces, _LONE_SURROGATE, put)
         return
-    with path.open("x", encoding="utf-8-sig" if bom else "utf-8", newline="") as stream:
+    with _open_text(path, "utf-8-sig" if bom else "utf-8") as stream:
         if ending == ".jsonl":
             yield RowsWriter(path, columns, hint, replaces, _LONE_SURROGATE, _jsonl(stream))
             return
@@ -252,10 +283,15 @@ def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Sequenc
         if len(batch) == _BATCH_ROWS:
             flush()
 
-    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+    file = pq.ParquetWriter(path, schema, compression="zstd")
+    try:
         yield put
-        if batch:
-            flush()
+        with _naming(path):
+            if batch:
+                flush()
+    finally:
+        with _naming(path):
+            file.close()
 
 
 def _add(digest: "hashlib._Hash", cells: list[str]) -> None:

@@ -120,9 +120,7 @@ class CrossOverlap:
 
     def __str__(self) -> str:
         exactly = "" if self.exact is None else f", {self.exact.rows:,} of them word for word"
-        line = (
-            f"{self.part}: {self.same.rows:,} of {self.part.rows:,} rows ({self.share:.1%}) stand in {self.other}"
-        )
+        line = f"{self.part}: {self.same.rows:,} of {self.part.rows:,} rows ({self.share:.1%}) stand in {self.other}"
         if self.part.role == "all" == self.other.role:
             word_for_word = "" if self.exact is None else f" ({self.exact.texts:,} word for word)"
             return f"{line}{exactly}; {self.same.texts:,} distinct texts in both{word_for_word}"
@@ -191,4 +189,3 @@ def _shared(collections: Sequence[Hashes]) -> tuple[NDArray[np.int64], NDArray[n
     present = rows.copy()
     present.data = np.ones_like(present.data)
     return (rows @ present.T).toarray(), (present @ present.T).toarray()
-

@@ -73,7 +73,7 @@ def _make(request: AuditRequest, folder: Path) -> Audit:
 
 
 def _line(audit: Audit, page: Path) -> str:
-    worth_a_look = [verdict.check.replace("_", " ") for verdict in audit.verdicts if verdict.grade != "ok"]
+    worth_a_look = [verdict.check.replace("_", " ") for verdict in audit.verdicts if verdict.grade in ("look", "stop")]
     return f"data audit: {audit.grade}{': ' if worth_a_look else ''}{', '.join(worth_a_look)}; see {page}"
 
 

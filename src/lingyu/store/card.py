@@ -256,8 +256,8 @@ def _split(split: SplitRecord) -> str:
     by_time = f" The latest rows by {inline(split.time)} went to test." if split.time is not None else ""
     return (
         f"Dealt to {inline(', '.join(split.parts))} {made}; shares: {shares}. Between these, same texts and "
-        f"near-duplicates (similarity >= {split.near_similarity:g}, {split.near_shortest} characters or more) are on one "
-        f"side{groups}.{by_time}"
+        f"near-duplicates (similarity >= {split.near_similarity:g}, {split.near_shortest} characters or more) are on "
+        f"one side{groups}.{by_time}"
     )
 
 

@@ -62,8 +62,9 @@ class SplitRecord(Record):
     """How `lingyu data split` dealt the rows to the files that were trained on, which are still as it wrote them.
 
     source: SHA-256 of the file that was split. shares: of its rows, for dev and test. near_similarity, near_shortest,
-    near_longest_other: from when on two texts were kept on one side (see lingyu.data.Nearness). group: the column whose rows were kept together. time: the column by which the
-    latest rows went to test. parts: SHA-256 of each file that the recipe names; what it does not name is not of them.
+    near_longest_other: from when on two texts were kept on one side (see lingyu.data.Nearness). group: the column whose
+    rows were kept together. time: the column by which the latest rows went to test. parts: SHA-256 of each file that
+    the recipe names; what it does not name is not of them.
     """
 
     source: Sha256

@@ -25,7 +25,7 @@ _RIGHT = r"(?![0-9])(?!\.[0-9])"
 
 # Every number below has this within it, and years and prices have not. The digits are spelt out: so the search skips to
 # the first one, and goes through other text ten times as fast.
-_NUMBER = re.compile("[0-9][0-9][0-9][0-9 .)-]{1,3}[0-9][0-9][0-9]")
+_NUMBER = re.compile("[0-9][0-9][0-9][0-9 .)）·•–—-]{1,3}[0-9][0-9][0-9]")
 _AFTER_AT = re.compile(r"@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-"
 _ID_CARD = re.compile(rf"{_LEFT}(?=([1-9][0-9]{{5}}[ -]?[0-9]{{8}}[ -]?[0-9]{{3}}(?:[0-9]{_RIGHT}|[Xx])))")
@@ -38,22 +38,36 @@ _GROUPS = (
     r"[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}",
 )
 _BANK_CARDS = tuple(re.compile(rf"{_LEFT}(?=({groups}){_RIGHT})") for groups in _GROUPS)
-_COUNTRY = rf"(?:\+86[ -]?|{_LEFT}(?:(?:00)?86[ -]?)?)"
+_GAP = "(?: ?[·•–—-] ?| )"  # between the parts of a phone number
+_COUNTRY = rf"(?:\+86{_GAP}?|{_LEFT}(?:(?:00)?86{_GAP}?)?)"
+_TRUNK = rf"(?:\+86{_GAP}?0?|{_COUNTRY}0)"  # what stands before an area code
+# Two mobile numbers with a full stop between them are no number with a decimal point.
+_MOBILE = "1[3-9][0-9]{9}"
+_MOBILES = rf"(?<![0-9])(?:(?<![0-9]\.)|(?<=(?<![0-9]){_MOBILE}\.)){_MOBILE}(?![0-9])(?!\.(?!{_MOBILE}(?![0-9]))[0-9])"
+# Area codes of 010 and 02x, and those of three digits more, with the numbers that are in use: none begins with 0 or 1,
+# and what is written like a day (010-20230101) numbers a document.
+_AREA_2, _AREA_3 = "(?:10|2[0-57-9])", "[3-9][0-9]{2}"
+_NO_DAY = rf"(?!20[0-9]{{2}}{_GAP}?(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))"
+_EIGHT = rf"{_NO_DAY}[2-9][0-9]{{3}}{_GAP}?[0-9]{{4}}"
+_SEVEN = rf"[2-9][0-9]{{2}}{_GAP}?[0-9]{{4}}"
+_END = rf"(?:-[0-9]{{1,6}})?{_RIGHT}"
 _PHONE = re.compile(
-    rf"{_COUNTRY}1[3-9][0-9][ .-]?[0-9]{{4}}[ .-]?[0-9]{{4}}{_RIGHT}"
-    # a landline, by the length of its area code; written apart any number will do, in one go only those in use
-    rf"|(?:\+86[ -]?0?|{_COUNTRY}0)(?:10|2[0-57-9])[ -][0-9]{{8}}(?:-[0-9]{{1,6}})?{_RIGHT}"
-    rf"|(?:\+86[ -]?0?|{_COUNTRY}0)[3-9][0-9]{{2}}[ -][0-9]{{7,8}}(?:-[0-9]{{1,6}})?{_RIGHT}"
-    rf"|\(0(?:10|2[0-57-9])\) ?[0-9]{{8}}(?:-[0-9]{{1,6}})?{_RIGHT}"
-    rf"|\(0[3-9][0-9]{{2}}\) ?[0-9]{{7,8}}(?:-[0-9]{{1,6}})?{_RIGHT}"
-    rf"|{_COUNTRY}0(?:(?:10|2[0-57-9])[2-8][0-9]{{7}}|[3-9][0-9]{{2}}[2-8][0-9]{{6,7}}){_RIGHT}"
+    rf"{_MOBILES}"
+    rf"|{_COUNTRY}1[3-9][0-9](?:\.|{_GAP})?[0-9]{{4}}(?:\.|{_GAP})?[0-9]{{4}}{_RIGHT}"
+    rf"|{_COUNTRY}1[3-9][0-9]{_GAP}(?:[0-9]{{3}}{_GAP}[0-9]{{5}}|[0-9]{{8}}){_RIGHT}"
+    rf"|{_TRUNK}(?:{_AREA_2}{_GAP}{_EIGHT}|{_AREA_3}{_GAP}(?:{_EIGHT}|{_SEVEN})){_END}"
+    rf"|(?:\+86{_GAP}?)?[(（]0?{_AREA_2}[)）]{_GAP}?{_EIGHT}{_END}"
+    rf"|(?:\+86{_GAP}?)?[(（]0{_AREA_3}[)）]{_GAP}?(?:{_EIGHT}|{_SEVEN}){_END}"
+    # in one go
+    rf"|{_COUNTRY}0(?:{_AREA_2}{_NO_DAY}[2-8][0-9]{{7}}|{_AREA_3}{_NO_DAY}[2-8][0-9]{{6,7}}){_RIGHT}"
 )
 # First digits of bank cards and the lengths that go with them: ISO/IEC 7812 ranges of UnionPay (62, 81), Visa (4),
 # Mastercard (51-55, 2221-2720), American Express (34, 37), JCB (3528-3589), Diners (36, 38), Discover (6011, 65), and
 # those that Chinese banks used before UnionPay (ICBC 9558, ABC 9559, BOC 6013, and CCB 4367, of 19 digits).
-# Visa's cards of 13 digits are left out: nobody issues them now, and a 400 number with an extension is as long.
+# Visa's cards of 13 and 19 digits are left out: hardly anybody issues them, a 400 number with an extension is as long
+# as the first, and an order number of Taobao as the second.
 _ISSUED = re.compile(
-    r"(?:62|81)\d{14,17}|4\d{15}|4\d{18}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
+    r"(?:62|81)\d{14,17}|4\d{15}|4367\d{15}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
     r"|3[47]\d{13}|35(?:2[89]|[3-8]\d)\d{12,15}|3[68]\d{12}|6011\d{12}|65\d{14}|955[89]\d{12}|955[89]\d{15}"
     r"|6013\d{15}"
 )

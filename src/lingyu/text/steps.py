@@ -8,6 +8,7 @@ import html as html_entities
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from html.entities import html5
 
 from lingyu.errors import LingyuError
 
@@ -20,6 +21,7 @@ from .shape import width
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _TAG_OR_COMMENT = re.compile(rf"<!--.*?-->|{_TAG.pattern}", re.DOTALL)
 _COMMENT_ENDS = "-->"
+_ENTITY = re.compile("&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|([A-Za-z][A-Za-z0-9]*)([;=]?))")
 _ENDLESS_NUMBER = re.compile("&#[0-9]{4301,};?")
 LONGEST_TEXT = 1_000_000
 _MOST_LAYERS = 8  # '&amp;amp;lt;' is unwrapped layer by layer; text that is deeper than this is an attack, not a review
@@ -36,10 +38,19 @@ def html(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
+    """Entities become their characters. A name without a semicolon is one only where no letter, digit or = follows, as
+    in an attribute of HTML: else the parameters of a web address (?a=1&region=2) would lose their names."""
+    return _ENTITY.sub(_character, text)
+
+
+def _character(entity: re.Match[str]) -> str:
+    name, end = entity.groups()
+    if name is not None and name + end not in html5:  # its keys end in a semicolon, but for those that may go without
+        return entity[0]
     try:
-        return html_entities.unescape(text)
+        return html_entities.unescape(entity[0])
     except ValueError:  # the number of a character with more digits than Python makes an int of
-        return html_entities.unescape(_ENDLESS_NUMBER.sub("\ufffd", text))
+        return html_entities.unescape(_ENDLESS_NUMBER.sub("\ufffd", entity[0]))
 
 
 def _without_tags(text: str) -> str:

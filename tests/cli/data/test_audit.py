@@ -9,7 +9,9 @@ from lingyu.cli.data import data
 from lingyu.data import Audit
 from lingyu.errors import LingyuError
 
-CLEAN = [("房间很干净", "1"), ("又脏又旧", "0"), ("服务热情", "1"), ("非常失望", "0")]
+GOOD = ("房间很干净", "服务热情", "早餐丰富", "位置方便", "非常满意")
+BAD = ("又脏又旧", "非常失望", "早餐单调", "位置偏僻", "服务冷淡")
+CLEAN = [*((text, "1") for text in GOOD), *((text, "0") for text in BAD)]
 LEAKY = [("房间很干净！", "1"), ("又脏又旧", "1")]
 
 
@@ -17,13 +19,16 @@ LEAKY = [("房间很干净！", "1"), ("又脏又旧", "1")]
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, rows in (("train", CLEAN), ("test", LEAKY), ("other", [("新的", "1"), ("别的", "0")])):
-        lines = ["text,label", *(",".join(row) for row in rows)]
-        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+        written(tmp_path / f"{name}.csv", rows)
     return tmp_path
 
 
 def run(*arguments):
     return CliRunner().invoke(data, ["audit", *arguments], catch_exceptions=False, standalone_mode=False)
+
+
+def written(path, rows, header="text,label"):
+    path.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n", "utf-8")
 
 
 def test_the_verdict_comes_first(files):
@@ -47,6 +52,7 @@ def test_json_and_html_go_to_files_and_are_not_replaced_unasked(files):
     with pytest.raises(LingyuError, match=r"report\.json: --json: this is there already"):
         run(*asked)
     run(*asked, "--force")
+    run("--train", "train.csv", "--json", "./report.json", "--html", "./report.html", "--force")
     assert sorted(path.name for path in files.iterdir()) == [
         "other.csv",
         "report.html",
@@ -65,11 +71,36 @@ def test_fail_on_ends_with_status_1_after_the_report_is_written(files):
     run("--train", "train.csv", "--test", "other.csv", "--fail-on", "leakage,conflicts")
 
 
+def test_fail_on_a_check_that_could_not_run_says_what_it_lacks(files):
+    written(files / "unlabelled.csv", [("新的",), ("别的",)], header="text")
+    for arguments, lacks in (
+        (("train.csv", "--fail-on", "leakage"), "leakage could not be checked: there is one part only"),
+        (("unlabelled.csv", "--fail-on", "conflicts,labels"), "conflicts could not be checked: no labels were given"),
+        (("train.csv", "--fail-on", "noise"), "noise could not be checked: not judged: a model of words is right on"),
+        (("train.csv", "--fail-on", "overlap,duplicates"), "overlap could not be checked: compared with no other"),
+    ):
+        with pytest.raises(LingyuError) as caught:
+            run("--train", *arguments)
+        assert lacks in str(caught.value)
+        assert caught.value.status == 2
+
+
+@pytest.mark.parametrize("report", [("--json", "-"), ()])
+def test_a_closed_pipe_keeps_the_status_of_the_gate(files, run_command, report):
+    written(files / "twice.csv", [("好" * 90_000, "1")] * 2)
+    command = " ".join(("lingyu data audit --train twice.csv --fail-on duplicates", *report))
+    done = run_command("bash", "-c", f"{command} | head -c 10 >/dev/null; exit ${{PIPESTATUS[0]}}", cwd=files)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("--fail-on: rows found: duplicates 1")
+    assert "BrokenPipe" not in done.stderr
+
+
 def test_fail_on_with_json_on_stdout_is_still_one_document(files, run_command):
     asked = ("--train", "train.csv", "--test", "test.csv", "--fail-on", "leakage", "--json")
     done = run_command("lingyu", "data", "audit", *asked, cwd=files)
     assert done.returncode == 1, done.stderr
     assert Audit.model_validate(json.loads(done.stdout), strict=False).grade == "stop"
+    assert done.stderr.startswith("--fail-on: rows found: leakage 2")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +116,8 @@ def test_fail_on_with_json_on_stdout_is_still_one_document(files, run_command):
         ((), "no rows are named"),
         (("--train", "train.csv", "--max-length", "8"), "Add --base embedded"),
         (("--json", "train.csv"), "--json is written as .json"),
+        (("--train", "train.csv", "--label", "text"), "--label: `text` is the column of the text"),
+        (("--train", "train.csv", "--test", "./train.csv"), "./train.csv: test is the same file as train"),
         (("--train", "train.csv", "--html", "no/such.html"), "no: --html: no such folder"),
         (("--train", "train.csv", "--against", "none.csv"), "none.csv: no such file"),
         (("recipe.yaml", "--text", "review"), "--text is what the recipe says. Override it: data.text=review"),
@@ -95,6 +128,19 @@ def test_wrong_use_is_one_line_that_says_what_next(files, arguments, says):
         run(*arguments)
     assert says in str(caught.value)
     assert caught.value.status == 2
+
+
+def test_a_column_of_texts_is_no_column_of_labels(files):
+    for rows in ([("好", "长" * 101)], [("好", str(number)) for number in range(1_001)]):
+        written(files / "texts.csv", rows, header="text,note")
+        with pytest.raises(LingyuError, match=r"`note` \(--label\): these look like texts, not labels") as caught:
+            run("--train", "texts.csv", "--label", "note")
+        assert "长" not in str(caught.value)
+
+
+def test_texts_in_a_column_called_label_are_no_labels(files):
+    written(files / "texts.csv", [("很长的一条评论",)], header="label")
+    assert "很长的一条评论" not in run("--train", "texts.csv", "--text", "label", "--json").stdout
 
 
 def test_a_file_in_another_encoding_is_read_by_option(files):
@@ -114,9 +160,11 @@ def test_a_recipe_stands_in_for_the_files(files, tiny_base):
     )
     audit = Audit.model_validate_json(run("recipe.yaml", "--json").stdout)
     assert [part.name for part in audit.parts] == ["train", "dev", "test"]
-    assert audit.parts[0].labels == {"正面": 2, "负面": 2}
+    assert audit.parts[0].labels == {"正面": 5, "负面": 5}
     assert (audit.settings.base, audit.settings.max_length) == ("./base", 32)
-    overridden = Audit.model_validate_json(run("recipe.yaml", "data.test=other.csv", "--json").stdout)
+    assert audit.settings.labels == {"0": "负面", "1": "正面"}
+    written(files / "new.csv", [("又一条", "1")])
+    overridden = Audit.model_validate_json(run("recipe.yaml", "data.test=new.csv", "--json").stdout)
     assert next(it for it in overridden.crossings if it.part == "test" and it.other == "train").rows.same == 0
 
 

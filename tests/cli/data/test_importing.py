@@ -62,6 +62,23 @@ def test_an_error_keeps_its_status_and_its_lines_where_an_option_sets_the_encodi
     assert [(str(fault), fault.status) for fault in told.faults] == [("a: --encoding: no", 1), ("b: two", 2)]
 
 
+def test_a_closed_stdin_is_told_in_a_line(tmp_path, run_command):
+    done = run_command("bash", "-c", "lingyu data import - --out b.csv <&-")
+    assert (done.returncode, done.stderr) == (2, "stdin: is closed. Send rows to it, or name a file\n")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("rows", [600, 6000])  # the disk is full at the end, and before
+def test_a_disk_without_room_for_the_table_is_told_with_the_table_s_name(tmp_path, run_command, ending, rows):
+    lines = (f"{number * 7919 % 99991:08}{number * 104729 % 999983:08}" for number in range(rows))
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{line},1\n" for line in lines))
+    limited = f"ulimit -f {2 if rows == 600 else 12}; lingyu data import a.csv --out out.{ending}"
+    done = run_command("bash", "-c", limited, env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"out.{ending}: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv"]
+
+
 def test_help_has_an_example():
     shown = CliRunner().invoke(data, ["import", "--help"]).output
     assert "Example:" in shown

@@ -13,7 +13,7 @@ from lingyu.errors import LingyuError
 @pytest.fixture
 def reviews(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = [f"第{n}间房{'很好' * (n % 5 + 1)}住了{n * 7}晚,{n % 2},{n // 4}" for n in range(100)]
+    rows = [f"第{n}间房{'很好' * (n % 2 + 1)}住了{n * 7}晚,{n % 2},{n // 4}" for n in range(100)]
     Path("reviews.csv").write_text("\n".join(["review,stars,customer", *rows, ",1,x"]) + "\n", encoding="utf-8")
     return ["reviews.csv", "--out", "reviews", "--text", "review", "--label", "stars"]
 
@@ -38,8 +38,13 @@ def test_json_is_the_manifest_in_one_document(reviews):
 
 def test_steps_before_comparing_can_be_named_and_a_mistyped_one_is_told(reviews):
     assert json.loads(run(*reviews, "--clean", "", "--json").output)["split"]["settings"]["clean"] == []
-    with pytest.raises(LingyuError, match="htlm"):
+    with pytest.raises(LingyuError, match="Did you mean html"):
         run(*reviews, "--clean", "htlm", "--force")
+
+
+def test_a_second_text_can_be_named(reviews):
+    document = json.loads(run(*reviews, "--text-pair", "customer", "--json").output)
+    assert document["split"]["settings"]["text_pair"] == "customer"
 
 
 def test_an_encoding_that_does_not_fit_names_the_option(reviews):

@@ -18,6 +18,7 @@ from lingyu.data import (
     parts_of_recipe,
     parts_of_splits,
     row_hashes,
+    terminal_lines,
 )
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
@@ -126,15 +127,61 @@ def test_what_a_recipe_splits_off_is_audited_with_the_lines_of_its_file(write):
     data = Data(train="all.csv", labels=LABELS)
     parts = parts_of_recipe(data, silent)
     splits = load_splits(data)
-    for part, loaded in zip(parts, (splits.train, splits.dev, splits.test), strict=True):
-        assert part.texts == loaded.texts
-        assert part.labels == tuple(splits.labels[label] for label in loaded.labels.tolist())
-    lines = [where for part in parts for where in part.wheres]
-    assert sorted(lines, key=lambda where: int(where.split(":")[1])) == [f"all.csv:{line}" for line in range(2, 62)]
     of_run = parts_of_splits(splits, data)
-    assert [part.texts for part in of_run] == [part.texts for part in parts]
+    for part, loaded, trained in zip(parts, (splits.train, splits.dev, splits.test), of_run, strict=True):
+        kept = [at for at, text in enumerate(part.texts) if text != "两个标签"]
+        assert tuple(part.texts[at] for at in kept) == loaded.texts == trained.texts
+        labels = tuple(splits.labels[label] for label in loaded.labels.tolist())
+        assert tuple(part.labels[at] for at in kept) == labels == trained.labels
+    lines = [where for part in parts for where in part.wheres]
+    assert sorted(lines, key=lambda where: int(where.split(":")[1])) == [f"all.csv:{line}" for line in range(2, 64)]
     assert of_run[1].wheres[0] == "dev:1"
-    assert audit_parts(AuditRequest(of_run), silent).audit.grade in ("ok", "look")
+
+
+def test_what_a_recipe_leaves_out_is_audited_or_counted(write):
+    rows = [(f"第{number}条评论内容", str(number % 2)) for number in range(60)]
+    write("all.csv", csv_of([*rows, ("两个标签", "0"), ("两个标签！", "0"), ("两个标签", "1"), (" ", "1")]))
+    data = Data(train="all.csv", labels=LABELS, max_train_samples=20)
+    audit = audit_parts(AuditRequest(parts_of_recipe(data, silent)), silent).audit
+    assert [it.row for it in audit.findings if it.check == "conflicts"] == ["all.csv:62", "all.csv:63", "all.csv:64"]
+    assert audit.grade == "stop"
+    train = audit.parts[0]
+    assert (train.rows, train.left_out) == (23, {"beyond max_train_samples": 28})
+    assert train.source.rows == sum(part.rows + part.empty + sum(part.left_out.values()) for part in audit.parts)
+    assert "left out of train   beyond max_train_samples 28" in terminal_lines(audit)
+
+    of_run = audit_parts(AuditRequest(parts_of_splits(load_splits(data), data)), silent).audit
+    train, verdict = of_run.parts[0], next(it for it in of_run.verdicts if it.check == "conflicts")
+    assert train.left_out == {"two labels": 3, "beyond max_train_samples": 28}
+    assert train.source.rows == sum(part.rows + part.empty + sum(part.left_out.values()) for part in of_run.parts)
+    assert (verdict.grade, verdict.says) == ("look", "3 rows of texts with two labels were left out of train")
+
+
+def test_rows_of_a_test_that_training_drops_are_counted(write):
+    rows = [(f"第{number}条评论内容", str(number % 2)) for number in range(60)]
+    write("all.csv", csv_of(rows))
+    write("test.csv", csv_of([("新的", "1"), rows[7]]))
+    data = Data(train="all.csv", test="test.csv", labels=LABELS, drop_leaked=True)
+    assert parts_of_splits(load_splits(data), data)[2].left_out == {"test texts in train": 1}
+
+
+def test_one_file_is_not_two_parts(write, tmp_path):
+    write("a.csv", csv_of([("好", "1")]))
+    write("copy.csv", csv_of([("好", "1")]))
+    (tmp_path / "link.csv").symlink_to("a.csv")
+    for other in ("a.csv", "copy.csv", "link.csv"):
+        with pytest.raises(LingyuError, match="test is the same file as train") as caught:
+            parts_of_files({"train": "a.csv", "test": other}, AuditReading(label="label"), silent)
+        assert caught.value.status == 2
+
+
+def test_labels_that_a_recipe_names_may_be_many(write):
+    write("a.csv", csv_of([(f"第{number}条", str(number)) for number in range(1_200)]))
+    reading = AuditReading(label="label", names={str(number): f"类{number}" for number in range(1_200)})
+    (part,) = parts_of_files({"train": "a.csv"}, reading, silent)
+    assert len(set(part.labels)) == 1_200
+    audit = audit_parts(AuditRequest((part,), reading), silent).audit
+    assert audit.settings.labels["7"] == "类7"
 
 
 def test_another_table_is_met_exactly_as_the_same_text_and_nearly(write):
@@ -157,6 +204,16 @@ def test_another_table_is_met_exactly_as_the_same_text_and_nearly(write):
         ("a.csv:4", "near", "b.csv:4", "keep"),
     ]
     assert audited.samples["overlap"][2].other_text == LONG + "的"
+
+
+def test_every_copy_of_a_template_is_met_in_another_table(write):
+    template = "尊敬的客户您好，您的订单{}已经发货，预计三天内送达，请保持电话畅通，感谢您的支持"
+    write("a.csv", csv_of([(template.format(number), "1") for number in range(1_000, 1_200)]))
+    write("b.csv", csv_of([(template.format(9_999), "1")]))
+    reading = AuditReading(label="label")
+    parts = parts_of_files({"train": "a.csv"}, reading, silent)
+    (overlap,) = audit_parts(AuditRequest(parts, reading, against=("b.csv",)), silent).audit.overlaps
+    assert (overlap.same, overlap.near_rows) == (0, 200)
 
 
 def test_the_corpus_of_the_base_is_looked_into(make_part, tiny_base, tmp_path):
@@ -191,5 +248,5 @@ def test_the_settings_say_what_the_figures_depend_on(files):
 
 def test_every_row_may_be_the_only_one(make_part):
     audit = audit_parts(AuditRequest((make_part("train", [("好", "1")]),)), silent).audit
-    assert audit.grade == "ok"
     assert sum(audit.parts[0].characters.counts) == 1
+    assert [verdict.check for verdict in audit.verdicts if verdict.grade == "stop"] == ["labels"]

@@ -43,18 +43,88 @@ def test_what_is_measured_on_stays_as_it_is_given(audited):
 
 
 def test_two_labels_are_settled_by_a_clear_majority_or_all_rows_may_go(audited):
-    rows = [("好", "1"), ("好", "1"), ("好！", "0"), ("坏", "1"), ("坏", "0"), ("贵", "0")]
+    rows = [("好", "1"), ("好", "1"), ("好", "0"), ("坏", "1"), ("坏", "0"), ("贵", "0")]
     audit = audited(train=rows).audit
     assert found(audit, "conflicts") == [
-        ("train.csv:2", "keep", "same", "train.csv:4", None),
-        ("train.csv:3", "keep", "same", "train.csv:4", None),
-        ("train.csv:4", "relabel", "same", "train.csv:2", "1"),
+        ("train.csv:2", "keep", "exact", "train.csv:4", None),
+        ("train.csv:3", "keep", "exact", "train.csv:4", None),
+        ("train.csv:4", "relabel", "exact", "train.csv:2", "1"),
         ("train.csv:5", "drop", "exact", "train.csv:6", None),
         ("train.csv:6", "drop", "exact", "train.csv:5", None),
     ]
-    assert audit.parts[0].conflicts == Level(exact=1, same=2)
-    assert audit.parts[0].conflict_rows == Level(exact=2, same=5)
+    assert audit.parts[0].conflicts == Level(exact=2, same=2)
+    assert audit.parts[0].conflict_rows == Level(exact=5, same=5)
     assert verdict(audit, "conflicts").grade == "stop"
+
+
+def test_texts_that_differ_in_punctuation_are_kept_whatever_their_labels(audited):
+    audit = audited(
+        train=[("好？", "0"), ("好！", "1"), ("好！！", "1"), ("坏", "1"), ("坏", "0"), ("坏。", "0")]
+    ).audit
+    assert found(audit, "conflicts") == [
+        ("train.csv:2", "keep", "same", "train.csv:3", "1"),
+        ("train.csv:3", "keep", "same", "train.csv:2", "1"),
+        ("train.csv:4", "keep", "same", "train.csv:2", "1"),
+        ("train.csv:5", "relabel", "exact", "train.csv:6", "0"),
+        ("train.csv:6", "keep", "exact", "train.csv:5", None),
+        ("train.csv:7", "keep", "same", "train.csv:5", "0"),
+    ]
+    assert {it[0]: it[1] for it in found(audit, "duplicates")} == {
+        "train.csv:3": "keep",
+        "train.csv:4": "keep",
+        "train.csv:6": "drop",
+        "train.csv:7": "keep",
+    }
+
+
+def test_a_row_with_a_label_is_no_repeat_of_one_without(audited):
+    audit = audited(train=[("好", ""), ("好", "1"), ("好！", "1"), ("坏！", ""), ("坏", "0")]).audit
+    assert found(audit, "duplicates") == [
+        ("train.csv:2", "drop", "exact", "train.csv:3", None),
+        ("train.csv:5", "drop", "same", "train.csv:6", None),
+        ("train.csv:4", "drop", "same", "train.csv:3", None),
+    ]
+    assert audit.parts[0].repeats == Level(exact=1, same=3)
+
+
+def test_every_copy_of_a_template_is_found_that_nearly_leaks(audited):
+    """Two hundred rows are near the one of the test, each by another number."""
+    template = "尊敬的客户您好，您的订单{}已经发货，预计三天内送达，请保持电话畅通，感谢您的支持"
+    train = [(template.format(number), "1") for number in range(1_000, 1_200)]
+    audit = audited(train=train, test=[(template.format(9_999), "1")]).audit
+    leaks = [it for it in audit.findings if it.check == "near_leakage"]
+    assert {it.row for it in leaks} == {f"train.csv:{line}" for line in range(2, 202)}
+    assert {(it.other, it.suggestion) for it in leaks} == {("test.csv:2", "drop")}
+    assert audit.crossings[0].near_rows == verdict(audit, "near_leakage").rows == 1
+
+
+def test_labels_that_can_not_be_learnt_are_named(audited):
+    often = [(f"房间{number}很好", "好") for number in range(5)]
+    train = [*often, *((text.replace("好", "差"), "差") for text, _ in often), ("一般", "中"), ("一般！", "中")]
+    audit = audited(train=train, test=[("新的", "好"), ("别的", "无"), ("又一条", "无"), ("没有标签", "")]).audit
+    assert found(audit, "labels") == [
+        ("test.csv:3", "keep", None, None, None),
+        ("test.csv:4", "keep", None, None, None),
+        ("train.csv:12", "keep", None, None, None),
+        ("train.csv:13", "keep", None, None, None),
+    ]
+    labels = verdict(audit, "labels")
+    assert (labels.grade, labels.rows) == ("look", 4)
+    assert labels.says == "1 label of train with fewer than 5 texts: 中 (1); 1 label that train lacks: 无 (2)"
+    assert verdict(audited(train=train[:10]).audit, "labels").grade == "ok"
+
+
+def test_one_label_is_nothing_to_learn(audited):
+    audit = audited(train=[(f"房间{number}很好", "好") for number in range(9)]).audit
+    assert verdict(audit, "labels").grade == audit.grade == "stop"
+    assert verdict(audit, "labels").says == "train has 1 label, and a classifier needs two"
+
+
+def test_what_could_not_run_is_unchecked(audited):
+    audit = audited(train=[("好", ""), ("坏", "")]).audit
+    unchecked = {it.check for it in audit.verdicts if it.grade == "unchecked"}
+    assert unchecked == {"leakage", "conflicts", "labels", "near_leakage", "noise", "overlap"}
+    assert audit.grade == "ok"
 
 
 def test_the_row_that_is_trained_on_may_go_and_one_with_another_label_comes_first(audited):
@@ -96,7 +166,7 @@ def test_near_texts_are_kept_within_a_part_and_may_go_where_they_leak(audited):
 
 def test_a_row_whose_same_text_leaks_is_no_near_leak_as_well(audited):
     audit = audited(train=[(LONG, "1"), ("别的", "0")], test=[(LONG, "1"), (LONG + "的", "1")]).audit
-    assert [it.check for it in audit.findings if it.row == "train.csv:2"] == ["leakage"]
+    assert [it.check for it in audit.findings if it.row == "train.csv:2"] == ["leakage", "labels"]
 
 
 def test_pairs_are_equal_only_where_both_texts_are(make_part):

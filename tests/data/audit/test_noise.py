@@ -1,13 +1,16 @@
 """Wrong labels that were put in are found, and copies of a text do not vouch for one another."""
 
 import csv
+import random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.data.audit.noise import find_noise, grouped_folds, judge
+from lingyu.data.audit.noise import find_noise, grouped_folds, judge, why_not_judged
+from lingyu.data.audit.parts import AuditPart
+from lingyu.data.audit.report import Source
 from lingyu.data.audit.rows import rows_of
 
 GOOD = ("房间很干净", "服务热情周到", "早餐丰富好吃", "位置方便安静", "非常满意推荐")
@@ -80,6 +83,31 @@ def test_a_model_that_knows_nothing_of_the_labels_doubts_none(make_part):
     assert judged.opinion(0) == -1
 
 
+def test_labels_that_were_drawn_are_doubted_by_nobody(make_part):
+    """Balanced labels without a meaning: by luck alone a model is right on a little more than half."""
+    texts = [text for text, _ in reviews(200)]
+    for size in (20, 40, 80, 200):
+        for seed in range(4):
+            labels = np.random.default_rng(seed).permutation(size) % 2
+            rows = [(text, str(label)) for text, label in zip(texts, labels.tolist(), strict=False)]
+            judged = judge(rows_of([make_part("train", rows)]), 5, seed, silent)
+            assert not judged.knows_something, (size, seed, judged.noise.accuracy)
+            assert judged.noise.doubted == 0
+
+
+def test_too_many_labels_are_not_judged_and_said_to_be(make_part):
+    rows = [(f"第{number}条", str(number % 1_500)) for number in range(24_000)]
+    made = rows_of([make_part("train", rows)])
+    assert judge(made, 5, 0, silent) is None
+    assert why_not_judged(made, 5) == "1,500 labels"
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(100_000, 2), (60_000, 72), (11_000, 92)])
+def test_sets_of_the_usual_size_are_judged(make_part, rows, labels):
+    made = rows_of([make_part("train", [(str(number), str(number % labels)) for number in range(rows)])])
+    assert why_not_judged(made, 5) is None
+
+
 @pytest.mark.parametrize("rows", [[("好", "1"), ("坏", "0")], [(f"好{at}", "1") for at in range(50)]])
 def test_nothing_is_judged_where_two_labels_lack_texts(make_part, rows):
     assert judge(rows_of([make_part("train", rows)]), 5, 0, silent) is None
@@ -125,3 +153,31 @@ def test_wrong_labels_in_hotel_reviews_are_ranked_first(shared_data, make_part):
         precisions.append(float(np.isin(ranked, wrong).mean()))
     print(f"precision at {len(wrong)}: {', '.join(f'{it:.3f}' for it in precisions)}, mean {np.mean(precisions):.3f}")
     assert np.mean(precisions) >= 0.6
+
+
+def test_texts_without_a_common_character_are_not_judged():
+    texts = [chr(0x4E00 + number) for number in range(40)]
+    source = Source(path="x.csv", sha256=None, rows=40)
+    rows = rows_of([AuditPart("train", source, tuple(texts), ("0", "1") * 20, tuple(texts), 0)])
+    assert judge(rows, 5, 0, lambda *_: None) is None
+
+
+def test_what_is_said_of_train_knows_no_label_of_the_test():
+    """A test whose labels are all turned changes nothing of what is thought of the rows of train."""
+    drawn = random.Random(4)
+    texts = [
+        ("很好" if at % 2 else "很差") + "".join(drawn.choices("房间早餐服务前台书酒店", k=8)) for at in range(300)
+    ]
+    labels = tuple(str(at % 2) for at in range(300))
+    turned = tuple("10"[int(label)] for label in labels)
+
+    def opinion(test_labels):
+        source = Source(path="x.csv", sha256=None, rows=150)
+        wheres = tuple(map(str, range(150)))
+        train = AuditPart("train", source, tuple(texts[:150]), labels[:150], wheres, 0)
+        test = AuditPart("test", source, tuple(texts[150:]), test_labels[150:], wheres, 0)
+        return judge(rows_of([train, test]), 5, 0, lambda *_: None)
+
+    one, other = opinion(labels), opinion(turned)
+    assert (one.quality[:150] == other.quality[:150]).all()
+    assert (one.predicted[150:] == other.predicted[150:]).all()

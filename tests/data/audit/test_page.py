@@ -98,6 +98,14 @@ def test_figures_stand_at_both_levels(read: Read) -> None:
     assert "train9,60008,2498,2141,3511,3861902425" in text
 
 
+def test_what_was_not_checked_or_left_out_is_said(read: Read, html: str) -> None:
+    text = " ".join(read.text.split())
+    assert "Overlap ? unchecked nothing to compare with was given" in text
+    assert 'class="card unchecked"' in html
+    assert "9,600 rows read; left out: beyond max_train_samples 77" in text
+    assert "0 = 负面, 1 = 正面" in text
+
+
 def test_a_pair_shows_what_it_differs_in(html: str) -> None:
     assert "服务员态度<mark>不错</mark>，离地铁站" in html
     assert "服务员态度<mark>很差</mark>，离地铁站" in html
@@ -192,6 +200,7 @@ def everywhere(text: str, other: str | None = None) -> tuple[Audit, Samples]:
             "labels": {text: 3, other: 4},
             "languages": {text: 1},
             "personal": {text: 1},
+            "left_out": {text: 1},
         }
     )
     assert part.unknown is not None
@@ -201,7 +210,9 @@ def everywhere(text: str, other: str | None = None) -> tuple[Audit, Samples]:
         update={
             "lingyu": text,
             "created": text,
-            "settings": audit.settings.model_copy(update={"text": text, "base": text, "clean": (text,)}),
+            "settings": audit.settings.model_copy(
+                update={"text": text, "base": text, "clean": (text,), "labels": {text: other}}
+            ),
             "parts": (part, *audit.parts[1:]),
             "crossings": tuple(it.model_copy(update={"part": text, "other": other}) for it in audit.crossings),
             "overlaps": tuple(it.model_copy(update={"part": text, "other": other}) for it in audit.overlaps),

@@ -72,6 +72,16 @@ def test_a_check_has_its_figures_at_both_levels_and_near() -> None:
     assert line_of(lines, "train  9,600").split()[3:6] == ["8,249", "/", "8,214"]
 
 
+def test_a_check_that_could_not_run_has_no_figures() -> None:
+    words = line_of(terminal_lines(chnsenticorp()), "Overlap").split()
+    assert words[:6] == ["Overlap", "unchecked", "-", "-", "-", "-"]
+
+
+def test_what_was_left_out_is_said() -> None:
+    line = line_of(terminal_lines(chnsenticorp()), "left out of train")
+    assert line == "left out of train   beyond max_train_samples 77"
+
+
 def test_what_is_known_by_hashes_only_has_no_exact_count() -> None:
     assert line_of(terminal_lines(chnsenticorp()), "test in corpora/reviews").endswith("   0 same text  of 1,200 (0 %)")
 

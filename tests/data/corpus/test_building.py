@@ -161,6 +161,36 @@ def test_licences_and_origins_are_those_of_the_source_or_its_folder(build, write
         build("raw", out=Path("other"), licences={"raw/c.txt": "MIT"})
 
 
+def test_of_several_names_the_one_that_says_most_exactly_which_source_is_meant_counts(build, write_lines, place):
+    (place / "raw" / "deep").mkdir()
+    write_lines("raw/a.txt", "一二三四")
+    write_lines("raw/deep/a.txt", "五六七八")
+    write_lines("raw/deep/b.txt", "九十甲乙")
+    licences = {"raw": "CC0", "raw/deep": "MIT", "raw/deep/a.txt": "GPL"}
+    for notes in (licences, dict(reversed(licences.items()))):
+        manifest = build("raw", licences=notes, force=True)
+        assert [each.licence for each in manifest.sources] == ["CC0", "GPL", "MIT"]
+    with pytest.raises(LingyuError, match=r"--licence: every source of 'raw' has a name nearer to it\. Leave it out"):
+        build("raw/deep", out=Path("other"), licences={"raw": "CC0", "raw/deep": "MIT"})
+
+
+def test_where_a_corpus_can_not_take_its_place_the_old_one_stays(build, write_lines, monkeypatch, place):
+    write_lines("raw/a.txt", "一二三四")
+    before = build("raw")
+    rename = Path.rename
+
+    def full(path, target):
+        if path.name == "corpus":
+            raise OSError(28, "the disk is full")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="full"):
+        build("raw", force=True)
+    assert read_corpus_manifest("out") == before
+    assert not (place / ".out.building").exists()
+
+
 def test_the_manifest_names_no_path_of_the_machine_and_holds_no_text(build, place, write_lines):
     write_lines("raw/a.txt", "第一段很长的话", "secret 13800138000")
     write_lines("test.csv", "text", REVIEW)

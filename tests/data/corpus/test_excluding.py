@@ -55,6 +55,36 @@ def test_a_test_text_is_found_in_what_the_steps_have_made_of_it():
     assert levels([cleaned, text], [text]) == [("exact",), ("exact",)]
 
 
+def test_a_line_of_a_test_text_of_several_lines_is_found_where_raw_text_has_it_by_itself():
+    second = "早餐种类不多，但是味道都还可以，就是上菜实在太慢了。"
+    lines = [REVIEW, second, "很好！"]
+    text = "\n".join(lines)
+    assert levels([text, *lines, f"{HEAD}{second}"], [text]) == [
+        ("exact",),
+        ("exact",),
+        ("exact",),
+        (None,),
+        ("inside",),
+    ]
+
+
+def test_a_test_set_need_not_be_in_the_encoding_of_the_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, encoding in (("a.csv", "utf-8"), ("b.csv", "gb18030"), ("c.txt", "utf-8"), ("d.txt", "gb18030")):
+        Path(name).write_bytes(f"text\n{REVIEW}\n".encode(encoding))
+    found = load_excluded(("a.csv", "b.csv", "c.txt", "d.txt"), "text", "gb18030")
+    assert [excluded.texts[-1] for excluded in found] == [REVIEW] * 4
+    Path("e.csv").write_bytes(b"text\n\xff\xff\n")
+    Path("f.txt").write_bytes(b"\xff\xff\n")
+    with pytest.raises(
+        LingyuError, match=r"f\.txt: a test set that is neither UTF-8 nor GB18030. Save it as UTF-8, with"
+    ):
+        load_excluded(("f.txt",), "text", "gb18030")
+    with pytest.raises(LingyuError, match=r"e\.csv: a test set that is neither UTF-8 nor BIG5HKSCS") as caught:
+        load_excluded(("e.csv",), "text", "big5hkscs")
+    assert caught.value.next == "Bring it into UTF-8 with: lingyu data import"
+
+
 def test_texts_without_words_and_no_texts_at_all_touch_what_is_the_same():
     assert levels(["？！", "……", "？"], ["？！"]) == [("exact",), (None,), (None,)]
     assert levels([], [REVIEW]) == []

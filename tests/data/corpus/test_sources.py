@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_batches_say_how_far_the_files_were_read():
         ("a.md", b"x", "the ending `.md` is none of txt, txt.gz, csv"),
         ("a.txt.gz", b"plain", "a.txt.gz: a damaged gzip file. Fetch it again, or gunzip it"),
         ("b.txt.gz", gzip.compress(b"x\n" * 9999)[:-20], "b.txt.gz: a damaged gzip file"),
-        ("a.txt", "很好\n".encode("utf-16"), "a.txt: UTF-16 text. Bring it into UTF-8 with: lingyu data import"),
+        ("a.txt", "很好\n".encode("utf-16"), "a.txt: UTF-16 text. Save it as UTF-8, with iconv -f UTF-16 -t UTF-8"),
         ("a.csv", b"review\nx\n", "no column `text` (--text); it has review"),
         ("a.csv", b"text\n\xff\xff\n", "a.csv: not UTF-8 at byte 5 (line 2)"),
     ],
@@ -182,6 +183,16 @@ def test_thousands_of_files_are_found_in_time_in_proportion():
 def test_an_empty_file_has_no_paragraphs():
     assert paragraphs(write("a.txt", b"")) == ([], {})
     assert list(sources.batches_of(SourceFile("a", Path("a.csv"), 0), 0, "text", "utf-8")) == []
+
+
+def test_what_is_advised_for_raw_text_is_possible(tmp_path, run_command):
+    """lingyu data import reads no .txt."""
+    write("a.txt", "很好\n差\n".encode("gb18030"))
+    with pytest.raises(LingyuError, match=r"Save it as UTF-8, with iconv -f GB18030 -t UTF-8 for one") as caught:
+        list(texts_of(Path("a.txt"), "text", "utf-8"))
+    words = caught.value.next.partition("with ")[2].removesuffix(" for one").split()
+    if shutil.which("iconv"):
+        assert run_command(*words, "a.txt").stdout == "很好\n差\n"
 
 
 def test_test_texts_are_read_strictly():

@@ -1,5 +1,7 @@
 """lingyu data audit: what is wrong with labelled rows, before anything is trained on them."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from lingyu.reporting import Report
 if TYPE_CHECKING:
     from lingyu.bases import Base
     from lingyu.data import Audit, Audited, AuditReading, AuditRequest
+    from lingyu.data.audit.report import Verdict
 
 _EXAMPLE = """\b
 Examples:
@@ -65,7 +68,11 @@ class _Asked:
     help="The report, on stdout or in a file.",
 )
 @click.option("--html", "html_out", metavar="FILE", help="One page with plots and the worst samples.")
-@click.option("--fail-on", metavar="CHECKS", help="End with status 1 where these find a row: leakage,conflicts.")
+@click.option(
+    "--fail-on",
+    metavar="CHECKS",
+    help="End with status 1 where these find anything, 2 where one could not run: leakage,conflicts.",
+)
 @click.option("--force", is_flag=True, help="Replace report files that stand there already.")
 def audit(
     arguments: tuple[str, ...],
@@ -84,19 +91,24 @@ def audit(
     Of a RECIPE the given files are audited, or what is split off its train file. Texts count as equal at two levels:
     exactly, and as the same text (letters and digits only). Samples of texts go onto the page and nowhere else.
 
-    Checks: leakage, conflicts, near_leakage, duplicates, near_duplicates, noise, overlap, personal.
+    Checks: leakage, conflicts, labels, near_leakage, duplicates, near_duplicates, noise, overlap, personal.
     """
     files = {name: path for name, path in (("train", train), ("dev", dev), ("test", test)) if path}
     gates = _gates(fail_on)
-    outputs = _outputs(json_out, html_out, force=force)
+    json_file = None if json_out in (None, _STDOUT) else Path(json_out)
+    html_file = None if html_out is None else Path(html_out)
+    _require_writable("--json", json_file, (".json",), force=force)
+    _require_writable("--html", html_file, (".html", ".htm"), force=force)
     audited = _audited(_Asked(arguments, files, **asked))
-    documents = {
-        json_out: lambda: audited.audit.model_dump_json(indent=1) + "\n",
-        html_out: lambda: _page(audited),
-    }
-    for path in outputs:
-        _write(path, documents[str(path)]())
-    _show(audited.audit, outputs, gates, as_json=json_out == _STDOUT)
+    if json_file:
+        _write(json_file, audited.audit.model_dump_json(indent=1) + "\n")
+    if html_file:
+        _write(html_file, _page(audited))
+    if json_out == _STDOUT:
+        _say(audited.audit.model_dump_json())
+    else:
+        _show(audited.audit, [path for path in (json_file, html_file) if path])
+    _close(audited.audit, gates, as_json=json_out == _STDOUT)
 
 
 def _gates(fail_on: str | None) -> tuple[str, ...]:
@@ -111,23 +123,17 @@ def _gates(fail_on: str | None) -> tuple[str, ...]:
     return gates
 
 
-def _outputs(json_out: str | None, html_out: str | None, *, force: bool) -> tuple[Path, ...]:
-    """The files to write. Raises LingyuError before hours are spent for one that can't be."""
-    asked = (("--json", json_out, (".json",)), ("--html", html_out, (".html", ".htm")))
-    paths = []
-    for option, name, endings in asked:
-        if name is None or (option == "--json" and name == _STDOUT):
-            continue
-        path = Path(name)
-        if path.suffix.lower() not in endings:  # `--json recipes/hotel.yaml` would take the recipe for its file
-            hint = f"Name it *{endings[0]}" + (", or write --json - for stdout" if option == "--json" else "")
-            raise LingyuError(f"{option} is written as {endings[0]}", name, hint)
-        if not path.parent.is_dir():
-            raise LingyuError(f"{option}: no such folder", path.parent, "Make it first")
-        if path.exists() and not (force and path.is_file()):
-            raise LingyuError(f"{option}: this is there already", name, "Replace it with --force, or name another")
-        paths.append(path)
-    return tuple(paths)
+def _require_writable(option: str, path: Path | None, endings: tuple[str, ...], *, force: bool) -> None:
+    """Raises LingyuError for a file that can't be written, before hours are spent on what it is for."""
+    if path is None:
+        return
+    if path.suffix.lower() not in endings:  # `--json recipes/hotel.yaml` would take the recipe for its file
+        hint = f"Name it *{endings[0]}" + (", or write --json - for stdout" if option == "--json" else "")
+        raise LingyuError(f"{option} is written as {endings[0]}", path, hint)
+    if not path.parent.is_dir():
+        raise LingyuError(f"{option}: no such folder", path.parent, "Make it first")
+    if path.exists() and not (force and path.is_file()):
+        raise LingyuError(f"{option}: this is there already", path, "Replace it with --force, or name another")
 
 
 def _audited(asked: _Asked) -> "Audited":
@@ -240,31 +246,42 @@ def _page(audited: "Audited") -> str:
     return page(audited.audit, audited.samples)
 
 
-def _show(audit: "Audit", outputs: Sequence[Path], gates: Sequence[str], *, as_json: bool) -> None:
+def _show(audit: "Audit", written: Sequence[Path]) -> None:
     from lingyu.data import terminal_lines
 
-    failed = [verdict for verdict in audit.verdicts if verdict.check in gates and verdict.rows]
-    if not as_json:
-        for line in terminal_lines(audit):
-            click.echo(line)
-        if outputs:
-            click.echo(f"written: {', '.join(map(str, outputs))}")
-    if failed:
-        raise _FoundError(audit, ", ".join(f"{verdict.check} {verdict.rows:,}" for verdict in failed), as_json=as_json)
-    if as_json:
-        click.echo(audit.model_dump_json())
+    for line in terminal_lines(audit):
+        _say(line)
+    if written:
+        _say(f"written: {', '.join(map(str, written))}")
 
 
-class _FoundError(LingyuError):
-    """What --fail-on names was found: a line below the others, or the whole report as JSON."""
+def _say(line: str) -> None:
+    """A line on stdout. Where its reader has gone (`| head`) the rest goes nowhere, and what --fail-on says stands."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    def __init__(self, audit: "Audit", found: str, *, as_json: bool) -> None:
-        self._audit = audit if as_json else None
+
+def _close(audit: "Audit", gates: Sequence[str], *, as_json: bool) -> None:
+    """Raises LingyuError where a check of --fail-on found anything (status 1), or could not run (status 2)."""
+    failure = _failure([verdict for verdict in audit.verdicts if verdict.check in gates])
+    if failure and as_json:  # stdout has its one document
+        click.echo(failure, err=True)
+        sys.exit(failure.status)
+    if failure:
+        raise failure
+
+
+def _failure(gated: "Sequence[Verdict]") -> LingyuError | None:
+    failed = [verdict for verdict in gated if verdict.grade in ("look", "stop")]
+    found = [f"{verdict.check} {verdict.rows:,}" if verdict.rows else verdict.check for verdict in failed]
+    if found:
         hint = "Look at the rows with --html, or mend them with: lingyu data fix"
-        super().__init__(f"rows found: {found}", "--fail-on", hint, status=1)
-
-    def as_json(self) -> dict[str, Any]:
-        return super().as_json() if self._audit is None else self._audit.model_dump(mode="json")
+        return LingyuError(f"rows found: {', '.join(found)}", "--fail-on", hint, status=1)
+    unchecked = [verdict for verdict in gated if verdict.grade == "unchecked"]
+    missing = [f"{verdict.check} could not be checked: {verdict.says}" for verdict in unchecked]
+    return LingyuError("; ".join(missing), "--fail-on", "Give what it lacks, or leave it out") if missing else None
 
 
 def _write(path: Path, document: str) -> None:

@@ -68,7 +68,8 @@ def _proposed_lines(done: "Proposed") -> tuple[str, ...]:
     return (
         f"{done.findings:,} findings about {done.rows:,} rows    {suggested}",
         f"written: {', '.join(map(str, done.files))}",
-        f"next: edit the columns action and new_label of {done.files[0]}, then lingyu data fix apply {done.files[0]}",
+        f"next: edit the columns action and new_label of {done.files[0]}, then "
+        f"lingyu data fix apply {done.files[0]} --out FOLDER",
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -68,13 +68,19 @@ def import_(
     request = ImportRequest(source, out, encoding, format_, quarantine, repair, force, renamed)
     try:
         with progress() as report:
-            imported = import_rows(request, report, sys.stdin.buffer if source == "-" else None)
+            imported = import_rows(request, report, _stdin() if source == "-" else None)
     except LingyuError as error:
         raise in_options(error) from None
     if as_json:
         click.echo(json.dumps(imported.as_json(), ensure_ascii=False))
     else:
         _show(imported)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:  # closed, by whoever started us
+        raise LingyuError("is closed", "stdin", "Send rows to it, or name a file")
+    return sys.stdin.buffer
 
 
 def _show(imported: "Imported") -> None:

@@ -87,7 +87,7 @@ def _document(
 def _lines(
     collections: Sequence["Collection"], found: Sequence["CrossOverlap"], sources: Sequence[str]
 ) -> Iterator[str]:
-    """What someone should know of. Where sources are named, that is what concerns them, and the store's own is a note."""
+    """What someone should know of. Where sources are named that is what concerns them; the store's own is a note."""
     from lingyu.evaluation import news
 
     told = news(found)

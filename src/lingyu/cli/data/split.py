@@ -33,8 +33,9 @@ Example:
 )
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Which rows go where.")
 @click.option("--text", default="text", show_default=True, help="The column that holds the text.")
+@click.option("--text-pair", metavar="COLUMN", help="The column of a second text, where a row is a pair.")
 @click.option("--label", default="label", show_default=True, help="The column that holds the label.")
-@click.option("--no-label", is_flag=True, help="Rows have no label, or each its own: do not stratify.")
+@click.option("--no-label", is_flag=True, help="Rows have no label, or a text has several: do not stratify.")
 @click.option("--group", help="A column, such as a customer: rows of one value stay on one side.")
 @click.option("--time", help="A column with dates or numbers: test is the latest share, dev the one before it.")
 @click.option("--clean", metavar="STEPS", default=_STEPS, show_default=True, help="Steps before texts are compared.")
@@ -48,6 +49,7 @@ def split(
     test: float,
     seed: int,
     text: str,
+    text_pair: str | None,
     label: str,
     no_label: bool,
     group: str | None,
@@ -61,15 +63,28 @@ def split(
 
     The same file and settings give the same bytes, and where a row goes does not hang on the order of the rows. Every
     label has its share in each part (but by --time); same texts, near-duplicates and rows of one --group stay on one
-    side. Rows without a text and texts with two labels are dropped and counted. OUT/split.json says how it was done and
-    what the files must be; training records it.
+    side. By --time, a text is as old as its first copy, and a --group as young as the youngest of its texts. Rows
+    without a text and texts with two labels are dropped and counted. OUT/split.json says how it was done and what the
+    files must be; training records it.
     """
     from lingyu.cli.comparing import progress
     from lingyu.cli.predict_file import in_options
     from lingyu.data import SplitRequest, split_file
 
     steps = tuple(step.strip() for step in clean.split(",") if step.strip())
-    request = SplitRequest(file, dev, test, seed, text, None if no_label else label, group, time, encoding, steps)
+    request = SplitRequest(
+        file,
+        dev=dev,
+        test=test,
+        seed=seed,
+        text=text,
+        text_pair=text_pair,
+        label=None if no_label else label,
+        group=group,
+        time=time,
+        encoding=encoding,
+        clean=steps,
+    )
     try:
         with progress() as report:
             done = split_file(request, out, report, force=force)

@@ -17,10 +17,11 @@ from .conflicts import conflicts_in, find_conflicts
 from .crossings import crossing, find_leaks, find_near_leaks, leaked_rows, near_rows_across
 from .duplicates import find_repeats, near_rows_in, repeats_in
 from .found import Found, as_finding, as_sample
+from .labels import find_rare_labels, label_figures
 from .languages import languages_of
 from .lengths import lengths_of
 from .neighbours import Neighbours, neighbours_of
-from .noise import Judged, find_noise, judge
+from .noise import Judged, find_noise, judge, why_not_judged
 from .overlaps import hashes_of_corpus, overlaps_with_hashes, overlaps_with_table
 from .parts import AuditPart, AuditReading
 from .personal import find_personal
@@ -79,7 +80,7 @@ def audit_parts(request: AuditRequest, report: Report) -> Audited:
     overlaps, overlapping = _overlaps(request, rows, neighbours, report)
     parts, personal = _parts(request, rows, neighbours, report)
     found = _found(rows, neighbours, judged, overlapping, personal)
-    figures = _figures(rows, neighbours, parts, crossings, overlaps, judged, overlapping, personal)
+    figures = _figures(request, rows, neighbours, parts, crossings, overlaps, judged, overlapping, personal)
     return Audited(
         Audit(
             lingyu=version("lingyu"),
@@ -107,6 +108,7 @@ def _found(
     return {
         **_found_across(rows, neighbours),
         "conflicts": [it for part in _places(rows) for it in find_conflicts(rows, part, judged)],
+        "labels": find_rare_labels(rows),
         "duplicates": [it for part in _places(rows) for it in find_repeats(rows, part)],
         "near_duplicates": [it for part in _places(rows) for it in near_rows_in(rows, part, neighbours)],
         "noise": find_noise(rows, judged),
@@ -215,6 +217,7 @@ def _part(rows: Rows, number: int, neighbours: Neighbours, measured: _Measured, 
         unknown=measured.unknown,
         languages=languages_of(measured.texts),
         personal=personal,
+        left_out=dict(given.left_out),
     )
 
 
@@ -232,6 +235,7 @@ def _max_length(request: AuditRequest) -> int | None:
 
 
 def _figures(
+    request: AuditRequest,
     rows: Rows,
     neighbours: Neighbours,
     parts: tuple[Part, ...],
@@ -248,11 +252,14 @@ def _figures(
         crossings,
         overlaps,
         judged,
+        why_not_judged(rows, request.noise_folds) or (None if judged else "no two texts have a character in common"),
+        label_figures(rows),
         has_labels=rows.has_labels,
         leaked_rows=leaked_rows(rows, crossed),
         near_leaked_rows=len(near),
         overlapping_rows=len({it.row for it in overlapping}),
         personal_rows=len(personal),
+        rare_label_rows=len(find_rare_labels(rows)),
     )
 
 
@@ -266,8 +273,10 @@ def _settings(request: AuditRequest) -> Settings:
         encoding=reading.encoding,
         near_similarity=request.near.similarity,
         near_shortest=request.near.shortest,
+        near_longest_other=request.near.longest_other,
         base=None if request.base is None else request.base.id,
         max_length=_max_length(request),
         noise_folds=request.noise_folds,
         seed=request.seed,
+        labels=dict(reading.names),
     )

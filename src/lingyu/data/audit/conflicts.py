@@ -26,7 +26,8 @@ def find_conflicts(rows: Rows, part: int, judged: Judged | None) -> list[Found]:
     """Each row of a text with two labels, those of one text together, the texts with most rows first.
 
     Where more than half of the rows agree, and the cross-validated model with them, the others get that label;
-    else all of them may go, as training leaves them out.
+    else all of them may go, as training leaves them out. But only where it is exactly the same text that has two
+    labels: where texts differ in what the same-text form leaves out, 好？ and 好！, all are kept, and a person decides.
     """
     of_part = np.flatnonzero((rows.part == part) & (rows.labels != NO_LABEL))
     exactly = set(with_two_labels(rows.exact[of_part], rows.labels[of_part]).tolist())
@@ -40,7 +41,7 @@ def find_conflicts(rows: Rows, part: int, judged: Judged | None) -> list[Found]:
         right = _clear_label(rows, group, judged)
         for row in group:
             level: Depth = "exact" if int(rows.exact[row]) in exactly else "same"
-            suggestion, label = _suggested(rows, row, right)
+            suggestion, label = _suggested(rows, row, right, may_change=level == "exact" and in_training(rows, row))
             other = next(other for other in group if rows.labels[other] != rows.labels[row])
             found.append(Found("conflicts", row, suggestion, level, other, suggested_label=label))
     return found
@@ -54,9 +55,9 @@ def _clear_label(rows: Rows, group: list[int], judged: Judged | None) -> int | N
     return int(label) if opinion in (NO_LABEL, label) else None
 
 
-def _suggested(rows: Rows, row: int, right: int | None) -> tuple[Suggestion, str | None]:
-    if not in_training(rows, row):
-        return "keep", None if right is None else rows.names[right]
+def _suggested(rows: Rows, row: int, right: int | None, *, may_change: bool) -> tuple[Suggestion, str | None]:
     if right is None:
-        return "drop", None
+        return "drop" if may_change else "keep", None
+    if not may_change:
+        return "keep", rows.names[right]
     return ("keep", None) if rows.labels[row] == right else ("relabel", rows.names[right])

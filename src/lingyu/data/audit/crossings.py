@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .found import Found
-from .neighbours import Neighbours, texts_in
+from .neighbours import Neighbours
 from .report import Crossing, Level
 from .rows import NO_LABEL, Indices, Mask, Rows
 
@@ -36,8 +36,7 @@ def leaked_rows(rows: Rows, crossed: Sequence[tuple[int, int]]) -> int:
 
 def near_rows_across(rows: Rows, part: int, other: int, neighbours: Neighbours) -> Indices:
     """Rows of a part with a near-duplicate in another one, and no same text there."""
-    there = texts_in(rows, other)
-    near = np.fromiter(neighbours.of(texts_in(rows, part) & ~there, there), dtype=np.int64)
+    near = np.fromiter(neighbours.of(part, other), dtype=np.int64)
     return np.flatnonzero((rows.part == part) & np.isin(rows.same, near))
 
 
@@ -64,9 +63,8 @@ def find_near_leaks(rows: Rows, part: int, other: int, neighbours: Neighbours) -
 
     It may go as well: training loses one row by it, and the score would be too good by as much as it is alike.
     """
-    there = texts_in(rows, part)
     firsts = rows.firsts(part)
-    nearest = neighbours.of(texts_in(rows, other) & ~there, there)
+    nearest = neighbours.of(other, part)
     found = []
     for row in np.flatnonzero(rows.part == other).tolist():
         if int(rows.same[row]) in nearest:

@@ -38,7 +38,8 @@ class Found:
 
 
 def in_training(rows: Rows, row: int) -> bool:
-    """Whether a suggestion may change the row: what is measured on stays as it was given, and is only shown."""
+    """Whether a suggestion may change the row for what it is itself: what is measured on stays as it was given, and is
+    only shown. (A row of dev may go where it stands in test; see crossings.)"""
     return rows.parts[int(rows.part[row])].name == TRAIN
 
 

@@ -27,6 +27,7 @@ _EPOCHS = 10
 _ROUNDS = 2  # of cross-validation, each with folds of its own, averaged: chance has less of a say
 _PENALTY = 0.5  # alpha times rows, 1 / C: chosen on reviews of food, laptops and films and on intents, not on hotels
 _MOST_PAIRS = 50
+_MOST_CELLS = 5_000_000  # rows times labels, each label with a model of its own: 20 microseconds of a core each
 
 Probabilities = NDArray[np.float32]
 
@@ -52,16 +53,33 @@ class Judged:
         return int(self.predicted[row]) if self.knows_something else NO_LABEL
 
 
+def why_not_judged(rows: Rows, folds: int) -> str | None:
+    """None where the labels can be judged: two of them have a text for each fold, and rows x labels are at most
+    5,000,000."""
+    judged = _judgeable(rows, folds)
+    labels = len(np.unique(rows.labels[judged]))
+    if labels < 2:
+        return "it takes two labels with as many texts as there are folds"
+    return f"{labels:,} labels" if int(judged.sum()) * labels > _MOST_CELLS else None
+
+
 def judge(rows: Rows, folds: int, seed: int, report: Report) -> Judged | None:
-    """None where there is nothing to judge: no labels, or fewer than two with a text for each fold."""
+    """None where why_not_judged has a reason. A model that is no better than chance doubts nothing (knows_something):
+    it has to be right more often than the commonest label is, by two standard errors of that share over the distinct
+    texts."""
+    if why_not_judged(rows, folds):
+        return None
     judged = _judgeable(rows, folds)
     kept = np.unique(rows.labels[judged])
-    if len(kept) < 2:
-        return None
     at = np.flatnonzero(judged)
     labels = np.searchsorted(kept, rows.labels[at])
-    dealt = [grouped_folds(rows.same[at], labels, folds, seed + number) for number in range(_ROUNDS)]
-    probabilities = _cross_validated([rows.texts[row] for row in at.tolist()], labels, dealt, seed, report)
+    teaches = rows.part[at] == 0
+    dealt = [grouped_folds(rows.same[at], 2 * labels + ~teaches, folds, seed + number) for number in range(_ROUNDS)]
+    report("doubted labels", 0, folds * _ROUNDS + 1)
+    features = _features([rows.texts[row] for row in at.tolist()])
+    if not features.shape[1]:  # no two texts have a character in common
+        return None
+    probabilities = _cross_validated(features, labels, teaches, dealt, seed, report)
     return _judged(rows, at, kept, labels, probabilities, folds)
 
 
@@ -84,9 +102,10 @@ def find_noise(rows: Rows, judged: Judged | None) -> list[Found]:
 
 
 def _judgeable(rows: Rows, folds: int) -> Mask:
-    """(rows,) whether a row has a label, and that has a text for each fold: else a fold would not know it."""
+    """(rows,) whether a row has a label, and that has a text of train for each fold: else a fold would not know it."""
     labelled = rows.labels != NO_LABEL
-    pairs = np.unique(np.stack([rows.labels[labelled], rows.same[labelled]], axis=1), axis=0)
+    teaching = labelled & (rows.part == 0)
+    pairs = np.unique(np.stack([rows.labels[teaching], rows.same[teaching]], axis=1), axis=0)
     texts_each = np.bincount(pairs[:, 0], minlength=len(rows.names))
     enough = np.flatnonzero(texts_each >= folds)
     judged: Mask = labelled & np.isin(rows.labels, enough)
@@ -107,13 +126,15 @@ def grouped_folds(texts: Indices, labels: Indices, folds: int, seed: int) -> Ind
 
 
 def _cross_validated(
-    texts: Sequence[str], labels: Indices, dealt: Sequence[Indices], seed: int, report: Report
+    features: Any, labels: Indices, teaches: Mask, dealt: Sequence[Indices], seed: int, report: Report
 ) -> Probabilities:
     """(rows, labels) what models that have not seen the fold of a row make of it. dealt: the fold of each row, once a
-    round, of which the mean is given."""
+    round, of which the mean is given.
+
+    teaches: (rows,) whether models learn from it. They learn from train alone: what is proposed for its rows must not
+    know the labels of the test that they will be measured by.
+    """
     total = sum(int(fold.max()) + 1 for fold in dealt) + 1
-    report("doubted labels", 0, total)
-    features = _features(texts)
     shape = (len(labels), int(labels.max()) + 1)
     probabilities: Probabilities = np.zeros(shape, dtype=np.float32)
     done = 1
@@ -122,16 +143,18 @@ def _cross_validated(
             report("doubted labels", done, total)
             done += 1
             held_out = np.flatnonzero(fold == number)
-            probabilities[held_out] += _probabilities(features, labels, held_out, shape[1], seed) / len(dealt)
+            learnt = np.flatnonzero((fold != number) & teaches)
+            probabilities[held_out] += _probabilities(features, labels, learnt, held_out, shape[1], seed) / len(dealt)
     report("doubted labels", total, total)
     return probabilities
 
 
-def _probabilities(features: Any, labels: Indices, held_out: Indices, classes: int, seed: int) -> Probabilities:
-    """(held out, labels) by a model of all other rows."""
+def _probabilities(
+    features: Any, labels: Indices, learnt: Indices, held_out: Indices, classes: int, seed: int
+) -> Probabilities:
+    """(held out, labels) by a model of the rows learnt."""
     from sklearn.linear_model import SGDClassifier
 
-    learnt = np.setdiff1d(np.arange(len(labels)), held_out)
     model = SGDClassifier(loss="log_loss", alpha=_PENALTY / len(learnt), max_iter=_EPOCHS, tol=None, random_state=seed)
     model.fit(features[learnt], labels[learnt])
     found: Probabilities = np.zeros((len(held_out), classes), dtype=np.float32)
@@ -159,8 +182,7 @@ def _judged(
 
     best = probabilities.argmax(axis=1)
     accuracy = float((best == labels).mean())
-    # what knows no more than which label is the commonest has no ground for a doubt
-    knows_something = accuracy > np.bincount(labels).max() / len(labels)
+    knows_something = accuracy > _by_chance(labels, len(np.unique(rows.same[at])))
     doubted = np.zeros(len(at), dtype=np.bool_)
     if knows_something:
         # how many of them are wrong, by the confident joint; which ones, by the order in which they are shown
@@ -188,6 +210,13 @@ def _judged(
         left_out=int((rows.labels != NO_LABEL).sum()) - len(at),
         knows_something=knows_something,
     )
+
+
+def _by_chance(labels: Indices, texts: int) -> float:
+    """The share of the commonest label and two standard errors: what knows no more than that has no ground for a
+    doubt. Copies of a text are judged alike, and are one draw."""
+    commonest = float(np.bincount(labels).max()) / len(labels)
+    return commonest + 2 * float(np.sqrt(commonest * (1 - commonest) / texts))
 
 
 def _spread(rows: Rows, at: Indices, values: NDArray[Any], elsewhere: float) -> NDArray[Any]:

@@ -17,7 +17,18 @@ from .charts import Limit, Series
 from .excerpts import Excerpt, excerpt, excerpts, legible
 from .report import Audit, Check, Crossing, Grade, Lengths, Part
 from .samples import Sample, Samples
-from .wording import FIGURES, MEANINGS, NO_NAME, TITLES, counted, grouped, headline, percent, total_of
+from .wording import (
+    FIGURES,
+    MEANINGS,
+    NO_NAME,
+    TITLES,
+    counted,
+    grouped,
+    headline,
+    left_out_figures,
+    percent,
+    total_of,
+)
 
 _TEMPLATE = "page.html.jinja"
 _MOST_SAMPLES = 12  # of a check
@@ -31,7 +42,7 @@ _LONGEST_NAME = 80
 _LONGEST_ROW = 200
 _LONGEST_SENTENCE = 1_000
 
-_MARKS: Mapping[Grade, str] = {"ok": "✓", "look": "!", "stop": "✕"}
+_MARKS: Mapping[Grade, str] = {"ok": "✓", "look": "!", "stop": "✕", "unchecked": "?"}
 
 
 def page(audit: Audit, samples: Samples) -> str:
@@ -61,8 +72,8 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"name": _name, "row": _row, "count": lambda count: f"{count:,}"}
-    environment.globals |= {"percent": percent, "counted": counted}
+    environment.filters |= {"name": _name, "row": _row, "pairs": _pairs, "count": lambda count: f"{count:,}"}
+    environment.globals |= {"percent": percent, "counted": counted, "left_out": left_out_figures}
     return environment.get_template(_TEMPLATE)
 
 
@@ -79,6 +90,10 @@ def _name(name: str) -> str:
 
 def _row(row: str) -> str:
     return _cut(legible(row), _LONGEST_ROW)
+
+
+def _pairs(names: Mapping[str, str]) -> str:
+    return ", ".join(f"{value} = {name}" for value, name in names.items())
 
 
 def _cut(text: str, most: int) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
@@ -98,17 +99,15 @@ def as_hexadecimal(hash: int) -> str:
 def parts_of_files(files: Mapping[str, str], reading: AuditReading, report: Report) -> tuple[AuditPart, ...]:
     """files: name of the part -> its source. Raises LingyuError where one can't be read, has no row with a text, holds
     texts where labels should be, or is given twice."""
-    if reading.needs_label and reading.label in (reading.text, reading.text_pair):
+    if reading.label is not None and reading.needs_label and reading.label in (reading.text, reading.text_pair):
         what = f"{reading.keys[2]}: `{reading.label}` is the column of the text"
         raise LingyuError(what, next(iter(files.values())), "Name the column that holds the label")
-    parts: list[AuditPart] = []
-    for name, source in files.items():
-        part = _part_of_file(name, source, reading, report)
-        for other in parts:
-            if _is_same_file(part.source, other.source):
-                raise LingyuError(f"{name} is the same file as {other.name}", source, "Give each part a file of its own")
-        parts.append(part)
-    return tuple(parts)
+    parts = tuple(_part_of_file(name, source, reading, report) for name, source in files.items())
+    for part, other in combinations(parts, 2):
+        if _is_same_file(part.source, other.source):
+            what = f"{other.name} is the same file as {part.name}"
+            raise LingyuError(what, other.source.path, "Give each part a file of its own")
+    return parts
 
 
 def _is_same_file(source: Source, other: Source) -> bool:

@@ -4,6 +4,7 @@ Counts are of rows unless they say texts. At each of two levels: exact (equal af
 Near-duplicates are neither; see lingyu.data.near.
 """
 
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -184,6 +185,7 @@ class Settings(Model):
     encoding: str
     near_similarity: Share
     near_shortest: Count
+    near_longest_other: Count
     base: str | None
     max_length: Count | None
     noise_folds: Count
@@ -212,5 +214,11 @@ class Audit(Model):
         return "stop" if "stop" in grades else "look" if "look" in grades else "ok"
 
     def summary(self) -> "Audit":
-        """Without the rows: what is kept with an adapter."""
-        return self.model_copy(update={"findings": ()})
+        """Without the rows, and without the folders of this machine: what is kept with an adapter."""
+        parts = tuple(
+            part.model_copy(update={"source": part.source.model_copy(update={"path": Path(part.source.path).name})})
+            if part.source.sha256 is not None
+            else part
+            for part in self.parts
+        )
+        return self.model_copy(update={"findings": (), "parts": parts})

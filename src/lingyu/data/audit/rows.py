@@ -53,6 +53,19 @@ class Rows:
         """(distinct,) each: the content hashes of the texts, sorted, and the first row of each."""
         return np.unique(self.hashes, return_index=True)
 
+    @cached_property
+    def first_rows(self) -> Indices:
+        """(distinct,) the first row of all parts with each same text."""
+        return np.unique(self.same, return_index=True)[1]
+
+    def text(self, number: int) -> str:
+        """A text by its number at the level same, as its first row has it."""
+        return self.texts[int(self.first_rows[number])]
+
+    def texts_of(self, part: int) -> Indices:
+        """The numbers of the texts of a part, at the level same, ascending."""
+        return np.unique(self.same[self.part == part])
+
     def label(self, row: int) -> str:
         at = int(self.labels[row])
         return "" if at == NO_LABEL else self.names[at]

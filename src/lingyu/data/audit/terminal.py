@@ -9,8 +9,19 @@ from rich.cells import cell_len, set_cell_size
 
 from lingyu.errors import printable
 
-from .report import Audit, Check, Lengths, Level, Part
-from .wording import NO_NAME, TITLES, counted, crossing_figures, grouped, headline, overlap_figures, percent, total_of
+from .report import Audit, Check, Lengths, Level, Part, Verdict
+from .wording import (
+    NO_NAME,
+    TITLES,
+    counted,
+    crossing_figures,
+    grouped,
+    headline,
+    left_out_figures,
+    overlap_figures,
+    percent,
+    total_of,
+)
 
 WIDTH = 100
 _MOST_LABELS = 10
@@ -29,6 +40,7 @@ def terminal_lines(audit: Audit, *, width: int = WIDTH) -> list[str]:
         _wrapped(f"{audit.grade.upper()}: {headline(audit)}", width, indent=6),
         _checks(audit, width),
         _parts(audit.parts),
+        _named(_left_out(audit.parts), width),
         _named(_crossings(audit), width),
         _named(_overlaps(audit), width),
         _labels(audit.parts),
@@ -46,8 +58,7 @@ def _checks(audit: Audit, width: int) -> list[str]:
     """A line a check, its sentence behind the figures, or below them where it is long."""
     head = ("check", "grade", "rows", "exact", "same", "near")
     rows: list[tuple[Cell, ...]] = [
-        (TITLES[verdict.check], verdict.grade, verdict.rows, *_levels(audit, verdict.check))
-        for verdict in audit.verdicts
+        (TITLES[verdict.check], verdict.grade, *_counts(audit, verdict)) for verdict in audit.verdicts
     ]
     heading, *figures = _table(head, rows, left=2)
     lines = [f"{heading}   (exact, same, near: summed over parts)"]
@@ -56,6 +67,13 @@ def _checks(audit: Audit, width: int) -> list[str]:
         whole = f"{line}   {says}"
         lines += [whole] if cell_len(whole) <= width else [line, *_wrapped(f"    {says}", width, indent=4)]
     return lines
+
+
+def _counts(audit: Audit, verdict: Verdict) -> tuple[int | None, ...]:
+    """(rows, exact, same, near); none of a check that could not run."""
+    if verdict.grade == "unchecked":
+        return None, None, None, None
+    return verdict.rows, *_levels(audit, verdict.check)
 
 
 def _levels(audit: Audit, check: Check) -> tuple[int | None, int | None, int | None]:
@@ -101,6 +119,10 @@ def _parts(parts: Sequence[Part]) -> list[str]:
     ]
     heading, *lines = _table(head, rows, left=1)
     return [f"{heading}   (exact / same text)", *lines]
+
+
+def _left_out(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    return [(f"left out of {_name(part.name)}", printable(left_out_figures(part))) for part in parts if part.left_out]
 
 
 def _both(level: Level) -> str:

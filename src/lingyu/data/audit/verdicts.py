@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from .labels import FEWEST_TEXTS, LabelFigures
 from .noise import Judged
+from .parts import TWO_LABELS
 from .report import Check, Crossing, Grade, Overlap, Part, Verdict
 
 CHECKS: tuple[Check, ...] = get_args(Check)
 STOPPING: tuple[Check, ...] = ("leakage", "conflicts")
 
+_MOST_NAMED = 3
 _ONE_PART = "there is one part only, nothing to compare it with"
 _NO_LABELS = "no labels were given"
 
@@ -22,28 +25,44 @@ class Figures:
     crossings: tuple[Crossing, ...]
     overlaps: tuple[Overlap, ...]
     judged: Judged | None
+    why_not_judged: str | None
+    labels: LabelFigures
     has_labels: bool
     leaked_rows: int
     near_leaked_rows: int
     overlapping_rows: int
     personal_rows: int
+    rare_label_rows: int
 
 
 def verdicts_of(figures: Figures) -> tuple[Verdict, ...]:
     """In the order of report.Check."""
-    return tuple(_verdict(check, *_SAID[check](figures)) for check in CHECKS)
+    return tuple(_verdict(check, _SAID[check](figures)) for check in CHECKS)
 
 
-def _verdict(check: Check, rows: int, says: str) -> Verdict:
-    grade: Grade = "ok" if not rows else "stop" if check in STOPPING else "look"
-    return Verdict(check=check, grade=grade, rows=rows, says=says)
+@dataclass(frozen=True)
+class _Said:
+    """rows: that a check is about. grade: where it is not the one that the check gives for any row."""
+
+    rows: int
+    says: str
+    grade: Grade | None = None
 
 
-def _leakage(figures: Figures) -> tuple[int, str]:
+def _unchecked(says: str) -> _Said:
+    return _Said(0, says, "unchecked")
+
+
+def _verdict(check: Check, said: _Said) -> Verdict:
+    grade: Grade = "ok" if not said.rows else "stop" if check in STOPPING else "look"
+    return Verdict(check=check, grade=said.grade or grade, rows=said.rows, says=said.says)
+
+
+def _leakage(figures: Figures) -> _Said:
     if not figures.crossings:
-        return 0, _ONE_PART
+        return _unchecked(_ONE_PART)
     said = [_leak(crossing) for crossing in figures.crossings if crossing.rows.same]
-    return figures.leaked_rows, _joined(said, "no row of dev or test stands in what is trained on")
+    return _Said(figures.leaked_rows, _joined(said, "no row of dev or test stands in what is trained on"))
 
 
 def _leak(crossing: Crossing) -> str:
@@ -53,71 +72,97 @@ def _leak(crossing: Crossing) -> str:
     return f"{of} stand in {crossing.other} ({crossing.rows.exact:,} exactly{label})"
 
 
-def _conflicts(figures: Figures) -> tuple[int, str]:
+def _conflicts(figures: Figures) -> _Said:
     if not figures.has_labels:
-        return 0, _NO_LABELS
+        return _unchecked(_NO_LABELS)
     said = [
         f"{_counted(part.conflicts.same, 'text')} of {part.name} with two labels, in {_rows(part.conflict_rows.same)}"
         for part in figures.parts
         if part.conflicts.same
     ]
-    return sum(part.conflict_rows.same for part in figures.parts), _joined(said, "no text has two labels")
+    rows = sum(part.conflict_rows.same for part in figures.parts)
+    left_out = [
+        f"{_rows(part.left_out[TWO_LABELS])} of texts with two labels were left out of {part.name}"
+        for part in figures.parts
+        if TWO_LABELS in part.left_out
+    ]
+    # what was left out is not trained on, and stops nobody
+    return _Said(rows, _joined([*said, *left_out], "no text has two labels"), "look" if left_out and not rows else None)
 
 
-def _near_leakage(figures: Figures) -> tuple[int, str]:
+def _labels(figures: Figures) -> _Said:
+    if not figures.has_labels:
+        return _unchecked(_NO_LABELS)
+    found = figures.labels
+    said = []
+    if found.labels < 2:
+        said.append(f"{found.train} has {_counted(found.labels, 'label')}, and a classifier needs two")
+    if found.rare:
+        rare = _counted(len(found.rare), "label")
+        said.append(f"{rare} of {found.train} with fewer than {FEWEST_TEXTS} texts: {_some(found.rare)}")
+    if found.lacking:
+        said.append(f"{_counted(len(found.lacking), 'label')} that {found.train} lacks: {_some(found.lacking)}")
+    says = _joined(said, f"each label has {FEWEST_TEXTS} texts")
+    return _Said(figures.rare_label_rows, says, "stop" if found.labels < 2 else None)
+
+
+def _some(counts: Sequence[tuple[str, int]]) -> str:
+    named = ", ".join(f"{name} ({count:,})" for name, count in counts[:_MOST_NAMED])
+    return f"{named}, ..." if len(counts) > _MOST_NAMED else named
+
+
+def _near_leakage(figures: Figures) -> _Said:
     if not figures.crossings:
-        return 0, _ONE_PART
+        return _unchecked(_ONE_PART)
     said = [
         f"{crossing.near_rows:,} of {_rows(crossing.rows_of_part)} of {crossing.part} nearly stand in {crossing.other}"
         for crossing in figures.crossings
         if crossing.near_rows
     ]
-    return figures.near_leaked_rows, _joined(said, "no row of dev or test is near one that is trained on")
+    return _Said(figures.near_leaked_rows, _joined(said, "no row of dev or test is near one that is trained on"))
 
 
-def _duplicates(figures: Figures) -> tuple[int, str]:
+def _duplicates(figures: Figures) -> _Said:
     said = [
         f"{part.repeats.same:,} of {_rows(part.rows)} of {part.name} repeat a text ({part.repeats.exact:,} exactly)"
         for part in figures.parts
         if part.repeats.same
     ]
-    return sum(part.repeats.same for part in figures.parts), _joined(said, "no text stands twice in a part")
+    return _Said(sum(part.repeats.same for part in figures.parts), _joined(said, "no text stands twice in a part"))
 
 
-def _near_duplicates(figures: Figures) -> tuple[int, str]:
+def _near_duplicates(figures: Figures) -> _Said:
     said = [
         f"{part.near_rows:,} of {_rows(part.rows)} of {part.name} differ from another by a few characters"
         for part in figures.parts
         if part.near_rows
     ]
-    return sum(part.near_rows for part in figures.parts), _joined(said, "no text is near another of its part")
+    return _Said(sum(part.near_rows for part in figures.parts), _joined(said, "no text is near another of its part"))
 
 
-def _noise(figures: Figures) -> tuple[int, str]:
+def _noise(figures: Figures) -> _Said:
     judged = figures.judged
     if not figures.has_labels:
-        return 0, _NO_LABELS
+        return _unchecked(_NO_LABELS)
     if judged is None:
-        return 0, "not judged: it takes two labels with as many texts as there are folds"
+        return _unchecked(f"not judged: {figures.why_not_judged}")
     noise = judged.noise
     left_out = f"; {_rows(judged.left_out)} of rare labels were not judged" if judged.left_out else ""
     if not judged.knows_something:
-        return (
-            0,
-            f"not judged: a model of words is right on {_percent(noise.accuracy)}, no more than one label is{left_out}",
-        )
+        share = _percent(noise.accuracy)
+        return _unchecked(f"not judged: a model of words is right on {share}, no more than chance is{left_out}")
     says = (
         f"{noise.doubted:,} of {noise.rows:,} labels are doubted by a model that is right on {_percent(noise.accuracy)}"
     )
-    return noise.doubted, says + left_out
+    return _Said(noise.doubted, says + left_out)
 
 
-def _overlap(figures: Figures) -> tuple[int, str]:
+def _overlap(figures: Figures) -> _Said:
     if not figures.overlaps:
-        return 0, "compared with no other data set or corpus"
+        return _unchecked("compared with no other data set or corpus")
     said = [_touching(overlap) for overlap in figures.overlaps if overlap.same or overlap.near_rows]
     others = len({overlap.other for overlap in figures.overlaps})
-    return figures.overlapping_rows, _joined(said, f"no row stands in {_counted(others, 'other set')}")
+    return _Said(figures.overlapping_rows, _joined(said, f"no row stands in {_counted(others, 'other set')}"))
 
 
 def _touching(overlap: Overlap) -> str:
@@ -125,13 +170,13 @@ def _touching(overlap: Overlap) -> str:
     return f"{overlap.same:,} of {_rows(overlap.rows_of_part)} of {overlap.part} stand in {overlap.other}{near}"
 
 
-def _personal(figures: Figures) -> tuple[int, str]:
+def _personal(figures: Figures) -> _Said:
     kinds: dict[str, int] = {}
     for part in figures.parts:
         for kind, rows in part.personal.items():
             kinds[kind] = kinds.get(kind, 0) + rows
     said = [f"{_KINDS.get(kind, kind)} in {_rows(rows)}" for kind, rows in kinds.items()]
-    return figures.personal_rows, _joined(said, "no phone, e-mail, identity or bank card number")
+    return _Said(figures.personal_rows, _joined(said, "no phone, e-mail, identity or bank card number"))
 
 
 _KINDS = {
@@ -141,9 +186,10 @@ _KINDS = {
     "bank_card": "bank card numbers",
 }
 
-_SAID: dict[Check, Callable[[Figures], tuple[int, str]]] = {
+_SAID: dict[Check, Callable[[Figures], _Said]] = {
     "leakage": _leakage,
     "conflicts": _conflicts,
+    "labels": _labels,
     "near_leakage": _near_leakage,
     "duplicates": _duplicates,
     "near_duplicates": _near_duplicates,
@@ -151,7 +197,7 @@ _SAID: dict[Check, Callable[[Figures], tuple[int, str]]] = {
     "overlap": _overlap,
     "personal": _personal,
 }
-"""Check -> (rows that it is about, what is said of them)."""
+"""Check -> what is said of it."""
 
 
 def _joined(said: Sequence[str], nothing: str) -> str:

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from .report import Audit, Check, Crossing, Grade, Overlap, Verdict
+from .labels import FEWEST_TEXTS
+from .report import Audit, Check, Crossing, Overlap, Part, Verdict
 
 TITLES: Final[Mapping[Check, str]] = {
     "leakage": "Leakage",
     "conflicts": "Two labels",
+    "labels": "Labels",
     "near_leakage": "Near leakage",
     "duplicates": "Duplicates",
     "near_duplicates": "Near-duplicates",
@@ -21,6 +23,8 @@ MEANINGS: Final[Mapping[Check, str]] = {
     "leakage": "Rows of one part whose text stands in another part. A score on them is a score on what was learnt "
     "by heart.",
     "conflicts": "One text with two labels. At least one of them is wrong, and a model can not tell which.",
+    "labels": f"Rows whose label has fewer than {FEWEST_TEXTS} texts in train, or none. A model can not learn such a "
+    "label, and a label that is misspelt looks like one.",
     "near_leakage": "Rows of one part that differ from a text of another part by a few characters only.",
     "duplicates": "Rows whose text stood before in the same part. They weigh as often as they stand there.",
     "near_duplicates": "Rows of one part that differ by a few characters only: templates, copies, corrected reviews.",
@@ -51,7 +55,7 @@ FIGURES: Final = (
 NO_NAME: Final = "(none)"
 """What stands for the label of a row that has none."""
 
-_HEADLINES: Final[Mapping[Grade, str]] = {
+_HEADLINES: Final = {
     "stop": "do not train on this before it is mended",
     "look": "nothing forbids training; worth a look first",
     "ok": "nothing was found",
@@ -65,7 +69,8 @@ def headline(audit: Audit) -> str:
 
 
 def _because(verdict: Verdict) -> str:
-    return f"{TITLES[verdict.check].lower()} ({counted(verdict.rows, 'row')})"
+    title = TITLES[verdict.check].lower()
+    return f"{title} ({counted(verdict.rows, 'row')})" if verdict.rows else title
 
 
 def counted(count: int, noun: str) -> str:
@@ -80,6 +85,11 @@ def percent(part: float, whole: float) -> str:
     if share == 1:
         return "100 %"
     return "< 0.1 %" if share < 0.0005 else "> 99.9 %" if share > 0.9995 else f"{share:.1%}".replace("%", " %")
+
+
+def left_out_figures(part: Part) -> str:
+    """Rows of a part's source that are in no part; '' where there are none."""
+    return ", ".join(f"{reason} {rows:,}" for reason, rows in part.left_out.items())
 
 
 def crossing_figures(crossing: Crossing) -> str:

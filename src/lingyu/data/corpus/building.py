@@ -127,16 +127,31 @@ def planned(request: CorpusRequest) -> Plan:
 
 
 def _require_known_names(notes: Mapping[str, str], files: Sequence[SourceFile], option: str) -> None:
+    """Raises LingyuError for a name that says nothing of any source."""
+    used = {_nearest(notes, file.name) for file in files}
     for name in notes:
         if not any(_is_of(name, file.name) for file in files):
             near = did_you_mean(name, [file.name for file in files])
             hint = f"Did you mean {near}?" if near else f"Name {files[0].name}, for one"
             raise LingyuError(f"{option}: no source is called {name!r}", next=hint)
+        if name not in used:
+            raise LingyuError(f"{option}: every source of {name!r} has a name nearer to it", next="Leave it out")
 
 
 def _is_of(name: str, source: str) -> bool:
     """Whether a source is meant by a name: its own or its last part, or that of a folder it lies in."""
     return source == name or source.startswith(f"{name.rstrip('/')}/") or source.endswith(f"/{name}")
+
+
+def _nearest(notes: Mapping[str, str], source: str) -> str | None:
+    """The name of those given that says most exactly that this source is meant: its own, else the longest."""
+    names = [name for name in notes if _is_of(name, source)]
+    return max(names, key=lambda name: (name == source, len(name.rstrip("/"))), default=None)
+
+
+def _said(notes: Mapping[str, str], source: str) -> str | None:
+    name = _nearest(notes, source)
+    return None if name is None else notes[name]
 
 
 def _build_here(plan: Plan, folder: Path, report: Report) -> Built:
@@ -229,8 +244,8 @@ def _source(plan: Plan, number: int, file: SourceFile, tally: Tally) -> CorpusSo
         sha256=_sha256(file.path),
         bytes=file.size_bytes,
         rows=tally.read[number],
-        licence=next((said for name, said in plan.request.licences.items() if _is_of(name, file.name)), None),
-        origin=next((said for name, said in plan.request.origins.items() if _is_of(name, file.name)), None),
+        licence=_said(plan.request.licences, file.name),
+        origin=_said(plan.request.origins, file.name),
     )
 
 

@@ -2,7 +2,8 @@
 
 A paragraph touches a test text where it is the same, near it, or holds it whole, as a raw page holds a review. A test
 text of a few characters (很好) stands in many paragraphs and makes a leak of none but its like: near and inside begin
-at 16 characters of a same-text form. A part of a test text, and a page with a near one inside, are not found.
+at 16 characters of a same-text form. Raw text has a paragraph a line, so a line of a test text of several lines is
+looked for by itself. Another part of a test text, and a page with a near one inside, are not found.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from lingyu.recipe import load_recipe
 from lingyu.text import Hashes, clean, content_hashes, form_hashes, same_text_form
 
 from .inside import InsideIndex
-from .sources import shown_name, texts_of
+from .sources import how_to_utf8, shown_name, texts_of
 
 Level = Literal["exact", "same", "near", "inside"]
 LEVELS: Final[tuple[Level, ...]] = ("inside", "near", "same", "exact")
@@ -69,7 +70,7 @@ def _of_table(name: str, text: str, encoding: str) -> ExcludedSet:
     if not path.exists() and ":" in name:
         path, column = Path(name.rpartition(":")[0]), name.rpartition(":")[2]
     try:
-        texts = tuple(filter(None, (found.strip() for found in texts_of(path, column, encoding))))
+        texts = tuple(filter(None, (found.strip() for found in _texts(path, column, encoding))))
     except LingyuError as error:
         if "no column" not in error.what:
             raise
@@ -79,6 +80,22 @@ def _of_table(name: str, text: str, encoding: str) -> ExcludedSet:
     return ExcludedSet(shown_name(path), texts)
 
 
+def _texts(path: Path, column: str, encoding: str) -> list[str]:
+    """encoding: of the sources. A test set need not be in it: most are UTF-8, which hardly any other text reads as."""
+    try:
+        return list(texts_of(path, column, "utf-8"))
+    except LingyuError:
+        if encoding.lower() in ("utf-8", "utf8"):
+            raise
+    try:
+        return list(texts_of(path, column, encoding))
+    except LingyuError as error:
+        if not error.what.startswith("not ") and "has a line that is not" not in error.what:
+            raise
+        what = f"a test set that is neither UTF-8 nor {encoding.upper()}"
+        raise LingyuError(what, error.where, how_to_utf8(path)) from None
+
+
 def save_excluded(sets: Sequence[ExcludedSet], path: Path) -> None:
     """For the workers of a build, each of which reads them with saved_excluded()."""
     path.write_text(json.dumps([asdict(excluded) for excluded in sets]), encoding="ascii")
@@ -86,6 +103,14 @@ def save_excluded(sets: Sequence[ExcludedSet], path: Path) -> None:
 
 def saved_excluded(path: Path) -> tuple[ExcludedSet, ...]:
     return tuple(ExcludedSet(entry["name"], tuple(entry["texts"])) for entry in json.loads(path.read_text("ascii")))
+
+
+def _long_lines(text: str) -> list[str]:
+    """The lines of a text that has several, as far as they are long enough to tell it from others."""
+    lines = text.splitlines()
+    if len(lines) < 2:
+        return []
+    return [line.strip() for line in lines if len(same_text_form(line)) >= _SHORTEST_INSIDE]
 
 
 class ExcludedTexts:
@@ -98,8 +123,9 @@ class ExcludedTexts:
         self._exact: dict[str, set[int]] = {}
         for number, excluded in enumerate(sets):
             for text in excluded.texts:
-                for version in (text, clean(text, steps)):
-                    self._exact.setdefault(version, set()).add(number)
+                for part in (text, *_long_lines(text)):
+                    for version in (part, clean(part, steps)):
+                        self._exact.setdefault(version, set()).add(number)
         texts = [text for text in self._exact if text]
         forms = [same_text_form(text) for text in texts]
         hashes, firsts, same = np.unique(form_hashes(forms), return_index=True, return_inverse=True)

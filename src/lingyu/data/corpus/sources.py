@@ -130,7 +130,14 @@ def texts_of(path: Path, column: str, encoding: str) -> Iterator[str]:
             yield from batch.lines.decode(encoding).split("\n")
         except UnicodeDecodeError:
             what = f"has a line that is not {encoding.upper()}"
-            raise LingyuError(what, where=path, next="Bring it into UTF-8 with: lingyu data import") from None
+            raise LingyuError(what, where=path, next=how_to_utf8(path)) from None
+
+
+def how_to_utf8(path: Path, encoding: str = "GB18030") -> str:
+    """What to do with a file of another encoding: tables are imported, raw text is none."""
+    if _is_raw(path):
+        return f"Save it as UTF-8, with iconv -f {encoding} -t UTF-8 for one"
+    return "Bring it into UTF-8 with: lingyu data import"
 
 
 def batches(files: Sequence[SourceFile], column: str, encoding: str) -> Iterator[Batch]:
@@ -171,7 +178,7 @@ def _raw_batches(file: SourceFile, number: int, text: BinaryIO, stream: BinaryIO
     _require_line_ends(encoding, file.path)
     for at, (lines, too_long) in enumerate(_whole_lines(text)):
         if not at and lines.startswith(_BOMS):
-            raise LingyuError("UTF-16 text", where=file.path, next="Bring it into UTF-8 with: lingyu data import")
+            raise LingyuError("UTF-16 text", where=file.path, next=how_to_utf8(file.path, "UTF-16"))
         whole = lines.removeprefix(codecs.BOM_UTF8) if not at else lines
         yield Batch(number, whole, (), {TOO_LONG: too_long} if too_long else {}, stream.tell())
 
@@ -185,7 +192,7 @@ def _require_line_ends(encoding: str, where: Path) -> None:
         hint = f"Did you mean {near}?" if near else "Set --encoding to utf-8 or gb18030"
         raise LingyuError(f"--encoding: no encoding is called {encoding!r}", where, hint) from None
     if not is_byte:
-        raise LingyuError(f"raw text in {encoding}", where, "Bring it into UTF-8 with: lingyu data import")
+        raise LingyuError(f"raw text in {encoding}", where, how_to_utf8(where, encoding.upper()))
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -41,11 +41,16 @@ def corpus_in_one_go(out: Path, *, replace: bool) -> Iterator[Path]:
         _require_free(out, replace)  # hours may have passed
         if out.exists():
             out.rename(old)
-        fresh.rename(out)
+        try:
+            fresh.rename(out)
+        except BaseException:
+            if old.exists():
+                old.rename(out)
+            raise
         sync(out.parent)
     finally:
+        shutil.rmtree(building, ignore_errors=True)  # while nobody else can begin to build in it
         lock.release()
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _require_free(out: Path, replace: bool) -> None:

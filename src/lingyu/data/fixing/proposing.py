@@ -104,7 +104,7 @@ def _require_rows(audit: Audit, rows: SourceRows) -> None:
 
 
 def _fixes(audit: Audit, rows: SourceRows) -> tuple[Fix, ...]:
-    values = {name: value for value, name in getattr(audit.settings, "labels", {}).items()}
+    values = {name: value for value, name in audit.settings.labels.items()}
     return tuple(_fix(proposal, rows, values) for proposal in proposals(audit.findings))
 
 

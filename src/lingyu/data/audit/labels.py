@@ -1,0 +1,57 @@
+"""Labels that can't be learnt: the only one there is, those with hardly a text, those that train does not have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .found import Found
+from .rows import NO_LABEL, Indices, Rows
+
+FEWEST_TEXTS = 5
+"""Distinct texts of a label in train, at the least: with fewer, not each of five folds has one."""
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """train: the first part. labels: how many it has. rare: (label, distinct texts) of those with too few in train.
+
+    lacking: (label, rows) of those that only later parts have.
+    """
+
+    train: str
+    labels: int
+    rare: tuple[tuple[str, int], ...]
+    lacking: tuple[tuple[str, int], ...]
+
+
+def label_figures(rows: Rows) -> LabelFigures:
+    """The rarest labels first."""
+    texts = _texts_in_train(rows)
+    rows_each = np.bincount(rows.labels[rows.labels != NO_LABEL], minlength=len(rows.names))
+    rarest = np.argsort(texts, kind="stable").tolist()
+    return LabelFigures(
+        rows.parts[0].name,
+        int((texts > 0).sum()),
+        tuple((rows.names[label], int(texts[label])) for label in rarest if 0 < texts[label] < FEWEST_TEXTS),
+        tuple((rows.names[label], int(rows_each[label])) for label in rarest if not texts[label]),
+    )
+
+
+def find_rare_labels(rows: Rows) -> list[Found]:
+    """Each row of train with a rare label, and each elsewhere with one that train lacks; the rarest first.
+
+    They are kept: a label may be misspelt, and a person sees that at once.
+    """
+    texts = _texts_in_train(rows)
+    labelled = np.flatnonzero(rows.labels != NO_LABEL)
+    times = texts[rows.labels[labelled]]
+    found = (times < FEWEST_TEXTS) & ((rows.part[labelled] == 0) == (times > 0))
+    order = np.lexsort((rows.labels[labelled][found], times[found]))
+    return [Found("labels", row, "keep") for row in labelled[found][order].tolist()]
+
+
+def _texts_in_train(rows: Rows) -> Indices:
+    """(labels,) how many distinct texts of the first part carry each."""
+    of_train = (rows.labels != NO_LABEL) & (rows.part == 0)
+    pairs = np.unique(np.stack([rows.labels[of_train], rows.same[of_train]]), axis=1)
+    return np.bincount(pairs[0], minlength=len(rows.names))
