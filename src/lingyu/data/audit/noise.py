@@ -77,7 +77,7 @@ def judge(rows: Rows, folds: int, seed: int, report: Report) -> Judged | None:
     dealt = [grouped_folds(rows.same[at], 2 * labels + ~teaches, folds, seed + number) for number in range(_ROUNDS)]
     report("doubted labels", 0, folds * _ROUNDS + 1)
     features = _features([rows.texts[row] for row in at.tolist()])
-    if not features.shape[1]:  # no two texts have a character in common
+    if features is None:
         return None
     probabilities = _cross_validated(features, labels, teaches, dealt, seed, report)
     return _judged(rows, at, kept, labels, probabilities, folds)
@@ -163,16 +163,18 @@ def _probabilities(
 
 
 def _features(texts: Sequence[str]) -> Any:
-    """(rows, characters and pairs that two rows have) sparse. Hashed, since a vocabulary of all pairs takes more than
-    the texts do."""
+    """(rows, characters and pairs that two rows have) sparse; None where no two rows have one.
+
+    Hashed, since a vocabulary of all pairs takes more than the texts do.
+    """
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
     hashing = HashingVectorizer(
         analyzer="char", ngram_range=(1, 2), n_features=_FEATURES, norm=None, alternate_sign=False, dtype=np.float32
     )
     counts = hashing.transform(texts)
-    in_rows = np.bincount(counts.indices, minlength=_FEATURES)
-    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, in_rows > 1])
+    shared = np.bincount(counts.indices, minlength=_FEATURES) > 1
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, shared]) if shared.any() else None
 
 
 def _judged(
