@@ -44,7 +44,8 @@ METRICS = {
 
 SETTINGS = {
     "text": "review", "text_pair": None, "label": "label", "clean": ("html",), "encoding": "utf-8", "base": "embedded",
-    "near_similarity": 0.8, "near_shortest": 16, "near_longest_other": 5, "max_length": 256, "noise_folds": 5, "seed": 0,
+    "near_similarity": 0.8, "near_shortest": 16, "near_longest_other": 5, "max_length": 256,
+    "noise_folds": 5, "seed": 0,
 }  # fmt: skip
 
 
