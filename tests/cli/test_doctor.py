@@ -132,7 +132,7 @@ def test_little_room_on_the_disk_is_a_note(tmp_path, monkeypatch):
 
 
 def test_extras_are_read_from_the_package_itself():
-    assert packages_of_extras()["data"] == ["openpyxl"]
+    assert packages_of_extras()["data"] == ["charset-normalizer", "opencc", "openpyxl"]
     assert packages_of_extras()["demo"] == ["snownlp"]
 
 
