@@ -70,9 +70,10 @@ def test_an_axis_ends_behind_the_largest_value(value: float) -> None:
 def test_any_text_and_any_number_can_be_drawn(drawn: list[tuple[str, float]]) -> None:
     names, values = zip(*drawn, strict=True)
     series = [Series(names[0], values), Series(names[-1], values, colour=99)]
-    for svg in (
+    drawings = (
         bars(names[0], names[0], names, series),
         histogram(names[0], (names[0], "rows"), range(len(values) + 1), series, Limit(values[0], names[0])),
-    ):
-        svg.encode()
-        ElementTree.fromstring(svg)
+    )
+    for svg in drawings:
+        assert ElementTree.fromstring(svg.encode("utf-8")).tag.endswith("svg")  # well-formed, and UTF-8
+    assert len(widths(drawings[0])) >= len(series) * len(names)  # a bar each, and the legend's squares

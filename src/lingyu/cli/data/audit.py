@@ -114,13 +114,7 @@ def audit(
 def _gates(fail_on: str | None) -> tuple[str, ...]:
     from lingyu.data import CHECKS
 
-    gates = _listed(fail_on)
-    for name in gates:
-        if name not in CHECKS:
-            near = did_you_mean(name, CHECKS)
-            hint = f"Did you mean {near}?" if near else f"There are {', '.join(CHECKS)}"
-            raise LingyuError(f"{name}: no such check", "--fail-on", hint)
-    return gates
+    return _listed(fail_on, CHECKS, "check", "--fail-on")
 
 
 def _require_writable(option: str, path: Path | None, endings: tuple[str, ...], *, force: bool) -> None:
@@ -227,17 +221,18 @@ def _base(name: str | None, revision: str | None, max_length: int | None) -> "Ba
 def _steps(clean: str | None) -> tuple[str, ...]:
     from lingyu.text import STEPS
 
-    steps = _listed(clean)
-    for step in steps:
-        if step not in STEPS:
-            near = did_you_mean(step, STEPS)
-            hint = f"Did you mean {near}?" if near else f"There are {', '.join(STEPS)}"
-            raise LingyuError(f"{step}: no such step", "--clean", hint)
-    return steps
+    return _listed(clean, tuple(STEPS), "step", "--clean")
 
 
-def _listed(names: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+def _listed(names: str | None, known: Sequence[str], kind: str, option: str) -> tuple[str, ...]:
+    """The names of a list with commas. Raises LingyuError for one that is not known."""
+    listed = tuple(name.strip() for name in (names or "").split(",") if name.strip())
+    for name in listed:
+        if name not in known:
+            near = did_you_mean(name, known)
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}"
+            raise LingyuError(f"{name}: no such {kind}", option, hint)
+    return listed
 
 
 def _page(audited: "Audited") -> str:
