@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Rows = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -38,3 +43,18 @@ class Counts:
             "kept": dict(self.kept),
             "notes": list(self.notes),
         }
+
+
+class StoredCounts(BaseModel):
+    """Counts as a manifest holds them."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    read: dict[str, Rows]
+    dropped: dict[str, Rows]
+    kept: dict[str, Rows]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, counts: Counts) -> "StoredCounts":
+        return cls(read=dict(counts.read), dropped=dict(counts.dropped), kept=dict(counts.kept), notes=counts.notes)

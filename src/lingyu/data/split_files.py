@@ -26,7 +26,7 @@ from lingyu.text import Hashes, clean
 from .audit.parts import row_hashes
 from .audit.rows import whole_text
 from .cleaning import require_steps
-from .counts import Counts
+from .counts import Counts, StoredCounts
 from .csv_folder import write_folder
 from .near import NEAR, near_groups, near_pairs
 from .reading import sha256_of
@@ -34,7 +34,6 @@ from .row_times import time_ranks
 from .split_manifest import (
     SPLIT,
     PartName,
-    SplitCounts,
     SplitManifest,
     SplitPart,
     SplitSettings,
@@ -338,12 +337,7 @@ class _Draft:
         manifest = SplitManifest(
             source=SplitSource(name=Path(self.table.source).name, sha256=self.table.sha256, rows=len(self.table.rows)),
             settings=self._settings(),
-            counts=SplitCounts(
-                read=dict(self.counts.read),
-                dropped=dict(self.counts.dropped),
-                kept=dict(self.counts.kept),
-                notes=self.counts.notes,
-            ),
+            counts=StoredCounts.of(self.counts),
             together=self.together,
             time=self.cut,
             parts=parts,

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lingyu.errors import LingyuError
 
+from .counts import Rows, StoredCounts
 from .reading import sha256_of
 
 SPLIT: Final = "split.json"
 _MADE_BY: Final = "lingyu data split"
 
 PartName = Literal["train", "dev", "test"]
-Rows = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -51,15 +51,6 @@ class SplitSettings(_Model):
     near_similarity: float
     near_shortest: int
     near_longest_other: int
-
-
-class SplitCounts(_Model):
-    """lingyu.data.Counts: read = dropped + kept."""
-
-    read: dict[str, Rows]
-    dropped: dict[str, Rows]
-    kept: dict[str, Rows]
-    notes: tuple[str, ...]
 
 
 class Together(_Model):
@@ -99,7 +90,7 @@ class SplitManifest(_Model):
     made_by: Literal["lingyu data split"] = _MADE_BY
     source: SplitSource
     settings: SplitSettings
-    counts: SplitCounts
+    counts: StoredCounts
     together: Together
     time: TimeCut | None
     parts: dict[PartName, SplitPart]

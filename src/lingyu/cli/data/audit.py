@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lingyu.cli.data.listing import listed
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.reporting import Report
 
@@ -114,7 +115,7 @@ def audit(
 def _gates(fail_on: str | None) -> tuple[str, ...]:
     from lingyu.data import CHECKS
 
-    return _listed(fail_on, CHECKS, "check", "--fail-on")
+    return _known(fail_on, CHECKS, "check", "--fail-on")
 
 
 def _require_writable(option: str, path: Path | None, endings: tuple[str, ...], *, force: bool) -> None:
@@ -221,18 +222,18 @@ def _base(name: str | None, revision: str | None, max_length: int | None) -> "Ba
 def _steps(clean: str | None) -> tuple[str, ...]:
     from lingyu.text import STEPS
 
-    return _listed(clean, tuple(STEPS), "step", "--clean")
+    return _known(clean, tuple(STEPS), "step", "--clean")
 
 
-def _listed(names: str | None, known: Sequence[str], kind: str, option: str) -> tuple[str, ...]:
+def _known(names: str | None, known: Sequence[str], kind: str, option: str) -> tuple[str, ...]:
     """The names of a list with commas. Raises LingyuError for one that is not known."""
-    listed = tuple(name.strip() for name in (names or "").split(",") if name.strip())
-    for name in listed:
+    found = listed(names)
+    for name in found:
         if name not in known:
             near = did_you_mean(name, known)
             hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}"
             raise LingyuError(f"{name}: no such {kind}", option, hint)
-    return listed
+    return found
 
 
 def _page(audited: "Audited") -> str:

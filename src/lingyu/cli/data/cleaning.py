@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lingyu.cli.data.listing import listed
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def clean(
 
     if samples is None:
         samples = _SAMPLES if sys.stdout.isatty() and not as_json else 0
-    names = tuple(name.strip() for name in steps.split(",") if name.strip())
+    names = listed(steps)
     if not names:
         raise LingyuError("no step is named", "--steps", "Name some: html,control,width")
     request = CleaningRequest(file, out, names, tuple(dict.fromkeys(texts)), encoding, samples, force)

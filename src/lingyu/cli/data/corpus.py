@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from lingyu.cli.data.listing import listed
 from lingyu.errors import LingyuError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def corpus(
         sources=sources,
         out=out,
         exclude=exclude,
-        steps=tuple(name.strip() for name in steps.split(",") if name.strip()),
+        steps=listed(steps),
         text=text,
         encoding=encoding,
         licences=_notes(licences, "--licence"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lingyu.cli.data.listing import listed
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data, Split
 
@@ -71,7 +72,6 @@ def split(
     from lingyu.cli.predict_file import in_options
     from lingyu.data import SplitRequest, split_file
 
-    steps = tuple(step.strip() for step in clean.split(",") if step.strip())
     request = SplitRequest(
         file,
         dev=dev,
@@ -83,7 +83,7 @@ def split(
         group=group,
         time=time,
         encoding=encoding,
-        clean=steps,
+        clean=listed(clean),
     )
     try:
         with progress() as report:

@@ -14,7 +14,7 @@ from lingyu.errors import LingyuError, did_you_mean
 from lingyu.reporting import Report
 
 from ..audit.report import Check
-from ..counts import Counts
+from ..counts import Counts, StoredCounts
 from ..csv_folder import write_folder
 from ..reading import sha256_of
 from ..tables import TableRow
@@ -46,15 +46,6 @@ class FixedFile(Model):
     rows: int
 
 
-class FixCounts(Model):
-    """lingyu.data.Counts: read = dropped + kept."""
-
-    read: dict[str, int]
-    dropped: dict[str, int]
-    kept: dict[str, int]
-    notes: tuple[str, ...]
-
-
 class FixManifest(Model):
     """fixes.json. sources: as they were before, and still are. overruled: lines whose action is not the suggestion.
 
@@ -65,7 +56,7 @@ class FixManifest(Model):
     made_by: Literal["lingyu data fix apply"] = "lingyu data fix apply"
     fixes: FixedFile
     sources: tuple[FixedFile, ...]
-    counts: FixCounts
+    counts: StoredCounts
     relabelled: int
     overruled: int
     emptied_texts: int
@@ -237,7 +228,7 @@ class _Work:
                 FixedFile(file=Path(table.source).name, sha256=table.sha256, rows=len(table.rows))
                 for table in self.rows.tables
             ),
-            counts=FixCounts(
+            counts=StoredCounts(
                 read=dict(counts.read), dropped=dict(counts.dropped), kept=dict(counts.kept), notes=counts.notes
             ),
             relabelled=self.relabelled,
