@@ -221,16 +221,13 @@ class _Work:
         dropped = self._dropped()
         write_csv(folder / DROPPED, self._dropped_columns(), dropped)
         files.append(_written(folder / DROPPED, len(dropped)))
-        counts = self.counts
         manifest = FixManifest(
             fixes=FixedFile(file=self.fix_list.name, sha256=sha256_of(self.fix_list), rows=self.lines),
             sources=tuple(
                 FixedFile(file=Path(table.source).name, sha256=table.sha256, rows=len(table.rows))
                 for table in self.rows.tables
             ),
-            counts=StoredCounts(
-                read=dict(counts.read), dropped=dict(counts.dropped), kept=dict(counts.kept), notes=counts.notes
-            ),
+            counts=StoredCounts.of(self.counts),
             relabelled=self.relabelled,
             overruled=self.overruled,
             emptied_texts=self._emptied_texts,
