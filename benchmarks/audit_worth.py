@@ -16,7 +16,6 @@ leaves one small JSON in docs/results/, with its answers to the test rows.
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -26,34 +25,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from recorded import REPO, RESULTS, SEED_OF_BOOTSTRAP, Labels, answers_of, launch, words_and_numbers, write_between
 
 from lingyu.data import Part, load_splits
 from lingyu.evaluation import paired_difference, seeds_mean_interval, tfidf_baseline
 from lingyu.recipe import load_recipe
-from lingyu.store import ANSWERS, read_answers
 
-REPO = Path(__file__).resolve().parent.parent
-RESULTS = REPO / "docs" / "results"
-PAGE = REPO / "docs" / "results.md"
 BEGIN, END = "<!-- made by benchmarks/audit_worth.py table -->", "<!-- end of audit_worth -->"
 WORK = REPO / "runs" / "audit-worth"
 ARMS = ("injected", "mended", "reviewed")
 TRAINED = ("injected", "mended")  # the encoder's arms; the third is the baseline's alone
 WRONG, TWICE = 0.1, 0.1  # shares of the training rows
-SEED_OF_BOOTSTRAP = 42
 NAMES = {"负面": "正面", "正面": "负面"}
-
-Labels = NDArray[np.int64]
 
 
 def main(arguments: Sequence[str]) -> None:
     command, *rest = arguments or ["help"]
     if command == "run" and rest:
-        arms = [arm for arm in rest if arm in ARMS] or ARMS
-        for seed in (int(word) for word in rest if word.isdigit()):
+        arms, seeds = words_and_numbers(rest)
+        for seed in seeds:
             inject(seed)
-            for arm in arms:
+            for arm in arms or ARMS:
                 run_arm(arm, seed)
     elif command == "table":
         write_table()
@@ -201,12 +193,9 @@ def trained(recipe: Path, arm: str, seed: int) -> list[int]:
     """The encoder's answers to the test rows, in the order of their sorted hashes."""
     version = WORK / "adapters" / f"worth-{arm}-s{seed}" / "v1"
     if not version.exists():
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        command = ["accelerate", "launch", "-q", "train_lora.py", str(recipe)]
-        subprocess.run(command, cwd=REPO, env=environment, check=True)
+        launch("train_lora.py", str(recipe))
         shutil.rmtree(REPO / "runs" / f"worth-{arm}-s{seed}", ignore_errors=True)
-    answers: list[int] = read_answers(version / ANSWERS).logits.argmax(axis=1).tolist()
-    return answers
+    return answers_of(version)[0].tolist()
 
 
 # ---- the table
@@ -215,9 +204,7 @@ def trained(recipe: Path, arm: str, seed: int) -> list[int]:
 def write_table() -> None:
     runs = [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("audit-worth-*.json"))]
     text = table_of({arm: [run for run in runs if run["arm"] == arm] for arm in ARMS})
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", "utf-8")
-    print(text)
+    write_between(BEGIN, END, text)
 
 
 def table_of(arms: dict[str, list[dict[str, Any]]]) -> str:

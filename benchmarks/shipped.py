@@ -7,12 +7,10 @@ A run leaves one small JSON in docs/results/: settings, time, figures, and its a
 intervals of the seeds' mean are drawn. Data: lingyu data get NAME for each recipe that is run.
 """
 
-import base64
 import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -22,20 +20,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from recorded import REPO, RESULTS, SEED_OF_BOOTSTRAP, Labels, answers_of, launch, packed, unpacked, write_between
 
 from lingyu.data import load_splits
 from lingyu.evaluation import Scores, paired_difference, seeds_mean_interval, tfidf_baseline
 from lingyu.recipe import load_recipe
-from lingyu.store import ANSWERS, HASHES, read_answers, read_hashes
+from lingyu.store import HASHES, read_hashes
 
-REPO = Path(__file__).resolve().parent.parent
-RESULTS = REPO / "docs" / "results"
-PAGE = REPO / "docs" / "results.md"
 BEGIN, END = "<!-- made by benchmarks/shipped.py table -->", "<!-- end -->"
 RANDOM_BASE = "./bases/embedded-random"
-SEED_OF_BOOTSTRAP = 42
-
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -76,11 +69,8 @@ def run_once(recipe: str, base: str, seed: int) -> None:
     if base == "random":
         make_random_base()
     overrides = [f"train.seed={seed}", *([f"base={RANDOM_BASE}"] if base == "random" else [])]
-    command = ["accelerate", "launch", "-q", "train_lora.py", f"recipes/{recipe}.yaml", *overrides]
     began = time.monotonic()
-    print(" ".join(command), flush=True)
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(command, cwd=workplace, env=environment, check=True)
+    command = launch("train_lora.py", f"recipes/{recipe}.yaml", *overrides, folder=workplace)
     seconds = time.monotonic() - began
     RESULTS.mkdir(exist_ok=True)
     content = as_json(recipe, base, seed, command, seconds, workplace / "adapters" / recipe / "v1")
@@ -116,7 +106,7 @@ def make_random_base() -> None:
 def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: float, version: Path) -> dict[str, Any]:
     metrics = json.loads((version / "metrics.json").read_text("utf-8"))
     manifest = json.loads((version / "lingyu.json").read_text("utf-8"))
-    answers = read_answers(version / ANSWERS)
+    predictions, labels = answers_of(version)
     splits = load_splits(load_recipe(REPO / f"recipes/{recipe}.yaml").data)
     train, test = splits.train, splits.test
     tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
@@ -136,21 +126,12 @@ def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: 
         "baseline": {key: metrics["baseline"][key] for key in ("name", "accuracy", "macro_f1")},
         "classes": len(splits.labels),
         "answers": {
-            "predictions": packed(answers.logits.argmax(axis=1)),
-            "labels": packed(answers.labels),
+            "predictions": packed(predictions),
+            "labels": packed(labels),
             "baseline": packed(tfidf[np.argsort(test.hashes, kind="stable")]),
             "leaked": packed(np.isin(hashes["test"], hashes["train"])),
         },
     }
-
-
-def packed(values: NDArray[Any]) -> str:
-    """Numbers below 256 as base64, a byte each."""
-    return base64.b64encode(values.astype(np.uint8).tobytes()).decode()
-
-
-def unpacked(text: str) -> Labels:
-    return np.frombuffer(base64.b64decode(text), dtype=np.uint8).astype(np.int64)
 
 
 def results() -> list[Result]:
@@ -169,10 +150,7 @@ def write_tables() -> None:
     found = results()
     recipes = list(dict.fromkeys(result.recipe for result in found))
     tables = "\n\n".join(table_of(recipe, [r for r in found if r.recipe == recipe]) for recipe in recipes)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", "utf-8")
-    print(tables)
+    write_between(BEGIN, END, tables)
 
 
 def table_of(recipe: str, found: Sequence[Result]) -> str:
