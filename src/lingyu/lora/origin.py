@@ -38,10 +38,11 @@ def _found(version: Version) -> Base:
     place, those are given back: whoever verifies them names both sides.
     """
     record = version.manifest.base
-    if record.id == "embedded" or record.revision is not None:  # a revision is what only a hub's base has
+    beside_store = _beside_store(version)
+    if record.id == "embedded":
+        return _embedded(version, beside_store / "bases")
+    if record.revision is not None:  # which only a hub's base has
         return _published(record.id, record.revision)
-    parents = version.folder.resolve().parents
-    beside_store = parents[min(2, len(parents) - 1)]  # a version that was copied out of its store may have fewer
     named = [replace(find_base(str(place)), id=record.id) for place in _named_places(record.id, beside_store)]
     for base in (*named, *_bases_in(beside_store / "bases", record.id)):
         if _has_weights(base, record.weights_fingerprint):
@@ -53,6 +54,30 @@ def _found(version: Version) -> Base:
         f"its base {record.id} (weights {record.weights_fingerprint[:12]}, lineage {lineage}) is not there",
         where=version.reference,
         next=f"Put it into {beside_store / 'bases'}/, under any name",
+    )
+
+
+def _beside_store(version: Version) -> Path:
+    parents = version.folder.resolve().parents
+    return parents[min(2, len(parents) - 1)]  # a version that was copied out of its store may have fewer
+
+
+def _embedded(version: Version, bases: Path) -> Base:
+    """The embedded encoder that the version was trained on: the one shipped now, or an earlier one that was kept.
+
+    Raises BaseNotFound for an earlier one that is nowhere: the version is as sound as before.
+    """
+    record = version.manifest.base
+    shipped = _published(record.id, None)
+    for base in (shipped, *_bases_in(bases, record.id)):
+        if _has_weights(base, record.weights_fingerprint):
+            return base
+    made_with = version.manifest.packages.get("lingyu", "the lingyu that made it")
+    raise BaseNotFound(
+        f"its base, the embedded encoder {record.weights_fingerprint[:12]}, is no longer shipped: "
+        f"this lingyu has {shipped.weights_fingerprint[:12]}",
+        where=version.reference,
+        next=f"Train it anew, or put that encoder, of lingyu {made_with}, into {bases}/, under any name",
     )
 
 
