@@ -6,9 +6,19 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
-from lingyu.bases import FAMILIES, auto_target_modules, check_target_modules, find_base, is_hub_id, require_saved
+from lingyu.bases import (
+    FAMILIES,
+    auto_target_modules,
+    check_target_modules,
+    find_base,
+    first_position,
+    is_hub_id,
+    masked_lm_of,
+    plain_name,
+    require_saved,
+)
 from lingyu.errors import LingyuError
 
 SMALL = {
@@ -228,3 +238,46 @@ def test_wrong_target_modules_are_one_line(tiny_base: Path, names: list[str], sa
         check_target_modules(base.load_classifier(["a", "b"]).model, base.family, names, base.id)
     model = base.load_classifier(["a", "b"]).model
     assert check_target_modules(model, base.family, ["value", "query"], base.id) == ["query", "value"]
+
+
+@pytest.mark.parametrize("model_type", [name for name, family in FAMILIES.items() if family.masked_lm is not None])
+def test_the_masked_lm_head_lies_where_the_table_says_in_each_family(model_type: str, tmp_path: Path) -> None:
+    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(model_type, **SMALL))
+    model.save_pretrained(tmp_path)
+    base = find_base(str(tmp_path))
+    head, state = base.masked_lm_weights(), model.state_dict()
+    names = {"dense": base.masked_lm.dense, "norm": base.masked_lm.norm}
+    for part, tensor in head.items():
+        module, _, leaf = part.rpartition(".")
+        assert tensor.equal(state[f"{names[module]}.{leaf}" if module else base.masked_lm.bias]), part
+    assert head.keys() == {"dense.weight", "dense.bias", "norm.weight", "norm.bias", "bias"}
+    in_file = load_file(tmp_path / "model.safetensors")
+    assert len(in_file) == len(head) + len(base.encoder_weights())
+    assert all(plain_name(name) in base.encoder_weights() for name in in_file if plain_name(name))
+
+
+def test_a_base_without_a_masked_lm_head_brings_none(tiny_base_with_pooler: Path) -> None:
+    base = find_base(str(tiny_base_with_pooler))
+    assert base.masked_lm_weights() == {}
+    assert {"pooler.dense.weight", "embeddings.LayerNorm.bias"} <= base.encoder_weights().keys()
+
+
+@pytest.mark.parametrize("model_type", ["megatron-bert", "deberta-v2", "roformer"])
+def test_a_family_without_a_place_for_our_attention_is_one_line(model_type: str) -> None:
+    with pytest.raises(
+        LingyuError, match=f"'{model_type}' can't be pretrained here.*bert, ernie, roberta, xlm-"
+    ) as caught:
+        masked_lm_of(model_type, "bases/x")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model_type", sorted(FAMILIES))
+def test_positions_begin_where_the_family_counts_from(model_type: str) -> None:
+    config = AutoConfig.for_model(model_type, **SMALL)
+    assert first_position(config) == (2 if "roberta" in model_type else 0)
+
+
+def test_the_words_of_a_vocabulary_stand_in_the_order_of_their_ids(tiny_base: Path) -> None:
+    assert "".join(f"{word}\n" for word in find_base(str(tiny_base)).word_pieces) == (
+        tiny_base / "vocab.txt"
+    ).read_text("utf-8")

@@ -28,8 +28,9 @@ def test_show_says_what_decides(capsys: pytest.CaptureFixture[str], tiny_base: P
     facts = shown(capsys, tiny_base)
     assert list(facts) == [
         *("base", "revision", "folder", "model_type", "hidden_size", "num_hidden_layers", "vocab_size", "head"),
-        *("weights_fingerprint", "tokenizer_fingerprint"),
+        *("weights_fingerprint", "tokenizer_fingerprint", "made_from", "stages", "hours"),
     ]
+    assert (facts["made_from"], facts["stages"], facts["hours"]) == ([], [], None)
     assert facts["model_type"] == "bert"
     assert (facts["hidden_size"], facts["num_hidden_layers"]) == (32, 2)
     assert facts["head"] == ["pooler.dense", "classifier"]

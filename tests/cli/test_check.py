@@ -14,6 +14,8 @@ from lingyu.store import Store
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(str(path) for path in (ROOT / "recipes").glob("*.yaml"))
+CHAIN = str(ROOT / "recipes" / "hotel-chain.yaml")
+DAPT = str(ROOT / "recipes" / "dapt-hotel.yaml")
 HOTEL = str(ROOT / "recipes" / "hotel.yaml")
 
 Captured = pytest.CaptureFixture[str]
@@ -24,6 +26,8 @@ def test_a_line_for_each_recipe_that_is_fine(capsys: Captured) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(RECIPES) >= 8
     assert f"{HOTEL}: fine (single_label, 2 labels, base embedded)" in lines
+    assert f"{DAPT}: fine (dapt full, mlm, base embedded -> bases/dapt-hotel)" in lines
+    assert f"{CHAIN}: fine (5 stages: corpus, dapt, tapt, adapter, evaluate)" in lines
 
 
 def test_checking_imports_neither_torch_nor_readers_of_data() -> None:
@@ -56,8 +60,60 @@ def test_faults_of_all_files_are_told_and_fine_files_too(tmp_path: Path, capsys:
 
 
 def test_a_fault_of_the_command_line_is_told_once(capsys: Captured) -> None:
-    assert main(["check", *RECIPES, "lora.rank=3"]) == 2
+    recipes = [recipe for recipe in RECIPES if recipe != CHAIN]
+    assert main(["check", *recipes, "lora.rank=3"]) == 2
     assert capsys.readouterr().err == "command line: lora.rank: no such key. Did you mean lora.r?\n"
+
+
+def test_a_chain_has_no_overrides_of_its_own(capsys: Captured) -> None:
+    assert main(["check", CHAIN, "train.seed=3"]) == 2
+    assert capsys.readouterr().err == (
+        f"{CHAIN}: train.seed=3: a chain has no overrides. "
+        "Write it into the file, under set of the stage that runs the recipe\n"
+    )
+
+
+def test_faults_of_the_recipes_of_a_chain_stand_at_its_stages(tmp_path: Path, capsys: Captured) -> None:
+    one, chain = bad_recipe(tmp_path, "one"), tmp_path / "chain.yaml"
+    chain.write_text(
+        f"name: c\nstages:\n  - name: a\n    recipe: {DAPT}\n    set: {{lora.rank: 3}}\n"
+        "  - name: b\n    recipe: one.yaml\n",
+        encoding="utf-8",
+    )
+    assert main(["check", str(chain)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{chain}:5: stages.set: lora.rank: no such key. Did you mean lora.r?",
+        f"{chain}:7: stages.recipe: {one}:1: data: missing. Add the section data: with train and labels",
+        f"{chain}:7: stages.recipe: {one}:3: lora.rank: no such key. Did you mean lora.r?",
+    ]
+
+
+def test_pretraining_and_chains_say_what_they_are_in_json(capsys: Captured) -> None:
+    assert main(["check", DAPT, CHAIN, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recipes"] == [
+        {
+            "file": DAPT,
+            "fine": True,
+            "name": "dapt-hotel",
+            "dapt": "full",
+            "objective": ["mlm"],
+            "base": "embedded",
+            "to": "bases/dapt-hotel",
+        },
+        {
+            "file": CHAIN,
+            "fine": True,
+            "name": "hotel-chain",
+            "stages": ["corpus", "dapt", "tapt", "adapter", "evaluate"],
+        },
+    ]
+
+
+def test_data_of_a_pretraining_recipe_is_gated_where_it_is_read(capsys: Captured) -> None:
+    assert main(["check", DAPT, "--data"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"  a corpus is read and gated by: python dapt.py {DAPT} --dry-run"
+    ]
 
 
 def test_json_is_one_document_of_recipes_or_of_errors(tmp_path: Path, capsys: Captured) -> None:
@@ -101,7 +157,12 @@ def test_the_schema_is_printed(capsys: Captured) -> None:
 
 def test_a_key_is_explained(capsys: Captured) -> None:
     assert main(["check", "--explain", "lora.r"]) == 0
-    assert capsys.readouterr().out == "lora.r: whole number at least 1; default 8\n    Rank of the update.\n"
+    assert capsys.readouterr().out == (
+        "lora.r: whole number at least 1; default 8\n    Rank of the update.\n"
+        "In a recipe with dapt:\nlora.r: whole number at least 1; default 64\n    Rank of the update.\n"
+    )
+    assert main(["check", "--explain", "dapt.mlm_probability"]) == 0
+    assert capsys.readouterr().out.startswith("dapt.mlm_probability: number more than 0, less than 1; default 0.2\n")
     assert main(["check", "--explain", "lora.rank"]) == 2
     assert capsys.readouterr().err == "lora.rank: no such key. Did you mean lora.r?\n"
 

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import load_recipe, load_recipe_with_origins
-from lingyu.recipe.keys import KEYS, SECTIONS
+from lingyu.recipe import kind_of, load_any, load_recipe, load_recipe_with_origins
+from lingyu.recipe.kinds import DAPT, TASK, Kind
+from lingyu.recipe.schema import Section
 
 GOOD = """\
 name: hotel
@@ -243,11 +244,49 @@ def test_more_than_one_parent_is_refused(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["dapt", "stages"])
-def test_other_kinds_of_recipe_are_told_that_this_version_trains_only(tmp_path: Path, key: str) -> None:
-    what = {"dapt": "pretraining", "stages": "chains of stages"}[key]
-    assert faults_of(write(tmp_path, f"name: a\n{key}: {{mode: full}}\n")) == [
-        f"r.yaml:2: {key}: {what} is not in this version, which trains only. A recipe with task: trains an adapter"
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (
+            "dapt",
+            "a recipe that pretrains a base, where one that trains an adapter belongs. Run it with: python dapt.py",
+        ),
+        (
+            "stages",
+            "a recipe that chains other recipes, where one that trains an adapter belongs. Run it with: lingyu chain",
+        ),
+    ],
+)
+def test_a_recipe_of_another_kind_is_one_line_with_its_command(tmp_path: Path, key: str, told: str) -> None:
+    path = write(tmp_path, f"nam: a\n{key}: {{mode: full}}\n")
+    assert faults_of(path) == [f"r.yaml:2: {key}: {told} r.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (GOOD, "task"),
+        ("dapt: {}\n", "dapt"),
+        ("stages: []\n", "stages"),
+        ("name: a\nstage: []\n", "stages"),
+        ("task: single_label\ndapt: {}\n", "task"),
+        ("name: a\n", "task"),
+    ],
+)
+def test_the_kind_is_told_by_one_key_or_the_nearest_to_it(tmp_path: Path, text: str, kind: str) -> None:
+    assert kind_of(write(tmp_path, text)) == kind
+
+
+def test_the_kind_may_stand_in_a_parent(tmp_path: Path) -> None:
+    write(tmp_path, "dapt: {corpus: [x]}\n", "parent.yaml")
+    child = write(tmp_path, "extends: parent.yaml\nname: a\npublish: {to: bases/a}\n")
+    assert kind_of(child) == "dapt"
+    assert load_any(child, ["train.seed=7"]).name == "a"
+
+
+def test_a_file_of_two_kinds_is_told_which_key_is_too_many(tmp_path: Path) -> None:
+    assert faults_of(write(tmp_path, f"{GOOD}dapt: {{corpus: [x]}}\n")) == [
+        "r.yaml:6: dapt: no such key. A recipe has one of task, dapt, stages; keep one of them"
     ]
 
 
@@ -299,7 +338,6 @@ def test_a_byte_order_mark_is_fine(tmp_path: Path) -> None:
     assert load_recipe(path).name == "hotel"
 
 
-LEAVES = [key for key in KEYS if key not in SECTIONS]
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -314,15 +352,25 @@ VALUES = st.one_of(
 )
 
 
-@given(st.dictionaries(st.sampled_from(list(KEYS)), VALUES, min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_in_any_place_is_fine_or_told_in_plain_words(tmp_path: Path, values: dict[str, object]) -> None:
+SMALLEST = {
+    "task": GOOD,
+    "dapt": "name: a\ndapt: {corpus: [x]}\npublish: {to: bases/a}\n",
+}
+
+
+@pytest.mark.parametrize("kind", [TASK, DAPT], ids=lambda kind: kind.key)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_value_in_any_place_is_fine_or_told_in_plain_words(
+    tmp_path: Path, kind: Kind[Section], data: st.DataObject
+) -> None:
+    values = data.draw(st.dictionaries(st.sampled_from(list(kind.keys)), VALUES, min_size=1, max_size=4))
     overrides = [f"{key}={json.dumps(value)}" for key, value in values.items() if not key.startswith("data.labels.")]
     try:
-        load_recipe(write(tmp_path, GOOD), overrides)
+        load_any(write(tmp_path, SMALLEST[kind.key]), overrides)
     except Faults as faults:
         for fault in faults.faults:
             assert fault.where is not None
-            assert fault.what.split(":")[0].split(".")[0] in {key.split(".")[0] for key in KEYS}
+            assert fault.what.split(":")[0].split(".")[0] in {key.split(".")[0] for key in kind.keys}
             for jargon in ("Input should", "type=", "literal[", "Value error", "pydantic"):
                 assert jargon not in str(fault)

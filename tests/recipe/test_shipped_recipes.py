@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 
-from lingyu.recipe import Recipe, json_schema, load_recipe, resolved_yaml
+from lingyu.recipe import (
+    PretrainingRecipe,
+    Recipe,
+    json_schema,
+    kind_of,
+    load_any,
+    load_pretraining,
+    load_recipe,
+    load_whole_chain,
+    resolved_yaml,
+)
 from lingyu.recipe.document import MappingNode, parse
 
 FOLDER = Path(__file__).parents[2] / "recipes"
@@ -23,28 +33,36 @@ def test_all_of_them_are_found() -> None:
         "chnsenticorp",
         "customer_service-large",
         "customer_service",
+        "dapt-customer_service",
+        "dapt-hotel",
         "ecommerce-large",
         "ecommerce",
+        "embedded-domains",
+        "embedded-general",
+        "embedded",
+        "hotel-chain",
         "hotel-large",
         "hotel",
         "quickstart",
+        "tapt-customer_service",
+        "tapt-hotel",
     ]
-    assert [path.stem for path in PARENTS] == ["lora"]
+    assert [path.stem for path in PARENTS] == ["dapt", "lora"]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_shipped_recipe_loads_and_its_resolved_form_is_the_same(path: Path, tmp_path: Path) -> None:
-    recipe = load_recipe(path)
+    recipe = load_any(path)
     assert recipe.name == path.stem
     resolved = tmp_path / "resolved.yaml"
     resolved.write_text(resolved_yaml(recipe), encoding="utf-8")
-    assert load_recipe(resolved) == recipe
+    assert load_any(resolved) == recipe
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_the_embedded_encoder_is_never_taken_beyond_its_trained_positions(path: Path) -> None:
-    recipe = load_recipe(path)
-    if recipe.base == "embedded":
+    recipe = load_any(path)
+    if isinstance(recipe, Recipe) and recipe.base == "embedded":
         assert recipe.train.max_length <= 128
 
 
@@ -61,8 +79,9 @@ def test_the_schema_knows_every_key_of_a_shipped_file(path: Path) -> None:
     schema = json.loads((FOLDER / "recipe.schema.json").read_text(encoding="utf-8"))
     root = parse(path.read_text(encoding="utf-8"), path.name).root
     assert isinstance(root, MappingNode)
+    name = {"task": "Recipe", "dapt": "PretrainingRecipe", "stages": "ChainRecipe"}[kind_of(path)]
     for key, node in root.entries.items():
-        described = schema["properties"][key]
+        described = schema["$defs"][name]["properties"][key]
         section = described.get("$ref", "").rpartition("/")[2]
         if section:
             assert isinstance(node, MappingNode)
@@ -87,6 +106,27 @@ def test_customer_service_has_its_72_intents_with_the_merged_ones_last() -> None
     names = list(load("customer_service").data.labels.values())
     assert len(names) == len(set(names)) == 72
     assert (names[0], names[-2], names[-1]) == ("肯定(好的)", "否定(取消)", "其他")
+
+
+@pytest.mark.parametrize("domain", ["hotel", "customer_service"])
+def test_a_domain_is_pretrained_without_the_texts_its_adapter_is_measured_by(domain: str) -> None:
+    domain_recipe = f"recipes/{domain}.yaml"
+    dapt = load_pretraining(FOLDER / f"dapt-{domain}.yaml")
+    tapt = load_pretraining(FOLDER / f"tapt-{domain}.yaml")
+    assert dapt.dapt.corpus == (f"data/corpus/{domain}",)
+    assert tapt.dapt.corpus == (domain_recipe,)
+    assert dapt.dapt.exclude == tapt.dapt.exclude == (domain_recipe,)
+    assert tapt.base == dapt.publish.to
+
+
+def test_the_chain_hands_each_base_on_and_keeps_the_stable_adapter() -> None:
+    recipes = load_whole_chain(FOLDER / "hotel-chain.yaml").recipes
+    dapt, tapt, adapter = recipes["dapt"], recipes["tapt"], recipes["adapter"]
+    assert isinstance(dapt, PretrainingRecipe)
+    assert isinstance(tapt, PretrainingRecipe)
+    assert isinstance(adapter, Recipe)
+    assert [tapt.base, adapter.base] == [dapt.publish.to, tapt.publish.to]
+    assert adapter.publish.channel == "canary"
 
 
 def test_the_demo_publishes_beside_the_adapters_that_ship() -> None:

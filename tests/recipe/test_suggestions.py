@@ -2,17 +2,20 @@
 
 import pytest
 
-from lingyu.recipe.keys import KEYS
-from lingyu.recipe.suggestions import FOREIGN, next_step_for, next_step_for_dotted
+from lingyu.recipe.foreign import FOREIGN
+from lingyu.recipe.kinds import KINDS
+from lingyu.recipe.suggestions import next_step_for, next_step_for_dotted
 
 
 def test_every_foreign_word_leads_to_a_key_that_exists_or_says_why_there_is_none() -> None:
-    for word, foreign in FOREIGN.items():
-        assert foreign.key in KEYS or (foreign.key is None and foreign.note), word
+    for key, words in FOREIGN.items():
+        for word, foreign in words.items():
+            assert foreign.key in KINDS[key].keys or (foreign.key is None and foreign.note), word
 
 
 def test_no_foreign_word_is_one_of_ours() -> None:
-    assert not set(FOREIGN) & {key.rpartition(".")[2] for key in KEYS}
+    for kind in KINDS.values():
+        assert not set(FOREIGN[kind.key]) & {key.rpartition(".")[2] for key in kind.keys}
 
 
 @pytest.mark.parametrize(
@@ -39,10 +42,60 @@ def test_no_foreign_word_is_one_of_ours() -> None:
     ],
 )
 def test_an_unknown_key_is_answered_with_ours(section: str, key: str, answer: str) -> None:
-    assert next_step_for(section, key) == answer
+    assert next_step_for(KINDS["task"], section, key) == answer
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "answer"),
+    [
+        ("", "mlm_prob", "Did you mean dapt.mlm_probability?"),
+        ("dapt", "mask_ratio", "Did you mean dapt.mlm_probability?"),
+        ("dapt", "masking_rate", "Did you mean dapt.mlm_probability?"),
+        ("dapt", "mlm_probabilty", "Did you mean mlm_probability?"),
+        (
+            "dapt",
+            "whole_word_mask",
+            "Words are always masked whole, unless segmenter: characters says that there are none; leave it out",
+        ),
+        ("", "num_hidden_layers", "num_hidden_layers belongs under dapt.shape"),
+        ("dapt", "learning_rate", "learning_rate belongs under train"),
+        (
+            "train",
+            "evaluation_strategy",
+            "Did you mean train.eval_steps? A checkpoint is written whenever held-out text is measured",
+        ),
+        ("", "output_dir", "A run lies in runs/<name>/, its base goes to publish.to; leave it out"),
+        ("", "data", "It is a key of a recipe that trains an adapter (with task:); leave it out"),
+        ("", "Task", "A recipe has one of task, dapt, stages; keep one of them"),
+    ],
+)
+def test_a_pretraining_recipe_is_answered_in_its_own_keys(section: str, key: str, answer: str) -> None:
+    assert next_step_for(KINDS["dapt"], section, key) == answer
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "answer"),
+    [
+        ("", "pipeline", "Did you mean stages?"),
+        ("stages", "recipes", "Did you mean recipe?"),
+        ("stages", "sources", "sources belongs under stages.corpus"),
+        ("stages.corpus", "license", "Did you mean stages.corpus.licence?"),
+        (
+            "stages",
+            "base",
+            "It is a key of the recipe that a stage runs; write it there, or under set of the stage",
+        ),
+        ("stages", "depends_on", "Stages run in the order in which they stand; leave it out"),
+    ],
+)
+def test_a_chain_is_answered_in_its_own_keys(section: str, key: str, answer: str) -> None:
+    assert next_step_for(KINDS["stages"], section, key) == answer
 
 
 def test_a_dotted_key_is_answered_in_its_section() -> None:
     assert next_step_for_dotted("train.lr") == "Did you mean train.learning_rate?"
     assert next_step_for_dotted("data.split.devv") == "Did you mean dev?"
     assert next_step_for_dotted("lora.r.x") == "lora.r has no keys of its own"
+    assert next_step_for_dotted("dapt.mlm_prob") == "Did you mean dapt.mlm_probability?"
+    assert next_step_for_dotted("mask_ratio") == "Did you mean dapt.mlm_probability?"
+    assert next_step_for_dotted("stages.corpus.source") == "Did you mean sources?"

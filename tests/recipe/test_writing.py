@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Recipe, differences, explain, json_schema, load_recipe, resolved_yaml
-from lingyu.recipe.keys import KEYS, SECTIONS
+from lingyu.recipe.kinds import KINDS, TASK
 
 AWKWARD = [
     *[
@@ -89,7 +89,7 @@ def a_recipe(**data: Any) -> Recipe:
 
 def test_a_resolved_recipe_has_every_key() -> None:
     text = resolved_yaml(a_recipe())
-    for key in KEYS:
+    for key in TASK.keys:
         assert f"{key.rpartition('.')[2]}:" in text
     assert '  labels:\n    "0": 负面\n    "1": 正面\n' in text
     assert "  learning_rate: 0.0005\n" in text
@@ -112,15 +112,15 @@ def test_differences_name_dotted_keys_and_the_order_of_labels_counts() -> None:
 def test_the_json_schema_describes_every_key() -> None:
     schema = json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert set(schema["properties"]) == {"extends", *Recipe.model_fields}
-    for key in KEYS:
-        section, _, name = key.rpartition(".")
-        properties = schema["properties"] if not section else schema["$defs"][SECTIONS[section].__name__]["properties"]
-        assert properties[name]["description"] == KEYS[key].description
-    for definition in schema["$defs"].values():
+    definitions = schema["$defs"]
+    for kind in KINDS.values():
+        assert set(definitions[kind.model.__name__]["properties"]) == {"extends", *kind.model.model_fields}
+        for key, field in kind.keys.items():
+            section, _, name = key.rpartition(".")
+            described = definitions[kind.sections[section].__name__]["properties"][name]
+            assert described["description"] == field.description
+    for definition in definitions.values():
         assert definition["additionalProperties"] is False
-        assert "required" not in definition
-    assert schema["then"] == {"required": ["name", "task", "data"]}
     types = {
         kind.get("type", kind.get("enum") and "enum")
         for kind in schema["$defs"]["Data"]["properties"]["labels"]["anyOf"]
@@ -128,23 +128,48 @@ def test_the_json_schema_describes_every_key() -> None:
     assert types == {"object", "array"}  # fmt: skip
 
 
-def test_a_key_is_explained_with_type_default_and_description() -> None:
+def test_the_json_schema_takes_the_kind_from_the_key_that_tells() -> None:
+    told = json_schema()
+    for key, name in (("task", "Recipe"), ("dapt", "PretrainingRecipe"), ("stages", "ChainRecipe")):
+        assert told["if"] == {"required": [key]}
+        assert told["then"] == {"$ref": f"#/$defs/{name}"}
+        told = told["else"]
+    assert told == {"$ref": "#/$defs/Recipe"}
+
+
+def test_the_json_schema_asks_of_a_parent_nothing_and_of_a_stage_all() -> None:
+    definitions = json_schema()["$defs"]
+    assert definitions["Recipe"]["then"] == {"required": ["name", "task", "data"]}
+    assert definitions["PretrainingRecipe"]["then"] == {"required": ["name", "dapt", "publish"]}
+    for section in ("Data", "Dapt", "PublishBase"):
+        assert "required" not in definitions[section]
+    assert definitions["Stage"]["required"] == ["name"]
+    assert definitions["CorpusStage"]["required"] == ["sources", "to"]
+
+
+def test_a_key_is_explained_with_type_default_and_description_for_each_kind() -> None:
     assert explain("train.learning_rate") == (
         "train.learning_rate: number more than 0; default 0.0005\n"
-        "    Peak rate. LoRA wants about ten times that of full fine-tuning."
+        "    Peak rate. LoRA wants about ten times that of full fine-tuning.\n"
+        "In a recipe with dapt:\n"
+        "train.learning_rate: number more than 0; default 0.0002\n"
+        "    Peak rate. scratch wants about 1e-3, lora 5e-4."
     )
+    assert explain("stages.corpus.to") == "stages.corpus.to: text; needed\n    The folder of the corpus."
+    assert explain("train.warmup_ratio").count("train.warmup_ratio") == 1
     assert explain("task").startswith("task: single_label; needed\n")
 
 
 def test_a_section_is_explained_with_all_its_keys() -> None:
     text = explain("data")
-    for name in SECTIONS["data"].model_fields:
+    for name in TASK.keys_of("data"):
         assert f"data.{name}: " in text
 
 
 def test_every_key_can_be_explained() -> None:
-    for key in KEYS:
-        assert explain(key).startswith(f"{key}: ")
+    for kind in KINDS.values():
+        for key in kind.keys:
+            assert explain(key).startswith(f"{key}: ")
 
 
 def test_an_unknown_key_is_explained_with_the_one_that_was_meant() -> None:

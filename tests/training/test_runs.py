@@ -98,7 +98,7 @@ def test_a_run_that_is_not_there_is_one_line(which: str | None, says: str, recip
 def test_a_finished_run_is_not_found_again(recipe: Recipe, runs: Path) -> None:
     run = started(recipe, runs, "20260101-000000-aaaa").finished("v3")
     assert run.is_finished
-    with pytest.raises(LingyuError, match="has finished as version v3"):
+    with pytest.raises(LingyuError, match="has finished as v3"):
         find_run(recipe, run.folder.name, runs)
 
 

@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.text import Hashes
 
-from .families import FAMILIES, Family, family_of, max_positions
+from .families import FAMILIES, Family, MaskedLM, family_of, masked_lm_of, max_positions
 from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, weights_fingerprint
 
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -170,7 +170,7 @@ class Base:
         config = copy.deepcopy(self.config)
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: i for i, label in enumerate(labels)}
-        weights = _encoder_weights(self.folder)
+        weights = _tensors_named({tensor.name for tensor in encoder_tensors(self.folder).values()}, self.folder)
         set_seed(seed)
         with warnings.catch_warnings(), quiet_transformers():
             warnings.simplefilter("ignore")
@@ -186,6 +186,36 @@ class Base:
         return Classifier(
             model, frozenset(info["missing_keys"]) | frozenset(entry[0] for entry in info["mismatched_keys"])
         )
+
+    @property
+    def masked_lm(self) -> MaskedLM:
+        """Raises LingyuError for a family that can't be pretrained here."""
+        return masked_lm_of(self.config.model_type, self.id)
+
+    def encoder_weights(self) -> dict[str, torch.Tensor]:
+        """What the fingerprint counts, by its plain names, in the type that it is stored in."""
+        stored = encoder_tensors(self.folder)
+        weights = _tensors_named({tensor.name for tensor in stored.values()}, self.folder)
+        return {plain: weights[tensor.name] for plain, tensor in stored.items()}
+
+    def masked_lm_weights(self) -> dict[str, torch.Tensor]:
+        """The masked-LM head's dense.weight, dense.bias, norm.weight, norm.bias and bias: those that the base brings.
+
+        None of one whose decoder is not tied to the embeddings: its head is made for another decoder than ours.
+        """
+        if not getattr(self.config, "tie_word_embeddings", True):
+            return {}
+        names = _masked_lm_names(self.masked_lm)
+        weights = _tensors_named({name for those in names.values() for name in those}, self.folder)
+        return {part: weights[name] for part, those in names.items() for name in those if name in weights}
+
+    @property
+    def word_pieces(self) -> list[str]:
+        """The vocabulary in the order of the ids; empty where a line a word can't say what the tokenizer is."""
+        backend = json.loads(self.tokenizer.backend_tokenizer.to_str())
+        words = sorted(self.tokenizer.get_vocab().items(), key=lambda item: item[1])
+        is_whole = [number for _, number in words] == list(range(len(words)))
+        return [word for word, _ in words] if backend["model"]["type"] == "WordPiece" and is_whole else []
 
 
 def find_base(id: str, revision: str | None = None) -> Base:
@@ -276,10 +306,9 @@ def _from_hub(id: str, revision: str | None) -> tuple[Path, str]:
     return folder, folder.name  # a snapshot's folder is named by its commit
 
 
-def _encoder_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The encoder's tensors by their names in the files."""
+def _tensors_named(names: Collection[str], folder: Path) -> dict[str, torch.Tensor]:
+    """Those of the names that stand in the base's files, in the type that they are stored in."""
     weights: dict[str, torch.Tensor] = {}
-    names = {tensor.name for tensor in encoder_tensors(folder).values()}
     for file in weight_files(folder):
         try:
             with safe_open(file, framework="pt") as opened:
@@ -289,6 +318,18 @@ def _encoder_weights(folder: Path) -> dict[str, torch.Tensor]:
                 f"is no sound safetensors file ({error})", where=file, next="Copy or download the base anew"
             ) from None
     return weights
+
+
+def _masked_lm_names(place: MaskedLM) -> dict[str, tuple[str, ...]]:
+    """Part of the head -> the names that it may have in a file, the usual one last."""
+    stem = place.bias.removesuffix(".bias")
+    return {
+        "dense.weight": (f"{place.dense}.weight",),
+        "dense.bias": (f"{place.dense}.bias",),
+        "norm.weight": (f"{place.norm}.gamma", f"{place.norm}.weight"),
+        "norm.bias": (f"{place.norm}.beta", f"{place.norm}.bias"),
+        "bias": (f"{stem}.decoder.bias", place.bias),  # StructBERT's is the decoder's
+    }
 
 
 @contextmanager

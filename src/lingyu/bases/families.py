@@ -1,4 +1,4 @@
-"""Where LoRA goes and which leaf Linears are the head, family by family: the one table that says so.
+"""Where LoRA goes, which leaf Linears are the head and where masked-LM's lies, family by family: the one table of it.
 
 A head is named by its leaf Linears, never by a composite module: PEFT can't answer a mixed batch with a composite
 head, and 'pooler' as a whole would hide that `pooler.dense` is what has to be trained and saved.
@@ -14,17 +14,33 @@ from lingyu.errors import LingyuError
 
 
 @dataclass(frozen=True)
+class MaskedLM:
+    """Names in the state dict of transformers' ...ForMaskedLM: a dense layer, its norm, and a bias for each token.
+
+    The decoder's weight is the word embeddings' own, and has no name here. activation: between dense layer and norm;
+    None for the config's hidden_act.
+    """
+
+    dense: str
+    norm: str
+    bias: str
+    activation: str | None = None
+
+
+@dataclass(frozen=True)
 class Family:
     """head: ends of the module paths that are trained whole and saved with the adapter.
 
     mixes_rows: whether every linear layer sees the batch row by row, so that each row may have an adapter of its own.
     DeBERTa's key and query layers also see the relative positions, once for all rows.
     reads_first_token: whether the head reads no other, of layers that are BERT's own in form.
+    masked_lm: None where it can't be pretrained here: transformers gives no way to put our attention into its layers.
     """
 
     head: tuple[str, ...]
     mixes_rows: bool = True
     reads_first_token: bool = False
+    masked_lm: MaskedLM | None = None
 
     @property
     def peft_task_type(self) -> str | None:
@@ -34,8 +50,28 @@ class Family:
 
 _POOLED = Family(head=("pooler.dense", "classifier"))
 _DENSE_HEAD = Family(head=("classifier.dense", "classifier.out_proj"))
-_BERT = replace(_POOLED, reads_first_token=True)
-_ROBERTA = replace(_DENSE_HEAD, reads_first_token=True)
+_BERT = replace(
+    _POOLED,
+    reads_first_token=True,
+    masked_lm=MaskedLM(
+        "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"
+    ),
+)
+_ROBERTA = replace(
+    _DENSE_HEAD,
+    reads_first_token=True,
+    masked_lm=MaskedLM("lm_head.dense", "lm_head.layer_norm", "lm_head.bias", activation="gelu"),
+)
+_ELECTRA = replace(
+    _DENSE_HEAD,
+    reads_first_token=True,
+    masked_lm=MaskedLM(
+        "generator_predictions.dense",
+        "generator_predictions.LayerNorm",
+        "generator_lm_head.bias",
+        activation="gelu",
+    ),
+)
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -44,7 +80,7 @@ FAMILIES: dict[str, Family] = {
     "deberta-v2": replace(_POOLED, mixes_rows=False),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
-    "electra": _ROBERTA,
+    "electra": _ELECTRA,
     "roformer": _DENSE_HEAD,
 }
 
@@ -59,6 +95,19 @@ def family_of(model_type: str, where: object) -> Family:
             where=where,
             next=f"Take a base of one of these: {', '.join(FAMILIES)}",
         ) from None
+
+
+def masked_lm_of(model_type: str, where: object) -> MaskedLM:
+    """Raises LingyuError for a family that can't be pretrained here."""
+    masked_lm = family_of(model_type, where).masked_lm
+    if masked_lm is None:
+        able = ", ".join(name for name, family in FAMILIES.items() if family.masked_lm is not None)
+        raise LingyuError(
+            f"a base of the architecture {model_type!r} can't be pretrained here, only trained with LoRA",
+            where=where,
+            next=f"Take a base of one of these: {able}",
+        )
+    return masked_lm
 
 
 def encoder_linears(model: nn.Module, family: Family) -> list[str]:
@@ -123,5 +172,9 @@ def _is_named(path: str, ends: Iterable[str]) -> bool:
 def max_positions(config: Any) -> int:
     """How many tokens the base can read; relative positions have no limit of their own."""
     positions: int = getattr(config, "max_position_embeddings", 0) or 1 << 20
-    # RoBERTa counts positions from padding_idx + 1
-    return positions - 2 if config.model_type in ("roberta", "xlm-roberta") else positions
+    return positions - first_position(config)
+
+
+def first_position(config: Any) -> int:
+    """The position id of a text's first token: RoBERTa counts from padding_idx + 1."""
+    return int(config.pad_token_id) + 1 if config.model_type in ("roberta", "xlm-roberta") else 0

@@ -20,6 +20,7 @@ COMMANDS = {
         "lingyu.cli.data:data",
         "Import, clean, audit, mend, split texts; build corpora.",
     ),
+    "chain": ("lingyu.cli.chain:chain", "Run a recipe of stages: from raw text to a published adapter."),
     "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
     "adapters": ("lingyu.cli.adapters:adapters", "A store's adapters: list, compare, promote, roll back, copy."),
     "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),

@@ -27,10 +27,12 @@ def path(name: str, revision: str | None) -> None:
 @click.option("--revision", help="Of a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def show(name: str, revision: str | None, as_json: bool) -> None:
-    """Print the architecture and fingerprints of base NAME."""
+    """Print the architecture, fingerprints and origin of base NAME."""
     from lingyu.bases import find_base
+    from lingyu.dapt import hours_of, stages_of
 
     found = find_base(name, revision)
+    stages = stages_of(found)
     facts = {
         "base": found.id,
         "revision": found.revision,
@@ -42,10 +44,14 @@ def show(name: str, revision: str | None, as_json: bool) -> None:
         "head": list(found.family.head),
         "weights_fingerprint": found.weights_fingerprint,
         "tokenizer_fingerprint": found.tokenizer_fingerprint,
+        "made_from": [f"{ancestor.id} ({ancestor.weights_fingerprint[:12]})" for ancestor in found.lineage[1:]],
+        "stages": [f"{stage.name}: {stage.mode}, {stage.hours:.2f} h" for stage in stages],
+        "hours": round(hours_of(stages), 2) if stages else None,
     }
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
     for key, value in facts.items():
-        if value is not None:
-            print(f"{key:<22} {value}")
+        if value not in (None, []):
+            shown = " <- ".join(value) if isinstance(value, list) and key == "made_from" else value
+            print(f"{key:<22} {shown}")

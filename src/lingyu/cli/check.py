@@ -14,7 +14,19 @@ from typing import Any
 import click
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import MappingNode, Recipe, explain, json_schema, load_recipe, read_document, resolved_yaml
+from lingyu.recipe import (
+    AnyRecipe,
+    ChainRecipe,
+    MappingNode,
+    PretrainingRecipe,
+    Recipe,
+    explain,
+    json_schema,
+    load_any,
+    load_whole_chain,
+    read_document,
+    resolved_yaml,
+)
 
 
 @click.command()
@@ -36,13 +48,15 @@ def check(
 ) -> None:
     """Say everything that is wrong with recipes, or with a tenants.yaml and its store, before anything runs.
 
-    KEY=VALUE overrides a key of every recipe named, as in training.
+    A recipe of any kind: one with task (train_lora.py), dapt (dapt.py) or stages (lingyu chain). KEY=VALUE overrides a
+    key of every recipe named, as in training; a chain has none.
 
     \b
     Examples:
       lingyu check recipes/*.yaml
       lingyu check recipes/hotel.yaml train.num_train_epochs=3 --resolved
       lingyu check recipes/hotel.yaml --data
+      lingyu check recipes/dapt-hotel.yaml recipes/hotel-chain.yaml
       lingyu check adapters/tenants.yaml
       lingyu check --explain train.learning_rate
     """
@@ -111,8 +125,10 @@ def _names_tenants(file: Path) -> bool:
 
 
 def _check_recipe(file: str, overrides: Sequence[str], shows: _Shows) -> _Fine:
-    recipe = load_recipe(file, overrides)
-    lines = _leak_gates(recipe) if shows.data else []
+    recipe = load_any(file, overrides)
+    if isinstance(recipe, ChainRecipe):
+        load_whole_chain(file)
+    lines = _about_data(file, recipe) if shows.data else []
     return _Fine(_as_text(file, recipe, lines, shows), _as_json(file, recipe, lines, shows))
 
 
@@ -148,34 +164,53 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _leak_gates(recipe: Recipe) -> list[str]:
+def _about_data(file: str, recipe: AnyRecipe) -> list[str]:
+    """What --data says of a recipe."""
+    if isinstance(recipe, PretrainingRecipe):
+        return [f"a corpus is read and gated by: python dapt.py {file} --dry-run"]
+    if isinstance(recipe, ChainRecipe):
+        return ["the data of its recipes is read by: lingyu check RECIPE --data"]
     with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
         from lingyu.lora import check_data  # with torch, which a check of recipes alone does without
 
         return check_data(recipe)
 
 
-def _as_text(file: str, recipe: Recipe, lines: Iterable[str], shows: _Shows) -> str:
+def _as_text(file: str, recipe: AnyRecipe, lines: Iterable[str], shows: _Shows) -> str:
     if shows.resolved:
         return f"# {file}, resolved\n{resolved_yaml(recipe)}".rstrip()
-    fine = f"{file}: fine ({recipe.task}, {len(recipe.data.labels)} labels, base {recipe.base})"
-    return "\n".join([fine, *(f"  {line}" for line in lines)])
+    return "\n".join([f"{file}: fine ({_in_short(recipe)})", *(f"  {line}" for line in lines)])
 
 
-def _as_json(file: str, recipe: Recipe, lines: list[str], shows: _Shows) -> dict[str, Any]:
-    document = {
-        "file": file,
-        "fine": True,
-        "name": recipe.name,
-        "task": recipe.task,
-        "labels": list(recipe.data.labels.values()),
-        "base": recipe.base,
-    }
+def _in_short(recipe: AnyRecipe) -> str:
+    """What a recipe does, in a few words."""
+    if isinstance(recipe, Recipe):
+        return f"{recipe.task}, {len(recipe.data.labels)} labels, base {recipe.base}"
+    if isinstance(recipe, PretrainingRecipe):
+        start = "" if recipe.dapt.mode == "scratch" else f", base {recipe.base}"
+        return f"dapt {recipe.dapt.mode}, {' + '.join(recipe.dapt.objective)}{start} -> {recipe.publish.to}"
+    names = [stage.name for stage in recipe.stages]
+    return f"{_counted(len(names), 'stage')}: {', '.join(names)}"
+
+
+def _as_json(file: str, recipe: AnyRecipe, lines: list[str], shows: _Shows) -> dict[str, Any]:
+    document = {"file": file, "fine": True, "name": recipe.name, **_facts(recipe)}
     if shows.resolved:
         document["resolved"] = recipe.model_dump(mode="json")
     if shows.data:
         document["data"] = lines
     return document
+
+
+def _facts(recipe: AnyRecipe) -> dict[str, Any]:
+    """What JSON says of a recipe: which kind it is of shows in its keys."""
+    if isinstance(recipe, Recipe):
+        return {"task": recipe.task, "labels": list(recipe.data.labels.values()), "base": recipe.base}
+    if isinstance(recipe, PretrainingRecipe):
+        objective = list(recipe.dapt.objective)
+        base = None if recipe.dapt.mode == "scratch" else recipe.base
+        return {"dapt": recipe.dapt.mode, "objective": objective, "base": base, "to": recipe.publish.to}
+    return {"stages": [stage.name for stage in recipe.stages]}
 
 
 def _together(faults: Iterable[LingyuError]) -> Faults:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lingyu.cli import run
 from lingyu.errors import LingyuError
-from lingyu.recipe import LoadedRecipe, load_recipe_with_origins, resolved_yaml
+from lingyu.recipe import Loaded, PretrainingRecipe, Recipe, load_recipe_with_origins, resolved_yaml
 
 
 @click.command(
@@ -33,7 +33,7 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
     console = Console(
         stderr=True, soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0"
     )
-    _say_recipe(loaded, console)
+    say_recipe(loaded, console)
 
     with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
         from lingyu import lora
@@ -73,7 +73,7 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
     screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.reference} 这里写一句话")
 
 
-def _say_recipe(loaded: LoadedRecipe, console: Console) -> None:
+def say_recipe(loaded: Loaded[Recipe] | Loaded[PretrainingRecipe], console: Console) -> None:
     """The resolved recipe, and what of it the command line changed."""
     console.print(resolved_yaml(loaded.recipe))
     for key, origin in loaded.origins.items():

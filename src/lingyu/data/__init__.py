@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .corpus import corpus_hashes as corpus_hashes
     from .corpus import corpus_paragraphs as corpus_paragraphs
     from .corpus import read_corpus_manifest as read_corpus_manifest
+    from .corpus.excluding import ExcludedSet as ExcludedSet
+    from .corpus.excluding import load_excluded as load_excluded
     from .corpus.trove import TroveStage as TroveStage
     from .corpus.trove import datatrove_stages as datatrove_stages
     from .fixing.applying import Applied as Applied
@@ -72,6 +74,7 @@ _PLACES = {
         "corpus_paragraphs",
         "read_corpus_manifest",
     ),
+    "corpus.excluding": ("ExcludedSet", "load_excluded"),
     "corpus.trove": ("TroveStage", "datatrove_stages"),
     "importing": ("ImportRequest", "Imported", "import_rows"),
     "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
@@ -104,6 +107,7 @@ __all__ = [
     "CorpusManifest",
     "CorpusRequest",
     "Counts",
+    "ExcludedSet",
     "ImportRequest",
     "Imported",
     "KnownSet",
@@ -134,6 +138,7 @@ __all__ = [
     "in_one_go",
     "is_hub_set",
     "known_set",
+    "load_excluded",
     "load_splits",
     "near_groups",
     "near_pairs",

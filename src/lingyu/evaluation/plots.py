@@ -63,8 +63,10 @@ def plot_confusion(confusion: Sequence[Sequence[int]] | NDArray[np.integer], lab
     return _png(figure)
 
 
-def plot_curves(rows: Sequence[Row], best_by: DevMetric = "macro_f1") -> bytes:
+def plot_curves(rows: Sequence[Row], best_by: DevMetric = "macro_f1", measured: str = "dev") -> bytes:
     """PNG of a run: train loss and learning rate over the steps, and dev at each evaluation with the best one marked.
+
+    measured: what is written over dev, where the run measures itself on something else.
 
     rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", "accuracy", "loss"}}.
     best_by: metric_for_best_model. Values that are missing or not finite are left out; no rows give empty axes.
@@ -72,7 +74,7 @@ def plot_curves(rows: Sequence[Row], best_by: DevMetric = "macro_f1") -> bytes:
     figure = Figure(figsize=(10, 3.8), dpi=_DPI, layout="constrained")
     train_axes, dev_axes = figure.subplots(1, 2)
     _draw_train(train_axes, rows)
-    _draw_dev(dev_axes, [{"step": row["step"], **row["dev"]} for row in rows if "dev" in row], best_by)
+    _draw_dev(dev_axes, [{"step": row["step"], **row["dev"]} for row in rows if "dev" in row], best_by, measured)
     last_step = max((row["step"] for row in rows), default=1)
     for axes in (train_axes, dev_axes):
         axes.set_xlim(0, 1.02 * last_step)
@@ -127,8 +129,9 @@ def _draw_train(axes: Axes, rows: Sequence[Row]) -> None:
     _legend_below(axes, [loss, rate])
 
 
-def _draw_dev(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric) -> None:
+def _draw_dev(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric, measured: str) -> None:
     losses = axes.twinx()
+    has_f1 = not evaluations or any("macro_f1" in row for row in evaluations)
     handles = [
         target.plot(*_points(evaluations, key), color=colour, marker="o", markersize=3.5, linewidth=1.4, label=label)[0]
         for target, key, colour, label in (
@@ -136,6 +139,7 @@ def _draw_dev(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric) -> Non
             (axes, "accuracy", _GREEN, "accuracy"),
             (losses, "loss", _ORANGE, "loss"),
         )
+        if has_f1 or key != "macro_f1"
     ]
     steps, values = _points(evaluations, best_by)
     if values:
@@ -152,8 +156,8 @@ def _draw_dev(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric) -> Non
             label=f"best {name}: {values[best]:.3f} at step {steps[best]:,}",
         )
         handles.append(star)
-    axes.set_title("dev", fontsize=11)
-    axes.set_ylabel("macro-F1, accuracy")
+    axes.set_title(measured, fontsize=11)
+    axes.set_ylabel("macro-F1, accuracy" if has_f1 else "accuracy")
     losses.set_ylabel("loss")
     axes.grid(axis="y", alpha=0.25)
     for each in (axes, losses):

@@ -1,25 +1,19 @@
 """The main job: a recipe to a published adapter version. `train` tells it from top to bottom."""
 
-import logging
 import math
-import os
 import shutil
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
-import transformers
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 from peft import PeftModel
 from rich.console import Console
 
-from lingyu.bases import Base, find_base, usable_cores
+from lingyu.bases import Base, find_base
 from lingyu.data import Splits, load_splits
 from lingyu.errors import LingyuError
 from lingyu.evaluation import (
@@ -45,6 +39,8 @@ from lingyu.training import (
     Tracker,
     TrackerCallback,
     TrainingProgress,
+    agreed_run,
+    begin_process,
     build_trainer,
     chosen_precision,
     find_run,
@@ -54,7 +50,7 @@ from lingyu.training import (
     read_metrics,
     require_same_inputs,
     require_tracker,
-    require_world_size,
+    resume_command,
     start_run,
     tracker_for,
     train_to_end,
@@ -69,6 +65,7 @@ from .publishing import Record, publish, require_writable
 from .saving import adapter_tensors, load_adapter, require_same_answers, save_adapter, save_tensors
 from .split_record import recorded_split
 
+PROGRAM = "train_lora.py"
 _INITIAL = "initial.safetensors"
 _PROOF_ROWS = 64
 
@@ -161,7 +158,7 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
         console.print(line)
     model = job.fresh_model()
     console.print(str(count_parameters(model)))
-    run = _find_or_start(job, resume, run_name)
+    run = agreed_run(lambda: _find_or_start(job, resume, run_name))
     is_main = PartialState().is_main_process
     with run.held() if is_main else nullcontext():
         tracker = _tracker(job, run)
@@ -187,9 +184,7 @@ def dry_run(recipe: Recipe) -> list[str]:
 
 def prepare(recipe: Recipe) -> Job:
     """Read, check and encode everything that training needs; the gates stand here, before any waiting."""
-    _quiet_libraries()
-    _use_all_cores()
-    require_world_size(PartialState(cpu=uses_cpu()).num_processes)
+    begin_process()
     precision = chosen_precision(recipe.train)
     require_tracker(recipe.report_to)
     require_writable(Path(recipe.publish.to))
@@ -217,36 +212,10 @@ def prepare(recipe: Recipe) -> Job:
     )
 
 
-def _quiet_libraries() -> None:
-    transformers.logging.set_verbosity_error()
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # peft and the Trainer talk to each other through names that transformers is about to drop
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-
-
-def _use_all_cores() -> None:
-    """`accelerate launch` sets OMP_NUM_THREADS=1 unless told otherwise, which leaves all cores but one idle."""
-    if "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1":
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, usable_cores() // processes))
-
-
 def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
-    """The same folder in every process, or the same error: one that waits for a run would wait forever."""
-    found: list[Run | LingyuError | None] = [None]
-    if PartialState().is_main_process:
-        try:
-            run = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
-            require_same_inputs(run, job.inputs)
-            found = [run]
-        except LingyuError as error:
-            found = [error]
-    broadcast_object_list(found)
-    if isinstance(found[0], LingyuError):
-        raise found[0]
-    assert found[0] is not None
-    return found[0]
+    run = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
+    require_same_inputs(run, job.inputs)
+    return run
 
 
 def _audit(job: Job, run: Run, console: Console) -> RunAudit:
@@ -304,19 +273,11 @@ def _fit(model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Consol
         callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), progress],
     )
     try:
-        train_to_end(trainer, run, resume_command=_resume_command(run), resume_from=resume_from)
+        train_to_end(trainer, run, resume_command=resume_command(PROGRAM, run), resume_from=resume_from)
     finally:
         progress.stop()
     # accelerate leaves an autocast around the forward, which would measure the adapter in half precision
     return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-
-
-def _resume_command(run: Run) -> str:
-    processes = PartialState().num_processes
-    on_cpu = "ACCELERATE_USE_CPU=true " if uses_cpu() else ""
-    several = f"--multi_gpu --num_processes {processes} "
-    launch = "accelerate launch " if processes == 1 else f"{on_cpu}accelerate launch {several}"
-    return f"{launch}train_lora.py {run.folder}/recipe.yaml --resume {run.folder}"
 
 
 def _save_with_proof(trained: PeftModel, job: Job, run: Run) -> None:
@@ -362,7 +323,7 @@ def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker
     try:
         version = publish(record, run.adapter)
     except LingyuError as error:
-        next_step = f"The trained adapter is kept. Once that is mended: {_resume_command(run)}"
+        next_step = f"The trained adapter is kept. Once that is mended: {resume_command(PROGRAM, run)}"
         raise LingyuError(error.what, error.where, next_step, status=error.status) from error
     run.finished(version.version)
     tracker.summary(

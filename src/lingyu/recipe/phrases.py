@@ -8,7 +8,8 @@ from typing import Any
 from lingyu.errors import did_you_mean
 
 from .document import MappingNode, Node, ScalarNode, SequenceNode, scalar_value
-from .keys import KEYS, SECTIONS, join
+from .kinds import Kind, is_list_of_sections, join
+from .schema import Section
 
 Phrase = tuple[str, str | None]
 """What is wrong, and what to do next."""
@@ -75,8 +76,14 @@ def _not_a_choice(node: Node, context: Mapping[str, Any]) -> Phrase:
 
 
 def _not_a_list(node: Node, context: Mapping[str, Any]) -> Phrase:
+    if isinstance(node, MappingNode):
+        return f"{shown(node)} is not a list", "Begin each entry with a dash and a blank"
     example = f"[{node.text}]" if isinstance(node, ScalarNode) and node.value is not None else "[one, another]"
     return f"{shown(node)} is not a list", f"Write it in brackets: {example}"
+
+
+def _too_few(node: Node, context: Mapping[str, Any]) -> Phrase:
+    return "an empty list", f"Give at least {context['min_length']}"
 
 
 def _not_a_mapping(node: Node, context: Mapping[str, Any]) -> Phrase:
@@ -104,6 +111,7 @@ _PHRASES: dict[str, Callable[[Node, Mapping[str, Any]], Phrase]] = {
     "string_pattern_mismatch": _not_a_name,
     "literal_error": _not_a_choice,
     "tuple_type": _not_a_list,
+    "too_short": _too_few,
     "dict_type": _not_a_mapping,
     "model_type": _not_a_mapping,
     "greater_than": _bound("more than", "gt"),
@@ -147,17 +155,20 @@ def reversed_label(node: Node) -> Phrase:
     return what, f'The value in the file comes first, then the name; if {number} is the name, write "{number}"'
 
 
-def missing(key: str) -> Phrase:
+def missing(kind: Kind[Section], key: str) -> Phrase:
     """The phrase for a key that has to be there, with an example."""
     name = key.rpartition(".")[2]
-    if key in SECTIONS:
-        needed = [inner for inner in SECTIONS[key].model_fields if KEYS[join(key, inner)].is_required()]
-        return "missing", f"Add the section {key}: with {' and '.join(needed)}"
-    example = (KEYS[key].examples or ["..."])[0]
+    if key in kind.sections:
+        needed = [inner for inner in kind.keys_of(key) if kind.keys[join(key, inner)].is_required()]
+        what = "the list" if is_list_of_sections(kind.keys[key]) else "the section"
+        return "missing", f"Add {what} {key}: with {' and '.join(needed)}"
+    example = (kind.keys[key].examples or ["..."])[0]
     return "missing", f"Add for instance {name}: {_flow(example)}"
 
 
 def _flow(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {inner}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
     return str(value)

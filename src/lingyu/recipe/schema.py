@@ -34,7 +34,7 @@ class RulesError(ValueError):
         super().__init__("; ".join(what for _, what in rules))
 
 
-def _require(*rules: tuple[bool, str, str]) -> None:
+def require_rules(*rules: tuple[bool, str, str]) -> None:
     """Raise RulesError with every rule (holds, key, what is wrong if not) that does not hold."""
     broken = [(key, what) for holds, key, what in rules if not holds]
     if broken:
@@ -54,7 +54,7 @@ def _labels_by_value(labels: Any) -> Any:
     return labels
 
 
-def _tuple(value: Any) -> Any:
+def tuple_of_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -62,7 +62,7 @@ def _trackers(value: Any) -> Any:
     """TrainingArguments takes a single name too, and "none"."""
     if value in ("none", None):
         return ()
-    return (value,) if isinstance(value, str) else _tuple(value)
+    return (value,) if isinstance(value, str) else tuple_of_list(value)
 
 
 LabelName = Annotated[str, Field(min_length=1)]
@@ -87,7 +87,7 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:
-        _require((self.dev + self.test < 1, "test", "dev and test together leave no row to train on"))
+        require_rules((self.dev + self.test < 1, "test", "dev and test together leave no row to train on"))
         return self
 
 
@@ -108,7 +108,7 @@ class Data(Section):
         description="Value in the file: name of the label. The order is that of the logits. A list where both agree.",
         examples=[{"0": "负面", "1": "正面"}],
     )
-    clean: Annotated[tuple[CleaningStep, ...], BeforeValidator(_tuple)] = Field(
+    clean: Annotated[tuple[CleaningStep, ...], BeforeValidator(tuple_of_list)] = Field(
         default=("html", "control", "width"),
         description="Named steps that a text goes through, recorded in the adapter and applied again when it answers.",
     )
@@ -130,7 +130,7 @@ class Data(Section):
     def _rules(self) -> Self:
         names = list(self.labels.values())
         twice = sorted({name for name in names if names.count(name) > 1})
-        _require(
+        require_rules(
             (len(names) >= 2, "labels", "a classifier needs at least two labels"),
             (not twice, "labels", f"two values have the same name, {', '.join(twice)}; give each label its own"),
             (
@@ -158,7 +158,7 @@ class Lora(Section):
         default=16.0, description="The update is scaled by lora_alpha / r (or / sqrt(r), see use_rslora)."
     )
     lora_dropout: Rate = Field(default=0.0, description="Dropout before A.")
-    target_modules: Literal["auto"] | Annotated[tuple[str, ...], BeforeValidator(_tuple)] = Field(
+    target_modules: Literal["auto"] | Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)] = Field(
         default="auto",
         union_mode="left_to_right",
         description="auto: all linear layers of the encoder, for its family. Or names of layers, as in PEFT.",
@@ -186,7 +186,7 @@ class Lora(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        _require(
+        require_rules(
             (
                 not (self.use_dora and self.changes_base),
                 "use_dora",
@@ -259,7 +259,7 @@ class Train(Section):
     def _rules(self) -> Self:
         by_steps = self.eval_strategy == "steps"
         patience_is_vain = self.early_stopping_patience is not None and not self.load_best_model_at_end
-        _require(
+        require_rules(
             (not by_steps or self.eval_steps is not None, "eval_strategy", "eval_strategy: steps needs eval_steps"),
             (by_steps or self.eval_steps is None, "eval_steps", "eval_steps needs eval_strategy: steps"),
             (not (self.bf16 is True and self.fp16), "fp16", "bf16 and fp16 exclude each other"),
@@ -302,9 +302,16 @@ def _no_path_of_this_machine(base: str) -> str:
     return base
 
 
+BaseName = Annotated[str, AfterValidator(_no_path_of_this_machine)]
+Trackers = Annotated[
+    tuple[Tracker, ...],
+    BeforeValidator(_trackers, json_schema_input_type=tuple[Tracker, ...] | Literal["wandb", "none"] | None),
+]
+
+
 class Recipe(Section):
     name: Name = Field(description="Of the recipe, its runs and its adapter.", examples=["hotel"])
-    base: Annotated[str, AfterValidator(_no_path_of_this_machine)] = Field(
+    base: BaseName = Field(
         default="embedded",
         min_length=1,
         description="embedded, a folder, or a hub id. An encoder that transformers reads.",
@@ -315,10 +322,9 @@ class Recipe(Section):
     data: Data = Field(description="Labelled rows.")
     lora: Lora = Field(default=Lora(), description="The adapter.")
     train: Train = Field(default=Train(), description="The training.")
-    report_to: Annotated[
-        tuple[Tracker, ...],
-        BeforeValidator(_trackers, json_schema_input_type=tuple[Tracker, ...] | Literal["wandb", "none"] | None),
-    ] = Field(default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none.")
+    report_to: Trackers = Field(
+        default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none."
+    )
     publish: Publish = Field(default=Publish(), description="Where the version goes.")
     card: Card = Field(default=Card(), description="What the adapter's card adds.")
 
@@ -326,7 +332,7 @@ class Recipe(Section):
     def _rules(self) -> Self:
         weights = self.train.class_weights
         unknown = sorted(set(weights) - set(self.data.labels.values())) if isinstance(weights, dict) else []
-        _require(
+        require_rules(
             (not unknown, "train.class_weights", f"names no label of data.labels: {', '.join(unknown)}"),
             (
                 self.base != "embedded" or self.revision is None,

@@ -1,23 +1,31 @@
 """A recipe as text: resolved, compared, as a JSON Schema for editors, and key by key for people."""
 
 import json
+import math
 import re
+from functools import cache
 from typing import Any
 
 from lingyu.errors import LingyuError
 
+from .chaining import Stage
 from .document import scalar_value
-from .keys import KEYS, SECTIONS, join, keys_of, values_of
-from .schema import Recipe
+from .kinds import DAPT, KINDS, STAGES, TASK, AnyRecipe, Kind, is_list_of_sections, join, values_of
+from .schema import Section
 from .suggestions import next_step_for_dotted
 
 _BARE = re.compile(r"[^\W\d_](?:[\w./()（）-]| (?=[\w(（]))*")
 _YAML_1_1_WORDS = {"y", "n", "yes", "no", "on", "off"}  # other readers take these for true and false
 
 
-def resolved_yaml(recipe: Recipe) -> str:
-    """A recipe with every key. load_recipe reads it back to an equal recipe, labels in the same order."""
+def resolved_yaml(recipe: AnyRecipe) -> str:
+    """A recipe with every key. Its loader reads it back to an equal recipe, labels in the same order."""
     return "\n".join(_block(recipe.model_dump(), "")) + "\n"
+
+
+def overrides_of(stage: Stage) -> list[str]:
+    """What a stage sets, as overrides of its recipe: `train.seed=1`."""
+    return [f"{key}={_flow(value)}" for key, value in stage.set.items()]
 
 
 def _block(mapping: dict[str, Any], indent: str) -> list[str]:
@@ -25,15 +33,29 @@ def _block(mapping: dict[str, Any], indent: str) -> list[str]:
     for key, value in mapping.items():
         if isinstance(value, dict) and value:
             lines += [f"{indent}{_scalar(key)}:", *_block(value, indent + "  ")]
+        elif isinstance(value, tuple) and value and isinstance(value[0], dict):
+            lines += [f"{indent}{_scalar(key)}:", *_entries(value, indent + "  ")]
         else:
-            lines.append(f"{indent}{_scalar(key)}: {_inline(value)}")
+            lines.append(f"{indent}{_scalar(key)}: {_flow(value)}")
     return lines
 
 
-def _inline(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(_scalar(item) for item in value)}]"
-    return "{}" if isinstance(value, dict) else _scalar(value)
+def _entries(mappings: tuple[dict[str, Any], ...], indent: str) -> list[str]:
+    """A list of mappings, each behind a dash."""
+    lines = []
+    for mapping in mappings:
+        first, *rest = _block(mapping, indent + "  ")
+        lines += [f"{indent}- {first.lstrip()}", *rest]
+    return lines
+
+
+def _flow(value: object) -> str:
+    """Any value on one line."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return _scalar(value)
 
 
 def _scalar(value: object) -> str:
@@ -41,6 +63,8 @@ def _scalar(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"
     if not isinstance(value, str):
         return repr(value)
     is_bare = _BARE.fullmatch(value) and value.isprintable() and value.lower() not in _YAML_1_1_WORDS
@@ -56,8 +80,11 @@ def _escape(char: str) -> str:
     return "\\" + char if char in '"\\' else f"\\U{ord(char):08X}"
 
 
-def differences(one: Recipe, other: Recipe) -> list[str]:
-    """The dotted keys whose values differ. The order of the labels counts: it is that of the logits."""
+def differences(one: AnyRecipe, other: AnyRecipe) -> list[str]:
+    """The dotted keys whose values differ, of two recipes of one kind.
+
+    The order of the labels counts: it is that of the logits. Stages are one value.
+    """
     ones, others = values_of(one), values_of(other)
     return [key for key in ones if _ordered(key, ones[key]) != _ordered(key, others[key])]
 
@@ -67,48 +94,90 @@ def _ordered(key: str, value: Any) -> Any:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a recipe's file, for editors.
+    """The JSON Schema (draft 2020-12) of a recipe's file of any kind, for editors.
 
-    What a recipe needs is asked of a file that names itself and extends none: a parent may be partial.
+    The kind is the one of the top-level key that tells. What a recipe needs is asked of a file that names itself and
+    extends none: a parent may be partial.
     """
-    schema = Recipe.model_json_schema(mode="validation")
-    required = schema.pop("required")
-    for section in schema["$defs"].values():
-        section.pop("required", None)
-    extends = {
-        "type": "string",
-        "description": "A recipe, relative to this file, whose values hold where this one has none. "
-        "Mappings merge, lists replace; data.labels replaces whole.",
-    }
+    definitions: dict[str, Any] = {}
+    for kind in KINDS.values():
+        definitions |= _definitions(kind)
+    told: dict[str, Any] = _reference(TASK)
+    for kind in (STAGES, DAPT, TASK):
+        told = {"if": {"required": [kind.key]}, "then": _reference(kind), "else": told}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A recipe of Lingyu",
         "type": "object",
-        "properties": {"extends": extends, **schema["properties"]},
-        "additionalProperties": False,
-        "if": {"anyOf": [{"required": ["name"]}, {"required": ["task"]}], "not": {"required": ["extends"]}},
-        "then": {"required": required},
-        "$defs": schema["$defs"],
+        **told,
+        "$defs": definitions,
     }
 
 
+_EXTENDS = {
+    "type": "string",
+    "description": "A recipe, relative to this file, whose values hold where this one has none. "
+    "Mappings merge, lists replace; data.labels replaces whole.",
+}
+
+
+def _reference(kind: Kind[Section]) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{kind.model.__name__}"}
+
+
+def _definitions(kind: Kind[Section]) -> dict[str, Any]:
+    """The definitions of a kind's sections by the names of their classes, the recipe itself among them."""
+    schema = kind.model.model_json_schema(mode="validation")
+    sections: dict[str, Any] = schema.get("$defs", {})
+    if kind is not STAGES:  # a list of stages is replaced whole, so each of them is
+        for section in sections.values():
+            section.pop("required", None)
+    recipe = {
+        "type": "object",
+        "description": f"A recipe that {kind.does}.",
+        "properties": {"extends": _EXTENDS, **schema["properties"]},
+        "additionalProperties": False,
+        "if": {"required": ["name"], "not": {"required": ["extends"]}},
+        "then": {"required": schema["required"]},
+    }
+    return {kind.model.__name__: recipe, **sections}
+
+
 def explain(key: str) -> str:
-    """What a key or section is: its type, its default, its description. Raises LingyuError for an unknown one."""
-    if key in SECTIONS:
-        head = [f"{key}: {KEYS[key].description}"] if key else []
-        return "\n".join(head + [_explain_key(join(key, name)) for name in keys_of(key)])
-    if key in KEYS:
-        return _explain_key(key)
-    raise LingyuError(f"{key}: no such key", next=next_step_for_dotted(key))
+    """What a key or section is: its type, its default, its description, for each kind of recipe that has it.
+
+    Raises LingyuError for a key that none has.
+    """
+    texts: dict[str, str] = {}
+    for kind in KINDS.values():
+        if key in kind.sections or key in kind.keys:
+            texts.setdefault(_explain(kind, key), kind.key)
+    if not texts:
+        raise LingyuError(f"{key}: no such key", next=next_step_for_dotted(key))
+    first, *others = texts
+    return "\n".join([first, *(f"In a recipe with {texts[text]}:\n{text}" for text in others)])
 
 
-def _explain_key(key: str) -> str:
-    if key in SECTIONS:
-        return f"{key}: a section of {', '.join(keys_of(key))}\n    {KEYS[key].description}"
+@cache
+def _schema_of(section: type[Section]) -> dict[str, Any]:
+    return section.model_json_schema(mode="validation")
+
+
+def _explain(kind: Kind[Section], key: str) -> str:
+    if key not in kind.sections:
+        return _explain_key(kind, key)
+    head = [f"{key}: {kind.keys[key].description}"] if key else []
+    return "\n".join(head + [_explain_key(kind, join(key, name)) for name in kind.keys_of(key)])
+
+
+def _explain_key(kind: Kind[Section], key: str) -> str:
+    field = kind.keys[key]
+    if key in kind.sections:
+        what = "a list of sections" if is_list_of_sections(field) else "a section"
+        return f"{key}: {what} of {', '.join(kind.keys_of(key))}\n    {field.description}"
     section, _, name = key.rpartition(".")
-    schema = SECTIONS[section].model_json_schema(mode="validation")
-    field = KEYS[key]
-    default = "needed" if field.is_required() else f"default {_inline(field.default)}"
+    schema = _schema_of(kind.sections[section])
+    default = "needed" if field.is_required() else f"default {_flow(kind.default_of(key))}"
     return (
         f"{key}: {_type_words(schema['properties'][name], schema.get('$defs', {}))}; {default}\n    {field.description}"
     )
@@ -133,6 +202,7 @@ def _type_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_type_words(schema['items'], definitions)}"
     if schema.get("type") == "object":
-        return f"mapping to {_type_words(schema['additionalProperties'], definitions)}"
+        values = schema["additionalProperties"]
+        return "mapping" if values is True else f"mapping to {_type_words(values, definitions)}"
     bounds = [f"{words} {schema[bound]:.10g}" for bound, words in _BOUNDS.items() if bound in schema]
     return " ".join([_TYPES[schema["type"]], *([", ".join(bounds)] if bounds else [])])

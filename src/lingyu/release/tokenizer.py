@@ -4,7 +4,6 @@ import copy
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from lingyu.bases import Base
 
@@ -33,13 +32,5 @@ def save_vocabulary(base: Base, folder: Path) -> None:
     own = base.folder / VOCABULARY
     if own.is_file():
         shutil.copyfile(own, folder / VOCABULARY)
-    elif words := _word_pieces(base.tokenizer):
+    elif words := base.word_pieces:
         (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
-
-
-def _word_pieces(tokenizer: Any) -> list[str]:
-    """The vocabulary in the order of the ids; empty where a line a word can't say what this tokenizer is."""
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())
-    words = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    is_whole = [number for _, number in words] == list(range(len(words)))
-    return [word for word, _ in words] if backend["model"]["type"] == "WordPiece" and is_whole else []

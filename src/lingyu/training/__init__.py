@@ -1,6 +1,7 @@
 """What every training run shares: batches by tokens, optimiser groups, the Trainer, resume, records, progress."""
 
-from .batches import EncodedRows, TokenBudgetBatches, pad, plan_batches
+from .batches import EncodedRows, EpochDataLoader, TokenBudgetBatches, pad, plan_batches
+from .launch import agreed_run, begin_process, require_world_size, resume_command
 from .precision import Precision, chosen_precision, uses_cpu
 from .progress import TrainingProgress
 from .records import (
@@ -14,11 +15,14 @@ from .records import (
     wandb_has_key,
     wandb_mode,
 )
-from .runs import Inputs, Run, find_run, require_same_inputs, start_run
-from .trainer import build_trainer, logits_of, require_world_size, train_to_end, training_arguments
+from .runs import RUNS, Inputs, Run, find_run, require_same_inputs, start_run
+from .trainer import BatchesTrainer, build_trainer, logits_of, train_to_end, training_arguments
 
 __all__ = [
+    "RUNS",
+    "BatchesTrainer",
     "EncodedRows",
+    "EpochDataLoader",
     "Inputs",
     "MetricsFile",
     "Precision",
@@ -27,6 +31,8 @@ __all__ = [
     "Tracker",
     "TrackerCallback",
     "TrainingProgress",
+    "agreed_run",
+    "begin_process",
     "build_trainer",
     "chosen_precision",
     "find_run",
@@ -38,6 +44,7 @@ __all__ = [
     "require_same_inputs",
     "require_tracker",
     "require_world_size",
+    "resume_command",
     "start_run",
     "tracker_for",
     "train_to_end",

@@ -10,7 +10,7 @@ Trainer finds its place again by dividing the steps by it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -93,11 +93,18 @@ class TokenBudgetBatches(Sampler[list[int]]):
                 yield piece(batch, step * self.num_processes + self.process_index, pieces)
 
 
+@runtime_checkable
+class HasEpochs(Protocol):
+    """A batch sampler whose batches are a pure function of the epoch."""
+
+    def set_epoch(self, epoch: int) -> None: ...
+
+
 class EpochDataLoader(DataLoader[Any]):
     """Passes on the epoch, which Trainer tells a data loader and not its batch sampler."""
 
     def set_epoch(self, epoch: int) -> None:
-        assert isinstance(self.batch_sampler, TokenBudgetBatches)
+        assert isinstance(self.batch_sampler, HasEpochs), "batches of which nobody can say what an epoch's are"
         self.batch_sampler.set_epoch(epoch)
 
 

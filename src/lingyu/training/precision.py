@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Train
+from lingyu.recipe import Pretraining, Train
 
 
 def uses_cpu() -> bool:
@@ -23,7 +23,7 @@ class Precision:
     why: str
 
 
-def chosen_precision(train: Train) -> Precision:
+def chosen_precision(train: Train | Pretraining) -> Precision:
     """What train.bf16 and train.fp16 come to on this machine. Raises LingyuError for what it can't do."""
     if train.fp16:
         if uses_cpu():

@@ -11,11 +11,15 @@ from .records import as_row
 
 
 class TrainingProgress(TrainerCallback):  # type: ignore[misc]
-    """Steps, loss, tokens a second and time left. tokens_per_step: the mean over an epoch, padding left out."""
+    """Steps, loss, tokens a second and time left. tokens_per_step: the mean over an epoch, padding left out.
 
-    def __init__(self, console: Console, tokens_per_step: float) -> None:
+    measured: what the measurements on the way are made on.
+    """
+
+    def __init__(self, console: Console, tokens_per_step: float, measured: str = "dev") -> None:
         self.console = console
         self.tokens_per_step = tokens_per_step
+        self.measured = measured
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -49,7 +53,8 @@ class TrainingProgress(TrainerCallback):  # type: ignore[misc]
             return
         if "dev" in row:
             values = "  ".join(f"{key} {value:.4f}" for key, value in row["dev"].items())
-            self.console.print(f"step {row['step']}/{state.max_steps}  epoch {row['epoch']:.2f}  dev: {values}")
+            where = f"step {row['step']}/{state.max_steps}  epoch {row['epoch']:.2f}"
+            self.console.print(f"{where}  {self.measured}: {values}")
         elif self.bar.live.is_started:
             self.bar.update(self.task, note=f"loss {row['loss']:.4f}  {self._speed(state)}")
         else:

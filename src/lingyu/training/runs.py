@@ -5,7 +5,7 @@ run.json         what the run was started on, and whether it has finished
 audit.json       what was found in the rows before training; audit.html shows the worst of them
 metrics.jsonl    a line a log step and a measurement of dev
 checkpoints/     Trainer's, each with complete.json once all its files are there
-adapter/         PEFT's two files, once training has ended and they were proved
+adapter/         PEFT's two files, once training has ended and they were proved; of a pretraining: base/, a whole base
 """
 
 import hashlib
@@ -22,26 +22,32 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.recipe import Recipe, differences, load_recipe, resolved_yaml
+from lingyu.recipe import PretrainingRecipe, Recipe, differences, load_pretraining, load_recipe, resolved_yaml
 
 RUNS = Path("runs")
+AnyRecipe = Recipe | PretrainingRecipe
 _COMPLETE = "complete.json"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run was started on, beside its recipe. A resumed run must find the same."""
+    """What a run was started on, beside its recipe. A resumed run must find the same.
+
+    train, dev: fingerprints. dev: None where it is taken from what train stands for.
+    """
 
     base_weights: str
     base_tokenizer: str
     train: str
-    dev: str
+    dev: str | None
     num_processes: int
     precision: str
 
 
 @dataclass(frozen=True)
 class Run:
+    """version: what came of it, as a store or a folder of bases knows it; None until it has finished."""
+
     folder: Path
     inputs: Inputs
     version: str | None = None
@@ -58,6 +64,11 @@ class Run:
     def adapter(self) -> Path:
         """Is there once training has ended: what is left is to measure and publish it."""
         return self.folder / "adapter"
+
+    @property
+    def base(self) -> Path:
+        """The same of a pretraining."""
+        return self.folder / "base"
 
     @property
     def is_finished(self) -> bool:
@@ -106,7 +117,7 @@ class Run:
             lock.release()
 
 
-def start_run(recipe: Recipe, inputs: Inputs, runs: Path = RUNS) -> Run:
+def start_run(recipe: AnyRecipe, inputs: Inputs, runs: Path = RUNS) -> Run:
     """A new folder for a run of the recipe."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = runs / recipe.name / f"{stamp}-{secrets.token_hex(2)}"
@@ -118,7 +129,7 @@ def start_run(recipe: Recipe, inputs: Inputs, runs: Path = RUNS) -> Run:
     return run
 
 
-def find_run(recipe: Recipe, which: str | None, runs: Path = RUNS) -> Run:
+def find_run(recipe: AnyRecipe, which: str | None, runs: Path = RUNS) -> Run:
     """The run to resume: the one named, or the recipe's newest unfinished one.
 
     which: a folder, or a folder's name below runs/<recipe name>. Raises LingyuError where there is none, where it has
@@ -128,9 +139,10 @@ def find_run(recipe: Recipe, which: str | None, runs: Path = RUNS) -> Run:
     run = _read(folder)
     if run.is_finished:
         raise LingyuError(
-            f"this run has finished as version {run.version}", where=folder, next="Leave out --resume to start afresh"
+            f"this run has finished as {run.version}", where=folder, next="Leave out --resume to start afresh"
         )
-    changed = differences(load_recipe(folder / "recipe.yaml"), recipe)
+    load = load_recipe if isinstance(recipe, Recipe) else load_pretraining
+    changed = differences(load(folder / "recipe.yaml"), recipe)
     if changed:
         raise LingyuError(
             f"cannot resume, the recipe has changed: {'; '.join(changed)}",
@@ -145,7 +157,7 @@ def require_same_inputs(run: Run, inputs: Inputs) -> None:
     names = {
         "base_weights": "the base's weights",
         "base_tokenizer": "the base's tokenizer",
-        "train": "the training rows",
+        "train": "the training rows or texts",
         "dev": "the dev rows",
         "num_processes": "the number of processes",
         "precision": "the precision",
@@ -194,7 +206,7 @@ def _check(checkpoint: Path) -> None:
             )
 
 
-def _newest_unfinished(recipe: Recipe, runs: Path) -> Path:
+def _newest_unfinished(recipe: AnyRecipe, runs: Path) -> Path:
     folders = sorted((p.parent for p in (runs / recipe.name).glob("*/run.json")), reverse=True)
     for folder in folders:
         if not _read(folder).is_finished:
@@ -204,7 +216,7 @@ def _newest_unfinished(recipe: Recipe, runs: Path) -> Path:
     )
 
 
-def _named(recipe: Recipe, which: str, runs: Path) -> Path:
+def _named(recipe: AnyRecipe, which: str, runs: Path) -> Path:
     for folder in (Path(which), runs / recipe.name / which):
         if (folder / "run.json").is_file():
             return folder

@@ -1,6 +1,5 @@
 """transformers' Trainer, with our batches, optimiser groups and callbacks."""
 
-import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
+from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
-from lingyu.recipe import Train
+from lingyu.recipe import Pretraining, Train
 from lingyu.tasks import SingleLabel
 
 from .batches import EncodedRows, EpochDataLoader, PaddingCollator, TokenBudgetBatches, pad
@@ -32,7 +32,7 @@ from .stopping import StopAtSignal, hear_of_the_launchers_end
 _EVAL_ROWS = 64
 
 
-def training_arguments(train: Train, checkpoints: Path, precision: Precision) -> TrainingArguments:
+def training_arguments(train: Train | Pretraining, checkpoints: Path, precision: Precision) -> TrainingArguments:
     """A recipe's train section as TrainingArguments, around the traps of transformers 5."""
     best = train.load_best_model_at_end
     arguments = TrainingArguments(
@@ -75,24 +75,26 @@ def training_arguments(train: Train, checkpoints: Path, precision: Precision) ->
     return arguments
 
 
-class TokenBudgetTrainer(Trainer):  # type: ignore[misc]
-    """Trainer, but for where its training batches come from."""
+class BatchesTrainer(Trainer):  # type: ignore[misc]
+    """Trainer, but that its training batches are handed in, cut for its process already. A checkpoint counts once it
+    is whole.
+    """
 
-    def __init__(self, *, tokens_per_batch: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.tokens_per_batch = tokens_per_batch
+    def __init__(
+        self,
+        *,
+        batches: DataLoader[Any],
+        callbacks: Sequence[TrainerCallback],
+        early_stopping_patience: int | None,
+        **settings: Any,
+    ) -> None:
+        early = [EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else []
+        super().__init__(callbacks=[*callbacks, _MarkComplete(), *early], **settings)
+        self.remove_callback(PrinterCallback)
+        self.batches = batches
 
-    def get_train_dataloader(self) -> EpochDataLoader:
-        assert isinstance(self.train_dataset, EncodedRows)
-        batches = TokenBudgetBatches(
-            self.train_dataset.lengths,
-            self.tokens_per_batch,
-            self.args.seed,
-            process_index=self.args.process_index,
-            num_processes=self.args.world_size,
-            gradient_accumulation_steps=self.args.gradient_accumulation_steps,
-        )
-        return EpochDataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return self.batches
 
 
 class _MarkComplete(TrainerCallback):  # type: ignore[misc]
@@ -116,48 +118,35 @@ def build_trainer(
     arguments: TrainingArguments,
     loraplus_lr_ratio: float | None,
     callbacks: Sequence[TrainerCallback],
-) -> TokenBudgetTrainer:
-    """The Trainer of a run, ready to train."""
+) -> BatchesTrainer:
+    """The Trainer of a classifier's run, ready to train."""
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
         return task.loss(
             outputs["logits"], labels, num_items_in_batch if num_items_in_batch is not None else len(labels)
         )
 
-    early = train.early_stopping_patience
-    trainer = TokenBudgetTrainer(
+    batches = TokenBudgetBatches(
+        train_rows.lengths,
+        train.tokens_per_batch,
+        arguments.seed,
+        process_index=arguments.process_index,
+        num_processes=arguments.world_size,
+        gradient_accumulation_steps=arguments.gradient_accumulation_steps,
+    )
+    collator = PaddingCollator(pad_token_id)
+    return BatchesTrainer(
         model=model,
         args=arguments,
-        train_dataset=train_rows,
+        batches=EpochDataLoader(train_rows, batch_sampler=batches, collate_fn=collator),
         eval_dataset=dev_rows.sorted_by_length(),
-        data_collator=PaddingCollator(pad_token_id),
+        data_collator=collator,
         compute_loss_func=loss,
         compute_metrics=lambda answers: task.choosing_metrics(answers.predictions, answers.label_ids),
         optimizers=(adamw(model, train.learning_rate, train.weight_decay, loraplus_lr_ratio), None),
-        callbacks=[*callbacks, _MarkComplete(), *([EarlyStoppingCallback(early)] if early else [])],
-        tokens_per_batch=train.tokens_per_batch,
+        callbacks=callbacks,
+        early_stopping_patience=train.early_stopping_patience,
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def require_world_size(world_size: int) -> None:
-    """Raises LingyuError where fewer processes train together than were asked for.
-
-    `accelerate launch --cpu --num_processes 2` starts one and only sets the address of the master; torchrun on a
-    machine that Trainer takes for another device would train copies side by side.
-    """
-    asked = os.environ.get("WORLD_SIZE")
-    if asked is None and "MASTER_PORT" in os.environ:
-        raise LingyuError(
-            "several processes were asked for, but the launcher started one",
-            next="On CPU use: accelerate launch --config_file recipes/accelerate/two_cpu.yaml train_lora.py ...",
-        )
-    if asked is not None and int(asked) != world_size:
-        raise LingyuError(
-            f"the environment asks for {asked} processes, but {world_size} train together",
-            next="Start with a configuration from recipes/accelerate/",
-        )
 
 
 def train_to_end(trainer: Trainer, run: Run, *, resume_command: str, resume_from: Path | None) -> None:

@@ -1,0 +1,34 @@
+"""Domain-adaptive pretraining: raw text and a base to a better base, from a recipe to a folder that recipes name.
+
+What trains is imported when it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .job import Progress as Progress
+    from .measuring import table_of as table_of
+    from .stages import Stage as Stage
+    from .stages import hours_of as hours_of
+    from .stages import stages_of as stages_of
+    from .training import Outcome as Outcome
+    from .training import dry_run as dry_run
+    from .training import pretrain as pretrain
+
+_PLACES = {
+    "job": ("Progress",),
+    "measuring": ("table_of",),
+    "stages": ("Stage", "hours_of", "stages_of"),
+    "training": ("Outcome", "dry_run", "pretrain"),
+}
+"""Module -> what it gives."""
+
+__all__ = ["Outcome", "Progress", "Stage", "dry_run", "hours_of", "pretrain", "stages_of", "table_of"]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

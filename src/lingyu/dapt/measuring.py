@@ -1,0 +1,217 @@
+"""What a masked-LM model knows of texts that it was not trained on: before and after, with the same masks.
+
+Masks are drawn in one way whatever the recipe trains with, so that figures of several recipes stand beside each other:
+15 % of the tokens, in whole words of the recipe's segmenter.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from torch import nn
+
+from lingyu.evaluation import Interval
+from lingyu.recipe import Dapt
+
+from .composing import Composer
+from .encoded import EncodedTexts
+
+Metrics = dict[str, Any]
+
+_MASKED_SHARE = 0.15
+_SPECIAL_TOKENS = 2  # [CLS] and [SEP]
+_SEED = 0  # of the bootstrap
+_DRAWS = 1000
+_DRAWS_AT_ONCE = 200
+
+NAMES = {"held_out": "held-out text", "general": "general text"}
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What a model made of masked tokens, text by text.
+
+    losses: (texts,) float64, summed over a text's masked tokens, in nats. right, tokens: (texts,) int64, masked tokens
+    that were found, and all of them.
+    """
+
+    losses: NDArray[np.float64]
+    right: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+
+    @property
+    def loss(self) -> float:
+        """Of a masked token, in nats."""
+        return float(self.losses.sum() / max(1, self.tokens.sum()))
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.sum() / max(1, self.tokens.sum()))
+
+    @property
+    def perplexity(self) -> float:
+        return float(np.exp(self.loss))
+
+
+def measuring_composer(dapt: Dapt, tokenizer: Any, vocab_size: int) -> Composer:
+    """Masks for measuring: the same for every run over the same texts and segmenter."""
+    alike = dapt.model_copy(update={"objective": ("mlm",), "mlm_probability": _MASKED_SHARE, "max_ngram": 1})
+    return Composer.from_recipe(alike, tokenizer, vocab_size, seed=0)
+
+
+@torch.inference_mode()
+def measure_masked(
+    model: nn.Module,
+    texts: EncodedTexts,
+    composer: Composer,
+    *,
+    rows: NDArray[np.int64] | None = None,
+    tokens_per_batch: int = 8192,
+    on_texts: Callable[[int], None] = lambda texts: None,
+) -> Masked:
+    """Loss and hits of a Pretrainer in eval mode; the model's mode is put back. rows: those to measure, else all.
+
+    The answer has the order of rows. on_texts is told how many texts are done.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    rows = np.arange(len(texts)) if rows is None else rows
+    by_length = np.argsort(texts.lengths[rows], kind="stable")
+    found = np.zeros((3, len(rows)))
+    for places in _within(texts.lengths[rows][by_length] + _SPECIAL_TOKENS, tokens_per_batch):
+        there = by_length[places]
+        found[:, there] = _of_batch(model, composer.compose_held_out(texts, rows[there]), device)
+        on_texts(len(there))
+    model.train(was_training)
+    return Masked(found[0], found[1].astype(np.int64), found[2].astype(np.int64))
+
+
+def _within(lengths: NDArray[np.int64], tokens_per_batch: int) -> Iterator[slice]:
+    """Pieces of rising lengths that stay within the budget, each of one text at least."""
+    ends = np.cumsum(lengths)
+    start = 0
+    while start < len(lengths):
+        before = ends[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + tokens_per_batch, side="right")))
+        yield slice(start, end)
+        start = end
+
+
+def _of_batch(model: nn.Module, batch: dict[str, torch.Tensor], device: torch.device) -> NDArray[np.float64]:
+    """(3, texts): loss, hits and number of the masked tokens of each text of a composed batch, in its order."""
+    labels = batch.pop("labels").to(device)
+    arguments = {name: batch[name].to(device) for name in _INPUTS}
+    logits = model(**arguments)["logits"].float()
+    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    hits = logits.argmax(dim=-1) == labels
+    ends = np.cumsum(batch["lengths"].numpy())
+    text_of = np.searchsorted(ends, batch["masked_positions"].numpy(), side="right")
+    counted = (losses.double().cpu().numpy(), hits.cpu().numpy(), np.ones(len(text_of)))
+    return np.stack([np.bincount(text_of, weights=each, minlength=len(ends)) for each in counted])
+
+
+_INPUTS = ("input_ids", "position_ids", "token_type_ids", "lengths", "masked_positions")
+
+
+def compare(before: Masked, after: Masked) -> Metrics:
+    """Two measurements of the same texts with the same masks as JSON: both, and their differences over drawn texts.
+
+    Intervals hold 95 of 100 samples of texts like these (percentile bootstrap; texts are drawn, not tokens, since the
+    tokens of a text are alike).
+    """
+    draws = _Draws(before, after)
+    return {
+        "texts": len(before.tokens),
+        "masked_tokens": int(before.tokens.sum()),
+        "before": _figures(before, draws.accuracy(before)),
+        "after": _figures(after, draws.accuracy(after)),
+        "accuracy_difference": draws.difference(before.right, after.right).as_json(),
+        "loss_difference": draws.difference(before.losses, after.losses).as_json(),
+    }
+
+
+def _figures(measured: Masked, accuracy: Interval) -> Metrics:
+    return {"loss": measured.loss, "perplexity": measured.perplexity, "accuracy": accuracy.as_json()}
+
+
+class _Draws:
+    """Samples of texts with replacement, the same for both models."""
+
+    def __init__(self, before: Masked, after: Masked) -> None:
+        assert np.array_equal(before.tokens, after.tokens), "other masks"
+        self.tokens = before.tokens
+
+    def accuracy(self, measured: Masked) -> Interval:
+        return self._ratio(measured.right)
+
+    def difference(self, before: NDArray[Any], after: NDArray[Any]) -> Interval:
+        return self._ratio(after - before)
+
+    def _ratio(self, values: NDArray[Any]) -> Interval:
+        """Of the sum of values, one a text, to the number of masked tokens."""
+        texts = len(values)
+        generator = np.random.default_rng(_SEED)
+        drawn = []
+        for _ in range(_DRAWS // _DRAWS_AT_ONCE):
+            times = generator.multinomial(texts, np.full(texts, 1 / texts), size=_DRAWS_AT_ONCE)
+            drawn.append((times @ values) / np.maximum(1, times @ self.tokens))
+        low, high = np.percentile(np.concatenate(drawn), (2.5, 97.5))
+        return Interval(float(values.sum() / max(1, self.tokens.sum())), float(low), float(high))
+
+
+def verdict(metrics: Mapping[str, Any]) -> list[str]:
+    """What was gained on held-out text and lost on general text, a sentence each; noise is called noise."""
+    lines = []
+    gain = metrics["held_out"]
+    lines.append(f"Held-out text: {_change(gain)}.")
+    if "general" in metrics:
+        lines.append(f"General text ({_FORGETTING[_worse(metrics['general'])]}): {_change(metrics['general'])}.")
+    else:
+        lines.append("Forgetting was not measured: dapt.general names no text.")
+    return lines
+
+
+_FORGETTING = {True: "some of it is forgotten", False: "nothing of it is forgotten", None: "what is forgotten is noise"}
+
+
+def _worse(compared: Mapping[str, Any]) -> bool | None:
+    """Whether the loss has risen by more than the noise; None where the noise hides it."""
+    difference = Interval(**compared["loss_difference"])
+    return {"better": True, "worse": False, "noise": None}[difference.judgement]
+
+
+def _change(compared: Mapping[str, Any]) -> str:
+    accuracy = Interval(**compared["accuracy_difference"])
+    loss = Interval(**compared["loss_difference"])
+    noise = "" if accuracy.judgement != "noise" else ", which is noise"
+    return (
+        f"masked accuracy {accuracy.in_points}{noise}, loss {loss.value:+.3f} [{loss.low:.3f}, {loss.high:.3f}], "
+        f"perplexity {compared['before']['perplexity']:,.1f} to {compared['after']['perplexity']:,.1f}"
+    )
+
+
+def table_of(metrics: Mapping[str, Any]) -> Table:
+    """Before and after, for a terminal of 80 columns."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        caption="the same masks before and after; in brackets 95 % intervals over texts",
+    )
+    for heading in ("", "masked", "loss", "perplexity", "masked accuracy"):
+        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+    for part, name in NAMES.items():
+        if part in metrics:
+            for when in ("before", "after"):
+                figures = metrics[part][when]
+                accuracy = str(Interval(**figures["accuracy"])).replace("[", r"\[")  # rich reads [...] as markup
+                tokens = f"{metrics[part]['masked_tokens']:,}"
+                loss, perplexity = f"{figures['loss']:.3f}", f"{figures['perplexity']:,.1f}"
+                table.add_row(f"{name.removesuffix(' text')}, {when}", tokens, loss, perplexity, accuracy)
+    return table

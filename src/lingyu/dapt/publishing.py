@@ -1,0 +1,180 @@
+"""A trained and measured base becomes a folder that recipes name as `base`, with everything that says what it is."""
+
+import json
+import os
+import platform
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import numpy as np
+
+from lingyu.bases import LINEAGE, Ancestor, Base, find_base
+from lingyu.errors import LingyuError
+from lingyu.recipe import PretrainingRecipe, PublishBase, resolved_yaml
+from lingyu.store import write_tensors
+
+from .card import CardFacts, render_card
+from .corpus import Corpus
+from .measuring import Metrics
+from .stages import Stage, stages_of, write_lineage
+
+HASHES = "hashes.safetensors"
+CURVES = "curves.png"
+METRICS = "metrics.json"
+_HIDDEN = ".publishing-"
+_OLD = ".replaced-"
+_PACKAGES = ("lingyu", "torch", "transformers", "tokenizers", "safetensors")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training left beside the weights. See Stage."""
+
+    steps: int
+    best_step: int
+    tokens: int
+    hours: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """What there is to say of a run that has ended. parent: see Job. verdict: a sentence each. curves: PNG bytes."""
+
+    recipe: PretrainingRecipe
+    parent: Base | None
+    corpus: Corpus
+    trained: Trained
+    metrics: Metrics
+    verdict: list[str]
+    notes: list[str]
+    curves: bytes
+
+
+def require_free(publish: PublishBase) -> None:
+    """Raises LingyuError before hours of training where their result could not be published."""
+    out = Path(publish.to)
+    if out.name in ("", ".", "..") or out.name.startswith("."):
+        raise LingyuError("can't be the name of a base", where=out, next="Name it in publish.to, like bases/hotel")
+    if os.path.lexists(out):
+        if not publish.replace:
+            raise LingyuError(
+                "exists already", where=out, next="Name another in publish.to, or set publish.replace=true"
+            )
+        if out.is_symlink() or not (out / "config.json").is_file():
+            raise LingyuError("is no base, so it is not replaced", where=out, next="Name another in publish.to")
+    nearest = next(folder for folder in out.absolute().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        what = "no permission to write here" if nearest.is_dir() else "not a folder"
+        raise LingyuError(what, where=nearest, next="Name another place in publish.to")
+
+
+def publish(record: Record, weights: Path) -> Path:
+    """The new base's folder. weights: the folder with its model and tokenizer, which stays as it is."""
+    out = Path(record.recipe.publish.to)
+    require_free(record.recipe.publish)
+    with _folder_in_one_go(out) as folder:
+        for file in weights.iterdir():
+            shutil.copyfile(file, folder / file.name)
+        _describe(record, folder)
+    return out
+
+
+def _describe(record: Record, folder: Path) -> None:
+    """Everything beside the weights."""
+    recipe, parent, base = record.recipe, record.parent, find_base(str(folder))
+    itself = Ancestor(
+        id=recipe.publish.to,
+        weights_fingerprint=base.weights_fingerprint,
+        note=f"{recipe.dapt.mode}, {' and '.join(recipe.dapt.objective)}, on "
+        + ", ".join(source.name for source in record.corpus.record.sources),
+        parent=parent.weights_fingerprint if parent else None,
+    )
+    stages = (*stages_of(parent), _stage(record))
+    write_lineage(folder / LINEAGE, itself, parent, stages)
+    learnt = [record.corpus.hashes, *([parent.corpus_hashes] if parent else [])]
+    write_tensors(folder / HASHES, {"corpus": np.unique(np.concatenate(learnt)).astype(np.int64)})
+    (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
+    (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    (folder / CURVES).write_bytes(record.curves)
+    facts = CardFacts(
+        name=recipe.publish.to,
+        base=base,
+        parent=parent,
+        stages=stages,
+        metrics=record.metrics,
+        verdict=record.verdict,
+        notes=record.notes,
+        recipe=resolved_yaml(recipe),
+        license=recipe.card.license,
+        source=recipe.card.source,
+        data_license=recipe.card.data_license,
+        picture=CURVES,
+    )
+    (folder / "README.md").write_text(render_card(facts), "utf-8")
+
+
+def _stage(record: Record) -> Stage:
+    recipe, trained = record.recipe, record.trained
+    dapt = recipe.dapt
+    masking: dict[str, int | float] = {"mlm_probability": dapt.mlm_probability, "max_ngram": dapt.max_ngram}
+    if "word_order" in dapt.objective:
+        masking["word_order_probability"] = dapt.word_order_probability
+    if dapt.mode == "distil":
+        masking["hidden_loss_weight"] = dapt.hidden_loss_weight
+    return Stage(
+        name=recipe.name,
+        made=datetime.now(UTC).date().isoformat(),
+        mode=dapt.mode,
+        parent=record.parent.weights_fingerprint if record.parent else None,
+        objective=dapt.objective,
+        masking=masking,
+        corpus=record.corpus.record,
+        seed=recipe.train.seed,
+        steps=trained.steps,
+        best_step=trained.best_step,
+        tokens=trained.tokens,
+        hours=round(trained.hours, 4),
+        measured=record.metrics,
+        packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
+    )
+
+
+@contextmanager
+def _folder_in_one_go(out: Path) -> Iterator[Path]:
+    """A hidden folder to be filled with files, that takes its place at the end. After an exception nothing is left.
+
+    What lay there before is put aside by one rename, and removed once the new one has its name; a machine that stops
+    between the two leaves both, hidden beside it.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    number = secrets.token_hex(4)
+    staged, old = (out.with_name(f"{prefix}{out.name}-{number}") for prefix in (_HIDDEN, _OLD))
+    staged.mkdir()
+    try:
+        yield staged
+        for file in (*staged.iterdir(), staged):
+            _sync(file)
+        if out.is_dir():
+            out.rename(old)
+        staged.rename(out)
+        _sync(out.parent)
+    finally:
+        if old.is_dir() and not os.path.lexists(out):
+            old.rename(out)
+        for left in (staged, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the system put a file or a folder's list of names on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

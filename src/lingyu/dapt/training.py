@@ -1,0 +1,280 @@
+"""The pretraining job: a recipe to a base folder. `pretrain` tells it from top to bottom."""
+
+import json
+import shutil
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from accelerate import PartialState
+from rich.console import Console
+from torch import nn
+
+from lingyu.bases import Base, find_base
+from lingyu.errors import LingyuError
+from lingyu.evaluation import plot_curves
+from lingyu.recipe import PretrainingRecipe
+from lingyu.reporting import counted
+from lingyu.training import (
+    MetricsFile,
+    Run,
+    Tracker,
+    TrackerCallback,
+    TrainingProgress,
+    agreed_run,
+    find_run,
+    forget_after,
+    read_metrics,
+    require_same_inputs,
+    resume_command,
+    start_run,
+    tracker_for,
+    train_to_end,
+    training_arguments,
+    uses_cpu,
+)
+
+from .job import Job, Progress, no_progress, prepare
+from .learner import Learner, finished, load_as_recipe, make_learner
+from .measuring import NAMES, Masked, Metrics, compare, measure_masked, verdict
+from .pretrainer import Pretrainer
+from .publishing import Record, Trained, publish
+from .rates import require_steps_left
+from .saving import save_base
+from .trainer import PretrainingTrainer, Stopwatch, build_trainer
+
+PROGRAM = "dapt.py"
+_TRAINED = "trained.json"
+_PROOF_TEXTS = 64
+# Largest difference of a masked token's mean loss between the live model and the saved one: another order of sums, and
+# where weights are stored in half precision their rounding.
+_TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+
+Measured = dict[str, Masked]
+"""Part of the text (see measuring.NAMES) -> what the model made of it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves: the base's folder, its metrics, and what they mean, a sentence each."""
+
+    base: Base
+    metrics: Metrics
+    verdict: list[str]
+    run: Path
+    hours: float
+
+
+def pretrain(
+    recipe: PretrainingRecipe,
+    *,
+    console: Console,
+    progress: Progress = no_progress,
+    resume: bool = False,
+    run_name: str | None = None,
+) -> Outcome | None:
+    """Run a recipe to its base folder. None in the processes beside the main one.
+
+    progress: shows how far preparing and measuring are. resume: go on with run_name, or with the recipe's newest
+    unfinished run. Raises LingyuError for every mistake of the user, and Stopped after a signal once the checkpoint is
+    written.
+    """
+    job = prepare(recipe, progress)
+    for line in job.lines():
+        console.print(line)
+    learner = make_learner(recipe, job.start, job.parent)
+    for line in _learner_lines(job, learner):
+        console.print(line)
+    run = agreed_run(lambda: _find_or_start(job, resume, run_name))
+    is_main = PartialState().is_main_process
+    with run.held() if is_main else nullcontext():
+        tracker = _tracker(job, run)
+        try:
+            before = _measure(learner.pretrainer, job, progress) if is_main else {}
+            for line in _before_lines(before):
+                console.print(line)
+            if not run.base.is_dir():
+                trained = _fit(learner, job, run, tracker, console)
+                if is_main:
+                    _save_with_proof(trained, job, run)
+            outcome = _measure_and_publish(job, run, before, tracker, progress) if is_main else None
+        except BaseException as error:
+            tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
+            raise
+        tracker.finish()
+    return outcome
+
+
+def dry_run(recipe: PretrainingRecipe, progress: Progress = no_progress) -> list[str]:
+    """What a run would begin with, to the point where it would begin to train."""
+    job = prepare(recipe, progress)
+    return [*job.lines(), *_learner_lines(job, make_learner(recipe, job.start, job.parent))]
+
+
+def _learner_lines(job: Job, learner: Learner) -> list[str]:
+    alone = job.recipe.dapt.head_warmup_steps
+    lines = [learner.parameters_line()]
+    if learner.head_is_new and alone:
+        require_steps_left(job.steps, alone)
+        lines.append(f"the base has no masked-LM head: a new one learns alone for {alone:,} steps, nothing else moves")
+    return lines
+
+
+def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
+    run = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
+    require_same_inputs(run, job.inputs)
+    return run
+
+
+def _tracker(job: Job, run: Run) -> Tracker:
+    if not PartialState().is_main_process:
+        return Tracker()
+    recipe = job.recipe
+    base = Path(recipe.base).name if job.parent else "new"
+    return tracker_for(
+        recipe.report_to,
+        group=recipe.name,
+        job_type="dapt",
+        name=f"{recipe.name}-{base}-{recipe.dapt.mode}-s{recipe.train.seed}",
+        tags=[base, recipe.dapt.mode, recipe.name],
+        config=recipe.model_dump(mode="json"),
+        folder=run.folder,
+    )
+
+
+def _measure(model: nn.Module, job: Job, progress: Progress) -> Measured:
+    """On held-out and general text, in float32, with the masks of every other measurement."""
+    model.to("cpu" if uses_cpu() else "cuda")
+    texts = {"held_out": job.corpus.held_out, "general": job.corpus.general}
+    found = {}
+    with progress() as report:
+        for part, name in NAMES.items():
+            these = texts[part]
+            if these is not None and len(these):
+                done = counted(report, f"measuring {name}", len(these))
+                found[part] = measure_masked(model, these, job.measuring, on_texts=done)
+    return found
+
+
+def _before_lines(before: Measured) -> list[str]:
+    return [
+        f"before: {NAMES[part]}: loss {found.loss:.3f}, perplexity {found.perplexity:,.1f}, masked accuracy "
+        f"{found.accuracy:.1%} of {found.tokens.sum():,} masked tokens"
+        for part, found in before.items()
+    ]
+
+
+def _fit(learner: Learner, job: Job, run: Run, tracker: Tracker, console: Console) -> Pretrainer:
+    """Train, from the last checkpoint where there is one; the model as it is to be published, in float32 again."""
+    recipe = job.recipe
+    resume_from = run.last_checkpoint
+    if resume_from is not None:
+        console.print(f"resuming {run.folder} after {resume_from.name}")
+    if PartialState().is_main_process:
+        forget_after(run.metrics, int(resume_from.name.rpartition("-")[2]) if resume_from else 0)
+    progress = TrainingProgress(console, job.tokens_per_step, measured="held-out text")
+    trainer = build_trainer(
+        learner,
+        recipe,
+        texts=job.corpus.train,
+        held_out=job.corpus.held_out,
+        composers=(job.composer, job.measuring),
+        arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
+        steps=job.steps,
+        callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), progress],
+    )
+    try:
+        train_to_end(trainer, run, resume_command=resume_command(PROGRAM, run), resume_from=resume_from)
+    finally:
+        progress.stop()
+    if PartialState().is_main_process:
+        _write_trained(trainer, job, run)
+    # accelerate leaves an autocast around the forward, which would measure the base in half precision
+    trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    return finished(recipe, learner)
+
+
+def _write_trained(trainer: PretrainingTrainer, job: Job, run: Run) -> None:
+    """What measuring and publishing want to know of the training, also when they happen in another process."""
+    stopwatch = trainer.pop_callback(Stopwatch)  # not the one that was handed in, where a checkpoint was read
+    state = trainer.state
+    best = state.best_global_step if job.recipe.train.load_best_model_at_end else None
+    trained = Trained(
+        steps=state.global_step,
+        best_step=best if best is not None else state.global_step,
+        tokens=round(state.global_step * job.tokens_per_step),
+        hours=stopwatch.seconds / 3600,
+    )
+    temporary = run.folder / f".{_TRAINED}"
+    temporary.write_text(json.dumps(asdict(trained)) + "\n", "utf-8")
+    temporary.replace(run.folder / _TRAINED)
+
+
+def _read_trained(run: Run) -> Trained:
+    try:
+        return Trained(**json.loads((run.folder / _TRAINED).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise LingyuError(
+            "is not what a run writes", where=run.folder / _TRAINED, next="Leave out --resume to start afresh"
+        ) from None
+
+
+def _save_with_proof(trained: Pretrainer, job: Job, run: Run) -> None:
+    """Save the base, read it back, and keep it only if it knows what the trained model does."""
+    dtype = job.recipe.publish.dtype
+    folder = run.folder / ".base"
+    shutil.rmtree(folder, ignore_errors=True)
+    save_base(trained, job.start, folder, dtype)
+    reloaded = load_as_recipe(job.recipe, find_base(str(folder))).model
+    rows = np.arange(min(_PROOF_TEXTS, len(job.corpus.held_out)))
+    live, saved = (
+        measure_masked(model.to("cpu"), job.corpus.held_out, job.measuring, rows=rows).loss
+        for model in (trained, reloaded)
+    )
+    if not abs(live - saved) <= _TOLERANCE[dtype]:
+        raise LingyuError(
+            f"the saved base is not the trained model: its loss is {saved:.4f}, not {live:.4f}",
+            next="Nothing was published. Please report this with the recipe",
+            status=1,
+        )
+    folder.rename(run.base)
+
+
+def _measure_and_publish(job: Job, run: Run, before: Measured, tracker: Tracker, progress: Progress) -> Outcome:
+    """Measure the base as it lies in the run's folder, and publish that."""
+    recipe = job.recipe
+    after = _measure(load_as_recipe(recipe, find_base(str(run.base))).model, job, progress)
+    metrics = {part: compare(before[part], after[part]) for part in before}
+    trained = _read_trained(run)
+    record = Record(
+        recipe=recipe,
+        parent=job.parent,
+        corpus=job.corpus,
+        trained=trained,
+        metrics=metrics,
+        verdict=verdict(metrics),
+        notes=_notes(job),
+        curves=plot_curves(read_metrics(run.metrics), best_by="loss", measured="held-out text"),
+    )
+    try:
+        folder = publish(record, run.base)
+    except LingyuError as error:
+        next_step = f"The trained base is kept. Once that is mended: {resume_command(PROGRAM, run)}"
+        raise LingyuError(error.what, error.where, next_step, status=error.status) from error
+    run.finished(str(folder))
+    tracker.summary({f"{part}/{key}": found["after"][key] for part, found in metrics.items() for key in _SUMMARY})
+    return Outcome(find_base(str(folder)), metrics, record.verdict, run.folder, trained.hours)
+
+
+_SUMMARY = ("loss", "perplexity")
+
+
+def _notes(job: Job) -> list[str]:
+    """What a reader of the figures has to know."""
+    notes = []
+    if job.parent is None:
+        notes.append("Before means the untrained start.")
+    elif load_as_recipe(job.recipe, job.start).head_is_fresh:
+        notes.append("The base had no masked-LM head: before means with a random one.")
+    return notes

@@ -1,0 +1,288 @@
+"""A recipe with `dapt`: masked-LM pretraining on a domain's text, or of a new encoder. What comes out is a base."""
+
+import os
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from .schema import (
+    BaseName,
+    Card,
+    CleaningStep,
+    Count,
+    Lora,
+    Name,
+    Positive,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Trackers,
+    require_rules,
+    tuple_of_list,
+)
+
+Objective = Literal["mlm", "word_order", "sentence_order"]
+Segmenter = Literal["jieba", "rjieba", "whitespace", "characters"]
+Paths = Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)]
+
+
+def _below_the_starting_folder(folder: str) -> str:
+    """The base's lineage and whoever names the base record this path."""
+    parts = PurePath(folder).parts
+    if os.path.isabs(folder) or folder.startswith("~") or ".." in parts or not parts:
+        raise ValueError(
+            f"{folder or 'nothing'} is no folder below the one you start from; give one like bases/hotel, "
+            "which means the same on every machine"
+        )
+    return folder
+
+
+FolderBelow = Annotated[str, AfterValidator(_below_the_starting_folder)]
+
+
+class Shape(Section):
+    """Of a new encoder, by BertConfig's own names. Of a student, what differs from its teacher."""
+
+    hidden_size: Count | None = Field(default=None, description="Width. scratch: 256. A student has its teacher's.")
+    num_hidden_layers: Count | None = Field(
+        default=None, description="scratch: 4. A student: half of its teacher's, spread evenly over them."
+    )
+    num_attention_heads: Count | None = Field(default=None, description="scratch: hidden_size / 64.")
+    intermediate_size: Count | None = Field(default=None, description="scratch: 4 x hidden_size.")
+    max_position_embeddings: Count | None = Field(default=None, description="scratch: 512.")
+    vocab_size: Count | None = Field(
+        default=None,
+        description="scratch: entries of the new vocabulary at most, 8000. A student: its teacher's entries that are "
+        "kept, the most frequent of the corpus; without it all.",
+    )
+
+
+class Dapt(Section):
+    """What is pretrained, on which text, and how it is masked."""
+
+    mode: Literal["full", "lora", "scratch", "distil"] = Field(
+        default="full",
+        description="full: all parameters of the base go on. lora: LoRA on its layers, merged at the end in float32. "
+        "scratch: a new encoder and vocabulary. distil: a smaller student of the base.",
+    )
+    corpus: Paths = Field(
+        min_length=1,
+        description="What is read: folders of `lingyu data corpus`, files of raw text with a text a line, or recipes "
+        "with a task, of which the training texts are taken (TAPT).",
+        examples=[["data/corpus/hotel"]],
+    )
+    general: Paths = Field(
+        default=(),
+        description="Text of no domain, in the same forms, on which forgetting is measured. Never trained on.",
+    )
+    exclude: Paths = Field(
+        default=(),
+        description="Test sets whose texts must not stand in the corpus: tables (data/test.csv, data/test.csv:COLUMN), "
+        "files with a text a line, and recipes, of which dev and test count.",
+    )
+    drop_test_texts: bool = Field(
+        default=False, description="Leave texts of exclude out of the corpus and count them, instead of stopping."
+    )
+    clean: Annotated[tuple[CleaningStep, ...], BeforeValidator(tuple_of_list)] = Field(
+        default=("html", "control", "width"),
+        description="Named steps that raw texts go through. A built corpus and a recipe's texts are clean already.",
+    )
+    objective: Annotated[tuple[Objective, ...], BeforeValidator(tuple_of_list)] = Field(
+        default=("mlm",),
+        min_length=1,
+        description="mlm; StructBERT's word_order (trigrams to be put right) and sentence_order (next, previous or "
+        "random sentence) beside it (arXiv 1908.04577).",
+    )
+    mlm_probability: Share = Field(default=0.2, description="Share of a text's tokens that is masked, in whole words.")
+    max_ngram: Annotated[int, Field(ge=1, le=8)] = Field(
+        default=1, description="Masked words may stand together, up to so many; 1 draws each by itself."
+    )
+    word_order_probability: Share = Field(
+        default=0.05, description="Share of the unmasked tokens that stands in shuffled trigrams."
+    )
+    segmenter: Segmenter = Field(
+        default="jieba",
+        description="Finds the words: jieba, rjieba (the same in Rust, without user_dict), whitespace (the text is "
+        "split already), characters (no whole words).",
+    )
+    user_dict: str | None = Field(
+        default=None, description="A dictionary in jieba's form: a word a line, then its frequency and its kind."
+    )
+    held_out: Share = Field(
+        default=0.02, description="Share of the corpus's texts that measures the gain, 2,000 texts at most."
+    )
+    head_warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        default=200, description="Steps in which a new masked-LM head learns alone, where the base has none."
+    )
+    shape: Shape = Field(default=Shape(), description="scratch and distil: the new encoder's shape.")
+    vocabulary_from: Paths = Field(
+        default=(),
+        description="scratch: text on which the vocabulary is counted, in the forms of corpus; without it the corpus. "
+        "Name every domain that later stages train on.",
+    )
+    start: Literal["plain", "cooccurrence"] = Field(
+        default="plain",
+        description="scratch: the first weights. cooccurrence: word vectors from the corpus, heads that look at "
+        "neighbours.",
+    )
+    hidden_loss_weight: Positive = Field(
+        default=1.0, description="distil: of the hidden-state loss, beside the masked-LM loss's 1."
+    )
+
+
+class Pretraining(Section):
+    """TrainingArguments, by its own names; batches by tokens, without padding."""
+
+    learning_rate: Positive = Field(default=2e-4, description="Peak rate. scratch wants about 1e-3, lora 5e-4.")
+    num_train_epochs: Positive = Field(default=3.0, description="Passes over the corpus, each with new masks.")
+    max_steps: Count | None = Field(
+        default=None, description="Stop after so many optimiser steps, whatever num_train_epochs says."
+    )
+    lr_scheduler_type: Literal["cosine", "linear", "constant_with_warmup"] = Field(
+        default="linear", description="After warm-up."
+    )
+    warmup_ratio: Rate = Field(default=0.06, description="Share of the steps over which the rate rises from zero.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="AdamW's, on matrices only.")
+    max_grad_norm: Positive = Field(default=1.0, description="Gradients are clipped to this norm.")
+    tokens_per_batch: Count = Field(
+        default=8192, description="Tokens of an optimiser step's batch over all processes, at most; none is padding."
+    )
+    gradient_accumulation_steps: Count = Field(
+        default=1, description="Cut a step's batch into so many pieces, for memory. The result stays the same."
+    )
+    max_length: Annotated[int, Field(ge=16, le=8192)] = Field(
+        default=256, description="Tokens of a text; longer ones are cut into several, at the end of a sentence."
+    )
+    dropout: Rate | None = Field(default=None, description="In place of the base's own, in every layer.")
+    bf16: Literal["auto"] | bool = Field(
+        default="auto", description="bfloat16 arithmetic; auto: where the hardware has it. Weights stay float32."
+    )
+    fp16: bool = Field(default=False, description="float16 arithmetic with loss scaling, on a GPU.")
+    gradient_checkpointing: bool = Field(
+        default=False, description="Recompute activations in the backward pass, for memory."
+    )
+    eval_steps: Count = Field(
+        default=500, description="Optimiser steps between two measurements of held-out text, each with a checkpoint."
+    )
+    load_best_model_at_end: bool = Field(
+        default=True, description="Publish the checkpoint that is best on held-out text, not the last."
+    )
+    early_stopping_patience: Count | None = Field(
+        default=None, description="Stop after so many measurements without a lower loss on held-out text."
+    )
+    save_total_limit: Count = Field(default=2, description="Checkpoints kept beside the best.")
+    logging_steps: Count = Field(default=20, description="Optimiser steps between two lines of the log.")
+    seed: Seed = Field(default=42, description="Of fresh weights, the order of texts, masks and dropout.")
+
+    @property
+    def eval_strategy(self) -> Literal["steps"]:
+        return "steps"
+
+    @property
+    def metric_for_best_model(self) -> Literal["loss"]:
+        return "loss"
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        patience_is_vain = self.early_stopping_patience is not None and not self.load_best_model_at_end
+        require_rules(
+            (not (self.bf16 is True and self.fp16), "fp16", "bf16 and fp16 exclude each other"),
+            (
+                not patience_is_vain,
+                "early_stopping_patience",
+                "early_stopping_patience needs load_best_model_at_end: true",
+            ),
+            (
+                2 * self.max_length <= self.tokens_per_batch,
+                "tokens_per_batch",
+                f"{self.tokens_per_batch} tokens do not hold two texts of max_length {self.max_length}",
+            ),
+        )
+        return self
+
+
+class PublishBase(Section):
+    to: FolderBelow = Field(description="The folder of the new base.", examples=["bases/hotel"])
+    dtype: Literal["float32", "float16", "bfloat16"] = Field(
+        default="float32", description="Of the stored weights. They are loaded as float32, whatever it says."
+    )
+    replace: bool = Field(default=False, description="Put the new base in the place of one that lies there.")
+
+
+_HIGH_RANK = {"r": 64, "lora_alpha": 64.0}
+
+
+def _of_high_rank(lora: Any) -> Any:
+    """A language needs a higher rank than a task: also where a recipe sets another key of lora."""
+    return {**_HIGH_RANK, **lora} if isinstance(lora, dict) else lora
+
+
+class PretrainingRecipe(Section):
+    name: Name = Field(description="Of the recipe and its runs.", examples=["dapt-hotel"])
+    base: BaseName = Field(
+        default="embedded",
+        min_length=1,
+        description="Where it starts: embedded, a folder, or a hub id. scratch starts from none and ignores it.",
+    )
+    revision: str | None = Field(default=None, description="Of a hub id: a commit, tag or branch.")
+    dapt: Dapt = Field(description="The pretraining.")
+    lora: Annotated[Lora, BeforeValidator(_of_high_rank)] = Field(
+        default=Lora.model_validate(_HIGH_RANK), description="mode: lora: the update that is merged."
+    )
+    train: Pretraining = Field(default=Pretraining(), description="The training.")
+    report_to: Trackers = Field(
+        default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none."
+    )
+    publish: PublishBase = Field(description="Where the base goes.")
+    card: Card = Field(default=Card(), description="What the base's card adds.")
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        dapt, shape = self.dapt, self.dapt.shape
+        makes_a_new_one = dapt.mode in ("scratch", "distil")
+        require_rules(
+            (
+                self.base != "embedded" or self.revision is None,
+                "revision",
+                "the embedded base has no revisions; leave it out",
+            ),
+            (
+                dapt.mode == "scratch" or dapt.start == "plain",
+                "dapt.start",
+                f"mode {dapt.mode} starts from its base's weights; start is for mode: scratch",
+            ),
+            (
+                dapt.mode == "scratch" or not dapt.vocabulary_from,
+                "dapt.vocabulary_from",
+                f"mode {dapt.mode} keeps its base's vocabulary; vocabulary_from is for mode: scratch",
+            ),
+            (
+                makes_a_new_one or shape == Shape(),
+                "dapt.shape",
+                f"mode {dapt.mode} keeps its base's shape; shape is for mode: scratch and distil",
+            ),
+            (
+                dapt.mode != "distil"
+                or (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size) == (None,) * 3,
+                "dapt.shape",
+                "a student has its teacher's hidden_size, num_attention_heads and intermediate_size; leave them out",
+            ),
+            (
+                dapt.mode != "distil" or dapt.objective == ("mlm",),
+                "dapt.objective",
+                "mode distil learns by mlm beside its teacher's hidden states; write objective: [mlm]",
+            ),
+            (
+                "mlm" in dapt.objective and len(set(dapt.objective)) == len(dapt.objective),
+                "dapt.objective",
+                "mlm belongs in it, and each objective once",
+            ),
+            (
+                dapt.user_dict is None or dapt.segmenter == "jieba",
+                "dapt.user_dict",
+                f"only jieba reads a user dictionary, not {dapt.segmenter}",
+            ),
+        )
+        return self

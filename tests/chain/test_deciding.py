@@ -1,0 +1,110 @@
+"""Whether a stage runs: by the content of what it reads and of what it left, and by what an interrupted call left."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from lingyu.chain import Job, read_chain
+from lingyu.chain.deciding import begun, decide
+from lingyu.chain.state import Entry
+from lingyu.data import CorpusRequest, build_corpus
+
+CHAIN = """\
+name: c
+stages:
+  - name: corpus
+    corpus: {sources: [raw], to: corpus, exclude: [test.txt]}
+"""
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    monkeypatch.chdir(tmp_path)
+    Path("raw").mkdir()
+    Path("raw/a.txt").write_text("房间很干净，下次还来\n早餐太差了，不推荐\n", "utf-8")
+    Path("test.txt").write_text("前台很热情\n", "utf-8")
+    Path("chain.yaml").write_text(CHAIN, "utf-8")
+    return read_chain(Path("chain.yaml")).jobs[0]
+
+
+def build() -> None:
+    request = CorpusRequest((Path("raw"),), Path("corpus"), exclude=("test.txt",), workers=1, force=True)
+    build_corpus(request, lambda what, done, total: None)
+
+
+def ended(job: Job) -> Entry:
+    """The entry of a stage that ended well just now."""
+    build()
+    return Entry(inputs=job.inputs(), output=job.target.left())
+
+
+def test_a_stage_that_never_ran_runs(job: Job) -> None:
+    assert decide(job, Entry()).why == ("it has not run yet",)
+
+
+def test_a_stage_is_skipped_where_nothing_changed_but_times(job: Job) -> None:
+    entry = ended(job)
+    Path("raw/a.txt").touch()
+    build()
+    assert decide(job, entry).action == "skip"
+    assert decide(job, entry, anew=True).action == "run"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda: Path("raw/b.txt").write_text("物流很快，包装也好", "utf-8"), "raw has changed"),
+        (lambda: Path("test.txt").write_text("早餐太差了，不推荐", "utf-8"), "test.txt has changed"),
+        (lambda: Path("test.txt").unlink(), "test.txt is gone"),
+        (lambda: Path("corpus").rename("elsewhere"), "corpus is gone"),
+        (lambda: next(Path("corpus").glob("*.parquet")).write_bytes(b"x"), "corpus is not as it left it"),
+        (lambda: Path("corpus/corpus.json").unlink(), "corpus is not as it left it"),
+    ],
+)
+def test_it_runs_where_an_input_or_its_output_is_another_and_says_which(change: object, why: str, job: Job) -> None:
+    entry = ended(job)
+    assert callable(change)
+    change()
+    assert decide(job, entry).why == (why,)
+
+
+def test_a_changed_setting_is_named_with_both_sides(job: Job) -> None:
+    entry = ended(job)
+    Path("chain.yaml").write_text(CHAIN.replace("to: corpus", "to: corpus, text: review"), "utf-8")
+    changed = read_chain(Path("chain.yaml")).jobs[0]
+    assert decide(changed, entry).why == (f"corpus.text was {json.dumps('text')}, is {json.dumps('review')}",)
+
+
+def test_another_lingyu_runs_it_anew(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry, now = ended(job), version("lingyu")
+    monkeypatch.setattr("lingyu.chain.stages.installed_version", lambda package: "99.0")
+    assert decide(job, entry).why == (f'lingyu was "{now}", is "99.0"',)
+
+
+def test_only_what_the_chain_left_itself_makes_way(job: Job) -> None:
+    entry = ended(job)
+    Path("raw/a.txt").write_text("物流很快，包装也好\n", "utf-8")
+    assert decide(job, entry).replaces, "it is the chain's own"
+    assert not decide(job, Entry()).replaces, "the state says nothing of it"
+    build()
+    assert not decide(job, entry).replaces, "someone else has built it anew since"
+
+
+def test_what_an_interrupted_call_had_finished_counts(job: Job) -> None:
+    entry = begun(job, decide(job, Entry()), Entry())
+    assert decide(job, entry).action == "run", "nothing has come of it yet"
+    build()
+    decision = decide(job, entry)
+    assert decision.action == "take"
+    assert decision.output == job.target.left()
+    Path("raw/a.txt").write_text("物流很快，包装也好\n", "utf-8")
+    assert decide(job, entry).action == "run", "it was begun on something else"
+
+
+def test_what_lay_there_before_is_not_taken_for_the_stage_s_own(job: Job) -> None:
+    build()
+    entry = begun(job, decide(job, Entry()), Entry())
+    decision = decide(job, entry)
+    assert (decision.action, decision.replaces) == ("run", False)

@@ -1,0 +1,68 @@
+"""A published adapter measured anew: it must answer as it did, on the rows that it was measured on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lingyu.chain import evaluate_adapter
+from lingyu.errors import LingyuError
+from lingyu.recipe import Recipe, load_recipe
+from lingyu.store import ANSWERS, METRICS, Store, VersionFacts, read_answers, write_tensors
+
+from ..serving.trained import trained
+
+
+@pytest.fixture
+def recipe(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    monkeypatch.chdir(trained(tiny_base).folder)
+    return load_recipe("tiny.yaml", ["name=hotel", "train.num_train_epochs=12"])
+
+
+def test_an_adapter_answers_and_scores_as_it_says(recipe: Recipe, tmp_path: Path) -> None:
+    measured = evaluate_adapter("hotel", recipe, store="adapters", to=tmp_path / "test.json")
+    says = json.loads(Path("adapters/hotel/v1", METRICS).read_text("utf-8"))
+    for part in ("test", "baseline", "versus_baseline", "majority"):
+        assert measured.metrics[part] == says[part]  # type: ignore[literal-required]
+    assert measured.changed_labels == 0
+    written = json.loads((tmp_path / "test.json").read_text("utf-8"))
+    assert written["adapter"] == "hotel@v1"
+    assert written["verdict"] == measured.verdict
+    assert written["metrics"] == measured.metrics
+
+
+def test_other_rows_are_refused_by_the_part_that_differs(recipe: Recipe, tmp_path: Path) -> None:
+    other = recipe.model_copy(update={"data": recipe.data.model_copy(update={"max_train_samples": 20})})
+    with pytest.raises(LingyuError, match="its train rows") as raised:
+        evaluate_adapter("hotel", other, store="adapters", to=tmp_path / "test.json")
+    assert raised.value.status == 1
+    assert not (tmp_path / "test.json").exists()
+
+
+@pytest.mark.parametrize(("file", "message"), [(ANSWERS, "answers otherwise"), (METRICS, "says accuracy 0.125")])
+def test_a_version_that_says_other_than_it_answers_is_found_out(
+    file: str, message: str, recipe: Recipe, tmp_path: Path
+) -> None:
+    honest = Store("adapters").open("hotel")
+
+    def write(folder: Path, version: str) -> VersionFacts:
+        for name in honest.manifest.files:
+            shutil.copyfile(honest.folder / name, folder / name)
+        if file == ANSWERS:
+            stored = read_answers(folder / ANSWERS)
+            write_tensors(folder / ANSWERS, {"logits": -stored.logits, "labels": np.asarray(stored.labels)})
+        else:
+            metrics = json.loads((folder / METRICS).read_text("utf-8"))
+            metrics["test"]["accuracy"]["value"] = 0.125
+            (folder / METRICS).write_text(json.dumps(metrics), "utf-8")
+        facts = honest.manifest.model_dump(include=set(VersionFacts.model_fields))
+        return VersionFacts.model_validate(facts)
+
+    Store(tmp_path / "store").publish("hotel", write, why="a test")
+    shutil.copytree("bases", tmp_path / "bases")
+    with pytest.raises(LingyuError, match=message) as raised:
+        evaluate_adapter("hotel", recipe, store=str(tmp_path / "store"), to=tmp_path / "test.json")
+    assert raised.value.status == 1
+    assert not (tmp_path / "test.json").exists()

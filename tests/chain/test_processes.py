@@ -1,0 +1,72 @@
+"""A stage's process: its status is ours to judge, and a signal reaches it once."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lingyu.chain.processes import Ended, do_in_process
+from lingyu.errors import LingyuError
+
+WAITS = """\
+import signal, sys, time, pathlib
+received = []
+def catch(number, frame):
+    received.append(number)
+signal.signal(signal.SIGINT, catch)
+signal.signal(signal.SIGTERM, catch)
+place = pathlib.Path(sys.argv[-1])
+place.write_text("ready")
+while not received:
+    time.sleep(0.01)
+time.sleep(0.2)  # a second one would come meanwhile
+place.write_text(repr([int(number) for number in received]))
+sys.exit(130)
+"""
+
+
+def launch(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+@pytest.mark.parametrize(("code", "status"), [("", 0), ("raise SystemExit(2)", 2)])
+def test_the_status_is_the_process_s_own(code: str, status: int) -> None:
+    assert do_in_process(["train"], launch(code)) == Ended(status, None)
+
+
+def test_a_process_that_was_killed_says_by_which_signal() -> None:
+    assert do_in_process([], launch("import os; os.kill(os.getpid(), 9)")) == Ended(137, None)
+
+
+def test_its_answer_goes_to_stderr_and_it_gets_no_stdin(capfd: pytest.CaptureFixture[str]) -> None:
+    do_in_process(["evaluate", "hotel"], launch("import sys; print(sys.argv[1:], sys.stdin.read())"))
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.strip() == "['-m', 'lingyu.cli.chain_step', 'evaluate', 'hotel']"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_passed_on_once_and_the_process_is_waited_for(number: signal.Signals, tmp_path: Path) -> None:
+    place = tmp_path / "said"
+
+    def send() -> None:
+        while not place.exists():
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    thread = threading.Thread(target=send)
+    thread.start()
+    ended = do_in_process([str(place)], launch(WAITS))
+    thread.join()
+    assert ended == Ended(130, number)
+    assert place.read_text() == f"[{int(number)}]"
+    assert signal.getsignal(number) == before, "the handler was not put back"
+
+
+def test_a_launcher_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(LingyuError, match="nowhere: can't be started"):
+        do_in_process([], ("nowhere",))

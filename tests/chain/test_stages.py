@@ -1,0 +1,119 @@
+"""A chain's file with the recipes that it names: what each stage reads, leaves, and is started with."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lingyu.chain import Chain, read_chain
+from lingyu.errors import Faults, LingyuError
+
+TASK = """\
+name: hotel
+task: single_label
+data: {train: data/hotel.csv, labels: {0: 负面, 1: 正面}}
+"""
+DAPT = """\
+name: dapt-hotel
+dapt: {corpus: [data/corpus/hotel, recipes/hotel.yaml], exclude: ["data/test.csv:review"], user_dict: data/words.txt}
+publish: {to: bases/hotel}
+"""
+STAGES = """\
+name: hotel-chain
+stages:
+  - name: corpus
+    corpus: {sources: [raw/hotel.txt, ../more], to: data/corpus/hotel, exclude: [data/hotel.csv], clean: [html],
+      licence: MIT}
+  - name: dapt
+    recipe: dapt-hotel.yaml
+  - name: adapter
+    recipe: hotel.yaml
+    set: {base: bases/hotel, train.seed: 7, data: {labels: {0: 差, 1: 好}}}
+  - name: test
+    evaluate: {adapter: hotel, recipe: hotel.yaml}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipes").mkdir()
+    Path("recipes/hotel.yaml").write_text(TASK, "utf-8")
+    Path("recipes/dapt-hotel.yaml").write_text(DAPT, "utf-8")
+
+
+def chain(stages: str = STAGES) -> Chain:
+    path = Path("recipes/hotel-chain.yaml")
+    path.write_text(stages, "utf-8")
+    return read_chain(path)
+
+
+def test_each_stage_reads_what_its_recipe_names() -> None:
+    corpus, dapt, adapter, test = chain().jobs
+    assert [job.kind for job in (corpus, dapt, adapter, test)] == ["corpus", "dapt", "train", "evaluate"]
+    labels = {job.name: [source.label for source in job.reads.sources] for job in (corpus, dapt, adapter, test)}
+    assert labels == {
+        "corpus": ["raw/hotel.txt", "../more", "data/hotel.csv"],
+        "dapt": ["data/corpus/hotel", "data/hotel.csv", "data/test.csv:review", "data/words.txt", "base embedded"],
+        "adapter": ["data/hotel.csv", "base bases/hotel"],
+        "test": ["data/hotel.csv", "adapter hotel"],
+    }
+    assert dapt.reads_of(corpus)
+    assert adapter.reads_of(dapt)
+    assert test.reads_of(adapter)
+    assert not adapter.reads_of(corpus)
+
+
+def test_a_corpus_is_built_by_its_own_command_line() -> None:
+    assert " ".join(chain().jobs[0].words) == (
+        "raw/hotel.txt ../more --out data/corpus/hotel --text text --encoding utf-8 --exclude data/hotel.csv "
+        "--steps html --licence raw/hotel.txt=MIT --licence more=MIT"
+    )
+
+
+def test_what_a_stage_sets_overrides_its_recipe_and_is_measured_on_too() -> None:
+    _, _, adapter, test = chain().jobs
+    assert adapter.reads.settings["train.seed"] == "7"
+    assert json.loads(adapter.reads.settings["base"]) == "bases/hotel"
+    assert json.loads(adapter.reads.settings["data.labels"]) == {"0": "差", "1": "好"}
+    assert adapter.words[1:] == test.words[2:5]
+    assert test.reads.settings["data.labels"] == adapter.reads.settings["data.labels"]
+
+
+def test_the_order_of_the_labels_is_an_input_and_who_is_told_of_the_run_is_none() -> None:
+    before = chain().jobs[2].inputs()
+    Path("recipes/hotel.yaml").write_text(TASK + "report_to: [wandb]\n", "utf-8")
+    assert chain().jobs[2].inputs() == before
+    turned = chain(STAGES.replace("{0: 差, 1: 好}", "{1: 好, 0: 差}")).jobs[2].inputs()
+    (change,) = turned.changes_since(before)
+    assert change.startswith("data.labels was ")
+
+
+def test_a_base_from_scratch_reads_no_base() -> None:
+    Path("recipes/dapt-hotel.yaml").write_text(DAPT.replace("{corpus", "{mode: scratch, corpus"), "utf-8")
+    assert not any(source.label.startswith("base") for source in chain().jobs[1].reads.sources)
+
+
+def test_everything_that_is_wrong_with_the_recipes_is_said_at_once() -> None:
+    Path("recipes/dapt-hotel.yaml").write_text(DAPT.replace("user_dict", "user_dcit"), "utf-8")
+    with pytest.raises(Faults) as raised:
+        chain(STAGES.replace("train.seed", "train.sede"))
+    said = str(raised.value)
+    assert "Did you mean" in said
+    assert "user_dcit" in said
+    assert "train.sede" in said
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ("name: a\nstages: [{name: again, recipe: hotel-chain.yaml}]", "a chain, which can't be a stage of one"),
+        ("name: a\nstages: [{name: chain, evaluate: {adapter: hotel, recipe: hotel.yaml}}]", "another name"),
+        ("name: a\nstages: [{name: one, recipe: nowhere.yaml}]", "nowhere.yaml"),
+    ],
+)
+def test_a_stage_that_can_not_be_is_refused_in_one_line(stages: str, message: str) -> None:
+    with pytest.raises(LingyuError) as raised:
+        chain(stages)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,135 @@
+"""Measuring: what transformers' own masked-LM loss says of the same masks, text by text; noise is called noise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import BertForMaskedLM
+
+from lingyu.bases import Base, find_base
+from lingyu.dapt.composing import Composer
+from lingyu.dapt.encoded import EncodedTexts, encode_texts
+from lingyu.dapt.loading import load_pretrainer
+from lingyu.dapt.measuring import Masked, _within, compare, measure_masked, measuring_composer, table_of, verdict
+from lingyu.dapt.pretrainer import Pretrainer
+from lingyu.dapt.segmenters import segmenter_for
+from lingyu.recipe import Dapt
+
+TEXTS = ["房间很干净", "下次还来，早餐很好", "酒店前台热情", "不满意", "物流很快，书很好，推荐好评，下次还来住酒店"]
+
+
+@pytest.fixture(scope="module")
+def base(tiny_base: Path) -> Base:
+    return find_base(str(tiny_base))
+
+
+@pytest.fixture(scope="module")
+def texts(base: Base) -> EncodedTexts:
+    return encode_texts(TEXTS, base.tokenizer, segmenter_for("characters", None), 46)
+
+
+@pytest.fixture(scope="module")
+def composer(base: Base) -> Composer:
+    return measuring_composer(Dapt(corpus=("x",)), base.tokenizer, base.config.vocab_size)
+
+
+@pytest.fixture(scope="module")
+def model(base: Base) -> Pretrainer:
+    return load_pretrainer(base, seed=0, sentence_order=False, dropout=None).model
+
+
+def test_each_text_has_the_loss_and_the_hits_that_transformers_finds(
+    model: Pretrainer, texts: EncodedTexts, composer: Composer, tiny_base: Path
+) -> None:
+    found = measure_masked(model, texts, composer, tokens_per_batch=30)
+    reference = BertForMaskedLM.from_pretrained(tiny_base).eval()
+    for row in range(len(texts)):
+        batch = composer.compose_held_out(texts, np.array([row]))
+        with torch.inference_mode():
+            logits = reference(batch["input_ids"][None]).logits[0, batch["masked_positions"]]
+        loss = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="sum")
+        assert found.tokens[row] == len(batch["labels"]) > 0
+        assert found.losses[row] == pytest.approx(float(loss), abs=1e-4)
+        assert found.right[row] == int((logits.argmax(-1) == batch["labels"]).sum())
+    assert found.loss == pytest.approx(found.losses.sum() / found.tokens.sum())
+    assert found.perplexity == pytest.approx(np.exp(found.loss))
+
+
+def test_rows_come_back_in_their_order_whatever_the_batches(
+    model: Pretrainer, texts: EncodedTexts, composer: Composer
+) -> None:
+    whole = measure_masked(model, texts, composer)
+    rows = np.array([4, 0, 2])
+    done: list[int] = []
+    some = measure_masked(model, texts, composer, rows=rows, tokens_per_batch=16, on_texts=done.append)
+    assert some.losses == pytest.approx(whole.losses[rows], abs=1e-5)
+    assert np.array_equal(some.tokens, whole.tokens[rows])
+    assert sum(done) == 3
+
+
+def test_masks_are_the_same_whatever_the_recipe_trains_with(
+    base: Base, texts: EncodedTexts, composer: Composer
+) -> None:
+    other = Dapt(corpus=("x",), objective=("mlm", "sentence_order"), mlm_probability=0.5, max_ngram=3)
+    theirs = measuring_composer(other, base.tokenizer, base.config.vocab_size)
+    rows = np.arange(len(texts))
+    mine, other_batch = (each.compose_held_out(texts, rows) for each in (composer, theirs))
+    assert all(torch.equal(mine[name], other_batch[name]) for name in mine)
+
+
+def test_the_models_mode_is_put_back(model: Pretrainer, texts: EncodedTexts, composer: Composer) -> None:
+    model.train()
+    measure_masked(model, texts, composer)
+    assert model.training
+    model.eval()
+
+
+@given(st.lists(st.integers(3, 60), max_size=50).map(sorted), st.integers(1, 200))
+@settings(max_examples=50)
+def test_pieces_hold_each_text_once_and_keep_the_budget_where_a_text_fits(lengths: list[int], budget: int) -> None:
+    pieces = list(_within(np.array(lengths, dtype=np.int64), budget))
+    assert [at for piece in pieces for at in range(piece.start, piece.stop)] == list(range(len(lengths)))
+    assert all(sum(lengths[piece]) <= budget or piece.stop - piece.start == 1 for piece in pieces)
+
+
+def measured(losses: list[float], right: list[int], tokens: list[int]) -> Masked:
+    return Masked(np.array(losses), np.array(right), np.array(tokens))
+
+
+def test_intervals_are_over_texts_and_paired() -> None:
+    draw = np.random.default_rng(0)
+    tokens = draw.integers(1, 9, size=400)
+    right = draw.binomial(tokens, 0.3)
+    losses = tokens * draw.normal(4, 1, size=400)
+    before = Masked(losses, right, tokens)
+    after = Masked(losses - 0.5 * tokens, np.minimum(tokens, right + 1), tokens)
+    found = compare(before, after)
+    low, high = (found["before"]["accuracy"][end] for end in ("low", "high"))
+    assert low < right.sum() / tokens.sum() < high
+    # the standard error of a ratio of means: Cochran 1977, Sampling Techniques, 2.11
+    residual = right - tokens * right.sum() / tokens.sum()
+    standard_error = residual.std() / tokens.mean() / np.sqrt(400)
+    assert high - low == pytest.approx(2 * 1.96 * standard_error, rel=0.1)
+    difference = found["loss_difference"]
+    assert difference == pytest.approx({"value": -0.5, "low": -0.5, "high": -0.5}), "each text gained the same"
+    assert found["accuracy_difference"]["low"] > 0
+
+
+def test_forgetting_is_told_from_noise() -> None:
+    before = measured([8.0, 9.0, 10.0, 7.0] * 20, [1, 0, 1, 1] * 20, [2, 2, 2, 2] * 20)
+    worse = measured([9.0, 10.0, 11.0, 8.0] * 20, [0, 0, 1, 1] * 20, [2, 2, 2, 2] * 20)
+    noise = measured([9.0, 8.0, 11.0, 6.0] * 20, [1, 0, 1, 1] * 20, [2, 2, 2, 2] * 20)
+    gain = compare(before, before)
+    assert "General text (some of it is forgotten)" in verdict({"held_out": gain, "general": compare(before, worse)})[1]
+    assert "nothing of it" in verdict({"held_out": gain, "general": compare(worse, before)})[1]
+    assert "noise" in verdict({"held_out": gain, "general": compare(before, noise)})[1]
+    assert verdict({"held_out": gain})[1] == "Forgetting was not measured: dapt.general names no text."
+    assert table_of({"held_out": gain, "general": gain}).row_count == 4
+
+
+def test_other_masks_are_never_compared() -> None:
+    with pytest.raises(AssertionError, match="other masks"):
+        compare(measured([1.0], [0], [2]), measured([1.0], [0], [3]))

@@ -1,0 +1,306 @@
+"""dapt.py by its real command: a base made, killed, resumed, stopped, on two processes; one line for what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
+
+from lingyu.bases import find_base
+from lingyu.cli import main as lingyu
+from lingyu.cli.dapt import main as dapt
+from lingyu.training import read_metrics
+
+from ..dapt.workplace import PretrainingPlace, make_place
+
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def start(place: PretrainingPlace, repo: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(repo / "dapt.py"), str(place.recipe), *arguments]
+    return subprocess.Popen(command, cwd=place.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_step(place: PretrainingPlace, step: int, timeout_s: float = 90) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        for file in place.folder.glob("runs/tiny/*/metrics.jsonl"):
+            lines = file.read_text("utf-8").splitlines()
+            if lines and json.loads(lines[-1])["step"] >= step:
+                return
+        time.sleep(0.002)
+    pytest.fail(f"step {step} was not reached in {timeout_s} s")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> PretrainingPlace:
+    """A run that nothing disturbed."""
+    place = make_place(tmp_path_factory.mktemp("trained") / "work", tiny_base)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place.folder)
+        assert dapt([str(place.recipe)]) == 0
+    return place
+
+
+@pytest.fixture
+def place(tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> PretrainingPlace:
+    """One of our own, where we are."""
+    made = make_place(tmp_path / "work", tiny_base)
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+# What a run leaves
+
+
+def test_a_run_leaves_a_base_that_is_whole(trained: PretrainingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained.folder)
+    assert {file.name for file in trained.base.iterdir()} == {
+        "README.md", "config.json", "curves.png", "hashes.safetensors", "lineage.json", "metrics.json",
+        "model.safetensors", "recipe.yaml", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+    }  # fmt: skip
+    base, parent = find_base("bases/hotel"), find_base("bases/tiny")
+    assert [ancestor.weights_fingerprint for ancestor in base.lineage] == [
+        base.weights_fingerprint,
+        parent.weights_fingerprint,
+    ]
+    assert base.lineage[0].parent == parent.weights_fingerprint
+    assert base.tokenizer_fingerprint == parent.tokenizer_fingerprint
+    hashes = base.corpus_hashes
+    assert 150 < len(hashes) <= 200
+    assert np.all(hashes[1:] > hashes[:-1])
+
+
+def test_it_learnt_what_the_texts_have_in_common(trained: PretrainingPlace) -> None:
+    metrics = json.loads((trained.base / "metrics.json").read_text("utf-8"))
+    assert metrics["held_out"]["loss_difference"]["high"] < 0
+    assert metrics["held_out"]["after"]["accuracy"]["value"] > metrics["held_out"]["before"]["accuracy"]["value"]
+    assert metrics["general"]["masked_tokens"] > 20
+
+
+def test_nothing_of_it_is_random_but_a_classifier(trained: PretrainingPlace) -> None:
+    _, masked = AutoModelForMaskedLM.from_pretrained(trained.base, output_loading_info=True)
+    assert not masked["missing_keys"]
+    _, classifying = AutoModelForSequenceClassification.from_pretrained(trained.base, output_loading_info=True)
+    assert set(classifying["missing_keys"]) == {"classifier.weight", "classifier.bias"}
+
+
+def test_nothing_leaves_the_machine(trained: PretrainingPlace) -> None:
+    """What is published names no path and holds no text of the corpus."""
+    text = (trained.folder / "reviews.txt").read_text("utf-8").splitlines()[0][:10]
+    for file in trained.base.iterdir():
+        content = file.read_bytes()
+        assert str(trained.folder).encode() not in content, file
+        assert text.encode() not in content, file
+
+
+def test_a_next_stage_adds_up_hours_texts_and_ancestors(
+    trained: PretrainingPlace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained.folder)
+    overrides = ["base=bases/hotel", "dapt.corpus=[general.txt]", "dapt.general=[]", "publish.to=bases/second"]
+    assert dapt([str(trained.recipe), *overrides, "dapt.mode=lora", "lora.r=4", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["base"] == "bases/second"
+    assert document["weights_fingerprint"] == find_base("bases/second").weights_fingerprint
+    lineage = json.loads(Path("bases/second/lineage.json").read_text("utf-8"))
+    assert [ancestor["id"] for ancestor in lineage["lineage"]] == ["bases/second", "bases/hotel", "./bases/tiny"]
+    assert [stage["mode"] for stage in lineage["stages"]] == ["full", "lora"]
+    assert lineage["hours"] == pytest.approx(sum(stage["hours"] for stage in lineage["stages"]), abs=1e-3)
+    first, second = (find_base(f"bases/{name}").corpus_hashes for name in ("hotel", "second"))
+    assert set(first) < set(second)
+    card = Path("bases/second/README.md").read_text("utf-8")
+    assert "general.txt" in card
+    assert "reviews.txt" in card
+    assert lingyu(["base", "show", "bases/second"]) == 0
+    shown = capsys.readouterr().out
+    assert "bases/hotel" in shown
+    assert "tiny: lora" in shown
+
+
+# Stopped and resumed
+
+
+def test_a_run_that_is_stopped_and_then_killed_ends_with_the_same_bytes(
+    trained: PretrainingPlace, place: PretrainingPlace, repo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = start(place, repo)
+    wait_for_step(place, 5)
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130, err
+    last = err.strip().splitlines()[-1]
+    assert "is saved. Go on with: accelerate launch dapt.py runs/tiny/" in last
+    recipe, *rest = last.partition("dapt.py ")[2].split()
+
+    killed = start(place, repo, "--resume")
+    wait_for_step(place, 10)
+    killed.kill()
+    killed.communicate()
+    assert not place.base.exists()
+
+    assert dapt([recipe, *rest]) == 0
+    assert "after checkpoint-" in capsys.readouterr().err, "it began anew"
+    assert place.weights() == trained.weights()
+    rows = [read_metrics(at.runs()[0] / "metrics.jsonl") for at in (place, trained)]
+    assert rows[0] == rows[1]
+
+
+def test_a_run_that_was_killed_before_it_published_publishes_without_training_again(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dapt([str(place.recipe), "train.max_steps=4"]) == 0
+    weights = place.weights()
+    run = place.runs()[0]
+    state = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(state | {"version": None}))
+    place.base.rename(place.folder / "away")
+    capsys.readouterr()
+    assert dapt([str(place.recipe), "train.max_steps=4", "--resume"]) == 0
+    assert "step 1/4" not in capsys.readouterr().err
+    assert place.weights() == weights
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "train.gradient_accumulation_steps=3",
+        "dapt.objective=[mlm,word_order,sentence_order]",
+        "dapt.mode=lora",
+        "dapt.mode=scratch",
+        "dapt.mode=distil",
+    ],
+)
+def test_every_way_to_pretrain_survives_two_kills(
+    setting: str, place: PretrainingPlace, tmp_path: Path, tiny_base: Path, repo: Path
+) -> None:
+    undisturbed = make_place(tmp_path / "undisturbed", tiny_base)
+    process = start(undisturbed, repo, setting)
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    for kill, step in enumerate((6, 11)):
+        process = start(place, repo, setting, *(["--resume"] if kill else []))
+        wait_for_step(place, step)
+        process.kill()
+        process.communicate()
+    assert dapt([str(place.recipe), setting, "--resume"]) == 0
+    assert place.weights() == undisturbed.weights()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["dapt.mode=full", "dapt.objective=[mlm,sentence_order]", "dapt.mode=distil"])
+def test_two_processes_train_what_one_does(
+    setting: str, place: PretrainingPlace, tmp_path: Path, tiny_base: Path, repo: Path
+) -> None:
+    settings = ["train.bf16=false", "train.dropout=0", setting]
+    other = make_place(tmp_path / "other", tiny_base)
+    assert dapt([str(place.recipe), *settings]) == 0
+    two = subprocess.run(
+        [
+            *(sys.executable, "-m", "accelerate.commands.launch"),
+            *("--config_file", str(repo / "recipes/accelerate/two_cpu.yaml"), "--main_process_port", "0"),
+            *(str(repo / "dapt.py"), str(other.recipe), *settings),
+        ],
+        cwd=other.folder,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert two.returncode == 0, two.stderr
+    assert "processes 2" in two.stderr
+    one, both, before = (
+        load_file(at / "model.safetensors") for at in (place.base, other.base, place.folder / "bases/tiny")
+    )
+    assert one.keys() == both.keys()
+    assert max(float(np.abs(one[name] - both[name]).max()) for name in one) < 1e-4
+    moved = "bert.encoder.layer.0.attention.self.query.weight"
+    assert float(np.abs(one[moved] - before[moved]).max()) > 1e-3, "nothing moved, so the comparison means nothing"
+
+
+# What is wrong is one line, and nothing is lost
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["base=./bases/tinny"], "./bases/tinny: no such folder. Did you mean bases/tiny?"),
+        (["dapt.corpus=[empty.txt]"], "empty.txt"),
+        (["dapt.corpus=[binary.txt]"], "binary.txt"),
+        (["dapt.corpus=[nowhere.txt]"], "nowhere.txt"),
+        (["train.max_length=64", "base=./bases/short"], "train.max_length is 64, but the base reads 32 tokens at most"),
+        (["publish.to=bases/tiny"], "bases/tiny: exists already. Name another in publish.to"),
+        (["publish.to=data", "publish.replace=true"], "data: is no base, so it is not replaced"),
+        (["base=./bases/vocabulary"], "its tokenizer has"),
+        (["train.max_length=4"], "train.max_length"),
+        (["--resume"], "there is no unfinished run to resume"),
+        (["--resume", "yesterday"], "yesterday: there is no such run"),
+    ],
+)
+def test_bad_input_is_one_line_and_starts_no_run(
+    overrides: list[str], says: str, place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(place.folder)
+    assert dapt([str(place.recipe), *overrides]) == 2
+    line = last_line(capsys)
+    assert says in line
+    assert not list(place.folder.glob("runs/tiny/*/checkpoints/*"))
+    assert not place.base.exists()
+
+
+def spoil(folder: Path) -> None:
+    (folder / "empty.txt").write_text("")
+    (folder / "binary.txt").write_bytes(bytes(range(256)) * 4)
+    (folder / "data").mkdir()
+    for name, change in (("short", {"max_position_embeddings": 32}), ("vocabulary", {"vocab_size": 20})):
+        base = folder / "bases" / name
+        base.mkdir()
+        for file in (folder / "bases/tiny").iterdir():
+            (base / file.name).write_bytes(file.read_bytes())
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").write_text(json.dumps(config | change))
+
+
+def test_a_base_is_replaced_only_when_that_is_asked_for(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = [str(place.recipe), "train.max_steps=4"]
+    assert dapt(settings) == 0
+    before = place.weights()
+    assert dapt([*settings, "train.seed=1"]) == 2
+    assert "bases/hotel: exists already" in last_line(capsys)
+    assert place.weights() == before
+    assert dapt([*settings, "train.seed=1", "publish.replace=true"]) == 0
+    assert place.weights() != before
+    assert sorted(entry.name for entry in place.base.parent.iterdir()) == ["hotel", "tiny"]
+
+
+def test_a_dry_run_says_what_there_is_and_trains_nothing(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dapt([str(place.recipe), "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    assert "read 200 = train 180 + held out 20" in said
+    assert "trainable params" in said
+    assert not list(place.folder.glob("runs/tiny/*"))
+
+
+def test_a_run_that_diverges_stops_and_publishes_nothing(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dapt([str(place.recipe), "train.learning_rate=1e30", "train.bf16=false"]) == 1
+    assert "training has diverged" in last_line(capsys)
+    assert not place.base.exists()
