@@ -31,7 +31,7 @@ def run_script(script: str, folder: Path, repo: Path) -> subprocess.CompletedPro
     """A block as a user pastes it, with the commands of this environment in the place of .venv's."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     script = script.replace(".venv/bin/", "")
-    for name in ("train_lora.py", "merge.py"):
+    for name in ("train_lora.py", "dapt.py", "merge.py"):
         script = script.replace(f" {name} ", f" {repo / name} ")
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -66,6 +66,20 @@ def test_training_on_your_own_rows_is_the_lines_of_the_readme(checkout: Path, re
     assert "recipes/mine.yaml: fine" in done.stdout
     assert "published mine@v1" in done.stdout
     assert done.stdout.strip().splitlines()[-1].endswith("房间很干净，下次还来")
+
+
+def test_pretraining_on_raw_text_is_the_lines_of_the_readme(checkout: Path, repo: Path) -> None:
+    write_reviews(checkout / "data/mine.csv")
+    recipe = re.search(r"mine\.yaml <<'YAML'\n(.*?)YAML\n", (repo / "README.md").read_text("utf-8"), flags=re.DOTALL)
+    assert recipe is not None
+    (checkout / "recipes/mine.yaml").write_text(recipe[1], "utf-8")
+    (checkout / "raw").mkdir()
+    pages = [f"第{number}天住在湖边的酒店，早餐有{number % 7}种，房间很安静。" for number in range(300)]
+    (checkout / "raw/pages.txt").write_text("\n".join(pages), "utf-8")
+    done = run_script(block_with(repo, "README.md", "bash", "dapt.py recipes/dapt-mine.yaml"), checkout, repo)
+    assert done.returncode == 0, done.stderr
+    assert "published bases/mine" in done.stdout
+    assert "published mine@v1" in done.stdout
 
 
 def test_rows_of_a_spreadsheet_go_through_the_tools_as_the_readme_says(checkout: Path, repo: Path) -> None:

@@ -114,7 +114,7 @@ class CorpusRecord(_Model):
     def lines(self) -> list[str]:
         """What a person wants to see before the wait."""
         lines = [
-            f"{source.name}: {source.texts:,} texts" + (f" of {len(source.parts)} parts" if source.parts else "")
+            f"{source.name}: {source.texts:,} texts" + (f" of {len(source.parts)} parts" if source.parts[1:] else "")
             for source in self.sources
         ]
         lines += [
