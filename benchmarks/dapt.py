@@ -159,7 +159,7 @@ def as_rows(encoded: Any) -> list[dict[str, Any]]:
 def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     """dapt.py's own trainer, on the same texts, with texts cut at the same length."""
     from lingyu.dapt.job import no_progress, prepare
-    from lingyu.dapt.learner import make_learner
+    from lingyu.dapt.model.learner import make_learner
     from lingyu.dapt.trainer import build_trainer
     from lingyu.recipe import Dapt, Pretraining, PretrainingRecipe, PublishBase
     from lingyu.training import training_arguments

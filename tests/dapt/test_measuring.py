@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from transformers import BertForMaskedLM
 
 from lingyu.bases import Base, find_base
-from lingyu.dapt.composing import Composer
-from lingyu.dapt.encoded import EncodedTexts, encode_texts
-from lingyu.dapt.loading import load_pretrainer
+from lingyu.dapt.batches.composing import Composer
+from lingyu.dapt.corpus.encoded import EncodedTexts, encode_texts
+from lingyu.dapt.corpus.segmenters import segmenter_for
 from lingyu.dapt.measuring import Masked, _within, compare, measure_masked, measuring_composer, table_of, verdict
-from lingyu.dapt.pretrainer import Pretrainer
-from lingyu.dapt.segmenters import segmenter_for
+from lingyu.dapt.model.loading import load_pretrainer
+from lingyu.dapt.model.pretrainer import Pretrainer
 from lingyu.recipe import Dapt
 
 TEXTS = ["房间很干净", "下次还来，早餐很好", "酒店前台热情", "不满意", "物流很快，书很好，推荐好评，下次还来住酒店"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lingyu.bases import LINEAGE, find_base
+from lingyu.dapt.lineage import stages_of
 from lingyu.dapt.publishing import _folder_in_one_go, require_free
-from lingyu.dapt.stages import stages_of
 from lingyu.errors import LingyuError
 from lingyu.recipe import PublishBase
 

@@ -8,7 +8,7 @@ import torch
 from transformers import get_scheduler
 
 from lingyu.bases import find_base
-from lingyu.dapt.learner import make_learner
+from lingyu.dapt.model.learner import make_learner
 from lingyu.dapt.rates import adamw, require_steps_left, schedule
 from lingyu.errors import LingyuError
 from lingyu.recipe import Pretraining, PretrainingRecipe

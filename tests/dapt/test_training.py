@@ -11,11 +11,11 @@ from safetensors.numpy import load_file
 
 from lingyu.bases import find_base
 from lingyu.cli.dapt import main as dapt
-from lingyu.dapt.batches import BatchPiece, PackedTexts
-from lingyu.dapt.composing import Composer
-from lingyu.dapt.encoded import encode_texts
-from lingyu.dapt.loading import load_pretrainer
-from lingyu.dapt.segmenters import segmenter_for
+from lingyu.dapt.batches.batches import BatchPiece, PackedTexts
+from lingyu.dapt.batches.composing import Composer
+from lingyu.dapt.corpus.encoded import encode_texts
+from lingyu.dapt.corpus.segmenters import segmenter_for
+from lingyu.dapt.model.loading import load_pretrainer
 from lingyu.dapt.trainer import Stopwatch, step_loss
 from lingyu.recipe import Dapt, load_pretraining
 from lingyu.training import read_metrics

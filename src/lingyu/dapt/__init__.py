@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .job import Progress as Progress
+    from .lineage import Stage as Stage
+    from .lineage import hours_of as hours_of
+    from .lineage import stages_of as stages_of
     from .measuring import table_of as table_of
-    from .stages import Stage as Stage
-    from .stages import hours_of as hours_of
-    from .stages import stages_of as stages_of
     from .training import Outcome as Outcome
     from .training import dry_run as dry_run
     from .training import pretrain as pretrain
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "job": ("Progress",),
     "measuring": ("table_of",),
-    "stages": ("Stage", "hours_of", "stages_of"),
+    "lineage": ("Stage", "hours_of", "stages_of"),
     "training": ("Outcome", "dry_run", "pretrain"),
 }
 """Module -> what it gives."""

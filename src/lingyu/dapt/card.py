@@ -15,9 +15,9 @@ from lingyu.bases import Base, is_hub_id
 from lingyu.evaluation import Interval
 from lingyu.store import bullets, fenced, inline, table
 
-from .corpus_record import CorpusRecord
+from .corpus.record import CorpusRecord
+from .lineage import Stage, hours_of
 from .measuring import NAMES
-from .stages import Stage, hours_of
 
 _MODES = {
     "full": "all of its parameters went on learning",

@@ -14,12 +14,12 @@ from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import Report
 from lingyu.training import RUNS, Inputs, Precision, begin_process, chosen_precision, require_tracker
 
-from .batches import TextBatches
-from .composing import Composer
-from .corpus import Corpus, prepare_corpus
+from .batches.batches import TextBatches
+from .batches.composing import Composer
+from .corpus.prepared import Corpus, prepare_corpus
 from .measuring import measuring_composer
 from .publishing import require_free
-from .starts import scratch_start, student_base
+from .start.starts import scratch_start, student_base
 
 ENCODED = RUNS / ".encoded"
 STARTS = RUNS / ".starts"

@@ -18,8 +18,8 @@ from torch import nn
 from lingyu.evaluation import Interval
 from lingyu.recipe import Dapt
 
-from .composing import Composer
-from .encoded import EncodedTexts
+from .batches.composing import Composer
+from .corpus.encoded import EncodedTexts
 
 Metrics = dict[str, Any]
 

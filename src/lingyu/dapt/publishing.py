@@ -20,9 +20,9 @@ from lingyu.recipe import PretrainingRecipe, PublishBase, resolved_yaml
 from lingyu.store import write_tensors
 
 from .card import CardFacts, render_card
-from .corpus import Corpus
+from .corpus.prepared import Corpus
+from .lineage import Stage, stages_of, write_lineage
 from .measuring import Metrics
-from .stages import Stage, stages_of, write_lineage
 
 HASHES = "hashes.safetensors"
 CURVES = "curves.png"

@@ -15,11 +15,11 @@ from transformers.trainer_callback import ExportableState
 from lingyu.recipe import Dapt, PretrainingRecipe
 from lingyu.training import BatchesTrainer, EpochDataLoader
 
-from .batches import PackedTexts, TextBatches
-from .composing import Composer
-from .encoded import EncodedTexts
-from .learner import Learner
+from .batches.batches import PackedTexts, TextBatches
+from .batches.composing import Composer
+from .corpus.encoded import EncodedTexts
 from .measuring import measure_masked
+from .model.learner import Learner
 from .rates import adamw, schedule
 
 Batch = dict[str, Tensor]

@@ -36,12 +36,12 @@ from lingyu.training import (
 )
 
 from .job import Job, Progress, no_progress, prepare
-from .learner import Learner, finished, load_as_recipe, make_learner
 from .measuring import NAMES, Masked, Metrics, compare, measure_masked, verdict
-from .pretrainer import Pretrainer
+from .model.learner import Learner, finished, load_as_recipe, make_learner
+from .model.pretrainer import Pretrainer
+from .model.saving import save_base
 from .publishing import Record, Trained, publish
 from .rates import require_steps_left
-from .saving import save_base
 from .trainer import PretrainingTrainer, Stopwatch, build_trainer
 
 PROGRAM = "dapt.py"

@@ -1,0 +1,1 @@
+"""What learns: an encoder on flat batches with its heads; loading, saving, LoRA, a teacher."""
