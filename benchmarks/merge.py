@@ -128,8 +128,8 @@ def table(outcome: dict[str, Any]) -> str:
 
 def ours_writing(place: Path) -> Callable[[Path], None]:
     """lingyu, writing"""
+    from lingyu.folders import new_folder
     from lingyu.lora import find_base_of, read_weights
-    from lingyu.release.folders import new_folder
     from lingyu.release.merged.plan import plan_merge
     from lingyu.release.merged.tensor_file import DTYPES, write_tensors
     from lingyu.store import open_adapter

@@ -10,10 +10,14 @@ Exit status: 0 fine; 1 it ran and the answer is no; 2 wrong use, recipe or input
 import difflib
 import errno
 import json
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
 
 BUG = 70
 CTRL_C = 130
@@ -62,6 +66,32 @@ class Faults(LingyuError):  # noqa: N818 - what it holds
 
 class Stopped(LingyuError):  # noqa: N818 - no error, but the user's wish
     """A signal ended the work; what had to be kept is kept. status: CTRL_C or SIGTERM."""
+
+    @classmethod
+    def by(cls, interrupt: KeyboardInterrupt, what: str, next: str | None = None) -> Self:
+        return cls(what, next=next, status=SIGTERM if isinstance(interrupt, Terminated) else CTRL_C)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which like Ctrl-C may come in the midst of anything. See stoppable."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM raises Terminated meanwhile, so that what was begun is cleared away. In the main thread only."""
+    number = signal.SIGTERM
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def printable(text: str) -> str:
@@ -118,10 +148,13 @@ def report(error: LingyuError, *, as_json: bool) -> None:
 def exit_status(command: Callable[[], object], *, as_json: bool = False) -> int:
     """Run a command; the exit status that it ends with. Every failure is reported here and nowhere else."""
     try:
-        command()
+        with stoppable():
+            command()
     except LingyuError as error:
         report(error, as_json=as_json)
         return error.status
+    except Terminated:
+        return SIGTERM
     except KeyboardInterrupt:
         return CTRL_C
     except BrokenPipeError:

@@ -8,17 +8,30 @@ import numpy as np
 import pytest
 
 from lingyu.chain import evaluate_adapter
+from lingyu.cli.train import main as train_lora
 from lingyu.errors import LingyuError
 from lingyu.recipe import Recipe, load_recipe
 from lingyu.store import ANSWERS, METRICS, Store, VersionFacts, read_answers, write_tensors
 
-from ..serving.trained import trained
+from ..e2e.conftest import make_workplace
+
+SHORT = ["name=hotel", "train.max_steps=8", "train.eval_steps=8"]
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with hotel@v1, trained for a moment; only read."""
+    place = make_workplace(tmp_path_factory.mktemp("evaluated") / "work", tiny_base)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place.folder)
+        assert train_lora([str(place.recipe), *SHORT]) == 0
+    return place.folder
 
 
 @pytest.fixture
-def recipe(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    monkeypatch.chdir(trained(tiny_base).folder)
-    return load_recipe("tiny.yaml", ["name=hotel", "train.num_train_epochs=12"])
+def recipe(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    monkeypatch.chdir(trained)
+    return load_recipe("tiny.yaml", SHORT)
 
 
 def test_an_adapter_answers_and_scores_as_it_says(recipe: Recipe, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from lingyu.chain import Chain, read_chain
 from lingyu.errors import Faults, LingyuError
+from lingyu.recipe import load_whole_chain
 
 TASK = """\
 name: hotel
@@ -89,9 +90,45 @@ def test_the_order_of_the_labels_is_an_input_and_who_is_told_of_the_run_is_none(
     assert change.startswith("data.labels was ")
 
 
-def test_a_base_from_scratch_reads_no_base() -> None:
-    Path("recipes/dapt-hotel.yaml").write_text(DAPT.replace("{corpus", "{mode: scratch, corpus"), "utf-8")
-    assert not any(source.label.startswith("base") for source in chain().jobs[1].reads.sources)
+def test_a_base_from_scratch_reads_no_base_and_what_its_vocabulary_is_counted_on() -> None:
+    Path("recipes/dapt-hotel.yaml").write_text(
+        DAPT.replace("{corpus", "{mode: scratch, vocabulary_from: [data/corpus/hotel, data/other.txt], corpus"), "utf-8"
+    )
+    labels = [source.label for source in chain().jobs[1].reads.sources]
+    assert "data/other.txt" in labels
+    assert not any(label.startswith("base") for label in labels)
+
+
+def test_what_changes_no_weight_is_no_input_and_what_does_is() -> None:
+    before = [chain().jobs[place].inputs() for place in (1, 2)]
+    idle = "card: {source: 携程, license: MIT}\nreport_to: [wandb]\n"
+    Path("recipes/hotel.yaml").write_text(TASK + idle + "train: {logging_steps: 3, save_total_limit: 9}\n", "utf-8")
+    Path("recipes/dapt-hotel.yaml").write_text(
+        DAPT.replace("hotel}\n", "hotel, replace: true}\n") + idle + "train: {logging_steps: 3, save_total_limit: 9}\n",
+        "utf-8",
+    )
+    assert [chain().jobs[place].inputs() for place in (1, 2)] == before
+    Path("recipes/dapt-hotel.yaml").write_text(
+        DAPT.replace("hotel}\n", "hotel, dtype: float16}\n") + "train: {eval_steps: 3}\n", "utf-8"
+    )
+    changes = chain().jobs[1].inputs().changes_since(before[0])
+    assert changes == ("train.eval_steps was 500, is 3", 'publish.dtype was "float32", is "float16"')
+
+
+def test_a_chain_that_is_checked_as_fine_is_one_that_runs() -> None:
+    Path("recipes/hotel.yaml").write_text("name: hotel\ntask: single_label\n", "utf-8")
+    sets = "set: {data: {train: data/hotel.csv, labels: [a, b]}}"
+    stages = STAGES.replace("set: {base: bases/hotel, train.seed: 7, data: {labels: {0: 差, 1: 好}}}", sets)
+    stages = stages.replace("recipes/hotel.yaml", "recipes/dapt-hotel.yaml")
+    Path("recipes/dapt-hotel.yaml").write_text(DAPT.replace(", recipes/hotel.yaml", ""), "utf-8")
+    ran, checked = chain(stages), load_whole_chain("recipes/hotel-chain.yaml")
+    assert [job.name for job in ran.jobs[1:]] == list(checked.recipes)
+    Path("recipes/hotel-chain.yaml").write_text(stages.replace("labels: [a, b]", "labels: [a]"), "utf-8")
+    with pytest.raises(LingyuError) as said_by_check:
+        load_whole_chain("recipes/hotel-chain.yaml")
+    with pytest.raises(LingyuError) as said_by_run:
+        read_chain(Path("recipes/hotel-chain.yaml"))
+    assert str(said_by_run.value) == str(said_by_check.value)
 
 
 def test_everything_that_is_wrong_with_the_recipes_is_said_at_once() -> None:
@@ -107,7 +144,7 @@ def test_everything_that_is_wrong_with_the_recipes_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     ("stages", "message"),
     [
-        ("name: a\nstages: [{name: again, recipe: hotel-chain.yaml}]", "a chain, which can't be a stage of one"),
+        ("name: a\nstages: [{name: again, recipe: hotel-chain.yaml}]", "2: stages.recipe: hotel-chain.yaml is a chain"),
         ("name: a\nstages: [{name: chain, evaluate: {adapter: hotel, recipe: hotel.yaml}}]", "another name"),
         ("name: a\nstages: [{name: one, recipe: nowhere.yaml}]", "nowhere.yaml"),
     ],

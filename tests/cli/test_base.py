@@ -27,16 +27,24 @@ def test_path_prints_the_folder_and_nothing_else(capsys: pytest.CaptureFixture[s
 def test_show_says_what_decides(capsys: pytest.CaptureFixture[str], tiny_base: Path) -> None:
     facts = shown(capsys, tiny_base)
     assert list(facts) == [
-        *("base", "revision", "folder", "model_type", "hidden_size", "num_hidden_layers", "vocab_size", "head"),
-        *("weights_fingerprint", "tokenizer_fingerprint", "made_from", "stages", "hours"),
+        *("base", "revision", "folder", "model_type", "hidden_size", "num_hidden_layers", "vocab_size", "max_length"),
+        *("head", "has_pooler", "has_masked_lm_head", "weights_fingerprint", "tokenizer_fingerprint"),
+        *("parent", "made_from", "stages", "hours"),
     ]
+    assert (facts["has_pooler"], facts["has_masked_lm_head"]) == (False, True)
     assert (facts["made_from"], facts["stages"], facts["hours"]) == ([], [], None)
     assert facts["model_type"] == "bert"
     assert (facts["hidden_size"], facts["num_hidden_layers"]) == (32, 2)
     assert facts["head"] == ["pooler.dense", "classifier"]
     assert main(["base", "show", str(tiny_base)]) == 0
     screen = capsys.readouterr().out
-    assert all(str(facts[key]) in screen for key in ("folder", "weights_fingerprint", "tokenizer_fingerprint"))
+    assert all(str(facts[key]) in screen for key in ("base", "weights_fingerprint", "tokenizer_fingerprint"))
+    assert "bert, 2 layers, 32 wide, " in screen
+    assert "no pooler, a masked-LM head\n" in screen
+    assert "folder" not in screen, "it is the base's name"
+    assert not set(screen) & set("[]{}'"), "that is how Python shows things"
+    assert main(["base", "show", "embedded"]) == 0
+    assert f"folder     {EMBEDDED}\n" in capsys.readouterr().out
 
 
 def test_the_fingerprint_is_that_of_the_weights_and_not_of_the_folder(

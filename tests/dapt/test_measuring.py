@@ -11,7 +11,7 @@ from transformers import BertForMaskedLM
 
 from lingyu.bases import Base, find_base
 from lingyu.dapt.batches.composing import Composer
-from lingyu.dapt.corpus.encoded import EncodedTexts, encode_texts
+from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
 from lingyu.dapt.measuring import Masked, _within, compare, measure_masked, measuring_composer, table_of, verdict
 from lingyu.dapt.model.loading import load_pretrainer
@@ -28,7 +28,7 @@ def base(tiny_base: Path) -> Base:
 
 @pytest.fixture(scope="module")
 def texts(base: Base) -> EncodedTexts:
-    return encode_texts(TEXTS, base.tokenizer, segmenter_for("characters", None), 46)
+    return encode_batch(TEXTS, base.tokenizer, segmenter_for("characters", None), 46).texts
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,8 @@ def test_pieces_hold_each_text_once_and_keep_the_budget_where_a_text_fits(length
 
 
 def measured(losses: list[float], right: list[int], tokens: list[int]) -> Masked:
-    return Masked(np.array(losses), np.array(right), np.array(tokens))
+    """Of texts of one piece each."""
+    return Masked(np.array(losses), np.array(right), np.array(tokens), np.arange(len(tokens)))
 
 
 def test_intervals_are_over_texts_and_paired() -> None:
@@ -104,8 +105,8 @@ def test_intervals_are_over_texts_and_paired() -> None:
     tokens = draw.integers(1, 9, size=400)
     right = draw.binomial(tokens, 0.3)
     losses = tokens * draw.normal(4, 1, size=400)
-    before = Masked(losses, right, tokens)
-    after = Masked(losses - 0.5 * tokens, np.minimum(tokens, right + 1), tokens)
+    before = Masked(losses, right, tokens, np.arange(400))
+    after = Masked(losses - 0.5 * tokens, np.minimum(tokens, right + 1), tokens, np.arange(400))
     found = compare(before, after)
     low, high = (found["before"]["accuracy"][end] for end in ("low", "high"))
     assert low < right.sum() / tokens.sum() < high
@@ -118,6 +119,25 @@ def test_intervals_are_over_texts_and_paired() -> None:
     assert found["accuracy_difference"]["low"] > 0
 
 
+def test_pieces_of_a_text_are_drawn_together() -> None:
+    draw = np.random.default_rng(1)
+    right, tokens = draw.integers(0, 3, size=(2, 100))
+    tokens += right + 1
+    texts = measured((2.0 * tokens).tolist(), right.tolist(), tokens.tolist())
+    pieces = Masked(*(np.repeat(each, 9) for each in (texts.losses, texts.right, texts.tokens, texts.came_from)))
+    whole, cut = compare(texts, texts), compare(pieces, pieces)
+    assert (whole["texts"], whole["pieces"], cut["texts"], cut["pieces"]) == (100, 100, 100, 900)
+    assert cut["before"]["accuracy"] == pytest.approx(whole["before"]["accuracy"]), "copies of a piece say nothing new"
+    assert (pieces.by_text().tokens == 9 * tokens).all()
+
+
+def test_a_text_that_is_cut_is_known_by_its_pieces(base: Base, composer: Composer, model: Pretrainer) -> None:
+    cut = encode_batch(TEXTS, base.tokenizer, segmenter_for("characters", None), 6).texts
+    found = measure_masked(model, cut, composer, rows=np.arange(len(cut))[::-1])
+    assert found.came_from.tolist() == cut.came_from.tolist()[::-1]
+    assert len(found.by_text().tokens) == len(TEXTS) < len(cut)
+
+
 def test_forgetting_is_told_from_noise() -> None:
     before = measured([8.0, 9.0, 10.0, 7.0] * 20, [1, 0, 1, 1] * 20, [2, 2, 2, 2] * 20)
     worse = measured([9.0, 10.0, 11.0, 8.0] * 20, [0, 0, 1, 1] * 20, [2, 2, 2, 2] * 20)
@@ -125,7 +145,8 @@ def test_forgetting_is_told_from_noise() -> None:
     gain = compare(before, before)
     assert "General text (some of it is forgotten)" in verdict({"held_out": gain, "general": compare(before, worse)})[1]
     assert "nothing of it" in verdict({"held_out": gain, "general": compare(worse, before)})[1]
-    assert "noise" in verdict({"held_out": gain, "general": compare(before, noise)})[1]
+    said = verdict({"held_out": gain, "general": compare(before, noise)})[1]
+    assert "General text (what is forgotten is not told apart from zero)" in said
     assert verdict({"held_out": gain})[1] == "Forgetting was not measured: dapt.general names no text."
     assert table_of({"held_out": gain, "general": gain}).row_count == 4
 

@@ -1,8 +1,11 @@
 """A step's loss however it is cut; a base without a head; what training writes down."""
 
+import contextlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +14,18 @@ from safetensors.numpy import load_file
 
 from lingyu.bases import find_base
 from lingyu.cli.dapt import main as dapt
-from lingyu.dapt.batches.batches import BatchPiece, PackedTexts
+from lingyu.dapt import training
+from lingyu.dapt.batches.batches import BatchPiece, PackedTexts, TextBatches
 from lingyu.dapt.batches.composing import Composer
-from lingyu.dapt.corpus.encoded import encode_texts
+from lingyu.dapt.corpus.encoded import encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
-from lingyu.dapt.model.loading import load_pretrainer
-from lingyu.dapt.trainer import Stopwatch, step_loss
-from lingyu.recipe import Dapt, load_pretraining
-from lingyu.training import read_metrics
+from lingyu.dapt.job import no_progress, prepare
+from lingyu.dapt.model.distiller import Distiller
+from lingyu.dapt.model.learner import make_learner
+from lingyu.dapt.trainer import Stopwatch, arguments_of, step_loss
+from lingyu.errors import LingyuError
+from lingyu.recipe import PretrainingRecipe, load_pretraining
+from lingyu.training import Run, read_metrics
 
 from .workplace import PretrainingPlace, make_place
 
@@ -35,25 +42,37 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return made
 
 
-@pytest.mark.parametrize("objective", [("mlm",), ("mlm", "word_order", "sentence_order")])
-def test_the_parts_of_a_step_add_up_to_the_loss_of_the_whole(objective: tuple[str, ...], tiny_base: Path) -> None:
+@pytest.mark.parametrize(
+    ("objective", "mode"), [("mlm", "full"), ("mlm word_order sentence_order", "full"), ("mlm", "distil")]
+)
+def test_the_parts_of_a_step_add_up_to_the_loss_of_the_whole(objective: str, mode: str, tiny_base: Path) -> None:
     base = find_base(str(tiny_base))
-    settings = Dapt.model_validate({"corpus": ["x"], "objective": list(objective)})
-    texts = encode_texts(
+    shape = {"shape": {"num_hidden_layers": 2}} if mode == "distil" else {}
+    recipe = PretrainingRecipe.model_validate(
+        {
+            "name": "tiny",
+            "dapt": {"corpus": ["x"], "objective": objective.split(), "mode": mode, **shape},
+            "train": {"dropout": 0.0},
+            "publish": {"to": "bases/hotel"},
+        }
+    )
+    texts = encode_batch(
         ["房间很干净。下次还来。早餐很好。", "酒店前台热情！服务好！", "不满意", "物流很快。书很好。", "推荐"],
         base.tokenizer,
         segmenter_for("characters", None),
         40,
-    )
-    model = load_pretrainer(base, seed=1, sentence_order="sentence_order" in objective, dropout=0.0).model.eval()
-    composer = Composer.from_recipe(settings, base.tokenizer, base.config.vocab_size, seed=2)
+    ).texts
+    model = make_learner(recipe, base, base).model.eval()
+    if isinstance(model, Distiller):  # else the student is its teacher, and there is no loss to add up
+        torch.nn.init.normal_(model.student.encoder.embeddings.word_embeddings.weight)
+    composer = Composer.from_recipe(recipe.dapt, base.tokenizer, base.config.vocab_size, seed=2)
     packed = PackedTexts(texts, composer)
 
     def loss_of(pieces: list[list[int]]) -> float:
         batches = [packed[BatchPiece(0, np.array(rows, dtype=np.int64), 60, 3)] for rows in pieces]
         masked = torch.tensor(sum(len(batch["labels"]) for batch in batches))
         with torch.inference_mode():
-            return sum(float(step_loss(settings, model(**batch), batch, masked)) for batch in batches)
+            return sum(float(step_loss(recipe.dapt, model(**arguments_of(batch)), batch, masked)) for batch in batches)
 
     whole = loss_of([[0, 1, 2, 3, 4]])
     assert np.isfinite(whole)
@@ -64,60 +83,139 @@ def test_a_new_head_learns_alone_before_anything_else_moves(
     place: Place, tiny_base_with_pooler: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = place(tiny_base_with_pooler)
-    stay = ["train.load_best_model_at_end=false", "train.save_total_limit=9"]
+    stay = ["train.load_best_model_at_end=false", "train.save_total_limit=9", "train.max_steps=10"]
     assert dapt([str(there.recipe), *stay]) == 0
     assert "the base has no masked-LM head: a new one learns alone for 4 steps" in capsys.readouterr().err
     before = load_file(there.folder / "bases/tiny/model.safetensors")
-    checkpoints = there.runs()[0] / "checkpoints"
-    early, late = (load_file(checkpoints / f"checkpoint-{step}" / "model.safetensors") for step in (4, 8))
+    early, late = (weights_of(there, step) for step in (4, 8))
     for name, tensor in before.items():
         assert early[f"encoder.{name}"].tobytes() == tensor.tobytes(), name
-    moved = "encoder.layer.0.attention.self.query.weight"
-    assert np.abs(late[f"encoder.{moved}"] - before[moved]).max() > 1e-4
+    assert np.abs(late[f"encoder.{MOVED}"] - before[MOVED]).max() > 1e-4
     assert np.abs(early["head.dense.weight"] - late["head.dense.weight"]).max() > 1e-4
     assert "means with a random one" in (there.base / "README.md").read_text("utf-8")
+    rows = read_metrics(there.runs()[0] / "metrics.jsonl")
+    assert [row["step"] for row in rows if "dev" in row] == [4, 8, 10], "the end is measured too"
 
 
-def test_a_base_with_a_head_learns_as_a_whole_from_the_start(
+UNTIL_IT_GETS_WORSE = (
+    *("train.learning_rate=1.0", "train.early_stopping_patience=1", "train.bf16=false", "train.seed=7"),
+    *("train.save_total_limit=9", "publish.dtype=float32"),
+)
+
+
+@pytest.fixture(scope="module")
+def stopped_early(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> PretrainingPlace:
+    """A run that nothing disturbed, which ends before its last step; the best of its checkpoints is not the last."""
+    there = make_place(tmp_path_factory.mktemp("stopped") / "work", tiny_base)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as said:
+        patch.chdir(there.folder)
+        assert dapt([str(there.recipe), *UNTIL_IT_GETS_WORSE]) == 0
+    assert "learns alone" not in said.getvalue()
+    return there
+
+
+def weights_of(place: PretrainingPlace, step: int) -> dict[str, np.ndarray]:
+    return load_file(place.runs()[0] / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
+
+
+MOVED = "encoder.layer.0.attention.self.query.weight"
+
+
+def test_a_base_with_a_head_learns_as_a_whole_from_the_start(stopped_early: PretrainingPlace) -> None:
+    before = load_file(stopped_early.folder / "bases/tiny/model.safetensors")
+    assert np.abs(weights_of(stopped_early, 4)[f"encoder.{MOVED}"] - before[f"bert.{MOVED}"]).max() > 1e-4
+
+
+def test_the_checkpoint_that_is_best_on_held_out_text_is_published(stopped_early: PretrainingPlace) -> None:
+    (run,) = stopped_early.runs()
+    held_out = {row["step"]: row["dev"]["loss"] for row in read_metrics(run / "metrics.jsonl") if "dev" in row}
+    best = min(held_out, key=held_out.__getitem__)
+    stage = json.loads((stopped_early.base / "lineage.json").read_text("utf-8"))["stages"][-1]
+    assert best < max(held_out) < 16, "there is nothing to choose, or it did not stop early"
+    assert (stage["best_step"], stage["steps"]) == (best, max(held_out))
+    published = load_file(stopped_early.base / "model.safetensors")[f"bert.{MOVED}"]
+    assert np.array_equal(published, weights_of(stopped_early, best)[f"encoder.{MOVED}"])
+    reported = stage["measured"]["held_out"]["after"]["loss"]
+    assert reported == pytest.approx(held_out[best], rel=0.3)
+    assert reported != pytest.approx(held_out[best], rel=1e-5), "chosen and reported by the same masks"
+
+
+def test_wherever_a_run_is_interrupted_it_ends_as_one_that_was_not(
+    stopped_early: PretrainingPlace, place: Place, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = place(tiny_base)
+    command = [str(there.recipe), *UNTIL_IT_GETS_WORSE]
+
+    def interrupted(where: object, name: str, *resume: str, step: int | None = None) -> None:
+        def stop(*given: Any, **_: object) -> None:
+            if step is None or given[2].global_step == step:
+                raise LingyuError("interrupted")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(where, name, stop, raising=False)
+            if step is not None:
+                patch.setattr(Stopwatch, "seconds", 3600.0)
+            assert dapt([*command, *resume]) == 2
+        assert "interrupted" in capsys.readouterr().err
+
+    interrupted(Stopwatch, "on_step_end", step=6)
+    interrupted(training, "_save_with_proof", "--resume")
+    (there.runs()[0] / "trained.json").unlink()
+    interrupted(Run, "finished", "--resume")
+    assert there.weights() == stopped_early.weights()
+    weights = there.base / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    assert dapt([*command, "--resume"]) == 0
+    assert weights.stat().st_mtime_ns == written, "published anew"
+    assert json.loads((there.runs()[0] / "run.json").read_text())["version"] == "bases/hotel"
+    mine, theirs = (
+        json.loads((at.base / "lineage.json").read_text("utf-8"))["stages"][-1] for at in (there, stopped_early)
+    )
+    same = ("steps", "best_step", "tokens", "measured", "settings")
+    assert {key: mine[key] for key in same} == {key: theirs[key] for key in same}
+    assert 1.0 <= mine["hours"] < 1.1, "an hour before the first interruption"
+    rows = [read_metrics(at.runs()[0] / "metrics.jsonl") for at in (there, stopped_early)]
+    assert rows[0] == rows[1]
+
+
+def test_tokens_are_counted_step_by_step(stopped_early: PretrainingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stopped_early.folder)
+    recipe = load_pretraining(stopped_early.base / "recipe.yaml")
+    job = prepare(recipe, no_progress, resume=True)
+    sizes = [piece.batch_tokens for epoch in range(2) for (piece,) in epoch_of(job.batches, epoch)]
+    for steps in (0, 3, job.steps_per_epoch, job.steps_per_epoch + 2):
+        assert job.tokens_of(steps) == sum(sizes[:steps])
+    stage = json.loads((stopped_early.base / "lineage.json").read_text("utf-8"))["stages"][-1]
+    assert stage["tokens"] == job.tokens_of(stage["steps"])
+
+
+def epoch_of(batches: TextBatches, epoch: int) -> list[list[BatchPiece]]:
+    batches.set_epoch(epoch)
+    return list(batches)
+
+
+def test_a_damaged_parent_is_found_before_training(
     place: Place, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = place(tiny_base)
-    assert dapt([str(there.recipe), "train.max_steps=6", "train.warmup_ratio=0"]) == 0
-    assert "learns alone" not in capsys.readouterr().err
-    rows = read_metrics(there.runs()[0] / "metrics.jsonl")
-    assert [row["step"] for row in rows if "dev" in row] == [4, 6], "the end is measured too"
-    before, after = (load_file(folder / "model.safetensors") for folder in (there.folder / "bases/tiny", there.base))
-    moved = "bert.encoder.layer.0.attention.self.query.weight"
-    assert np.abs(after[moved] - before[moved]).max() > 1e-4
+    for file, content, says in (
+        ("hashes.safetensors", b"cut", "holds no hashes that can be read"),
+        ("lineage.json", b"{", "can't be read"),
+    ):
+        (there.folder / "bases/tiny" / file).write_bytes(content)
+        assert dapt([str(there.recipe)]) == 2
+        assert says in capsys.readouterr().err
+        assert not list(there.folder.glob("runs/tiny/*"))
+        (there.folder / "bases/tiny" / file).unlink()
 
 
-def test_the_checkpoint_that_is_best_on_held_out_text_is_published(place: Place, tiny_base: Path) -> None:
-    there = place(tiny_base)
-    worse_later = ["train.learning_rate=0.3", "train.early_stopping_patience=1", "train.bf16=false"]
-    assert dapt([str(there.recipe), *worse_later]) == 0
-    (run,) = there.runs()
-    held_out = {row["step"]: row["dev"]["loss"] for row in read_metrics(run / "metrics.jsonl") if "dev" in row}
-    stage = json.loads((there.base / "lineage.json").read_text("utf-8"))["stages"][-1]
-    assert stage["best_step"] == min(held_out, key=held_out.__getitem__)
-    assert stage["steps"] == max(held_out)
-    assert stage["measured"]["held_out"]["after"]["loss"] == pytest.approx(min(held_out.values()), rel=1e-4)
-
-
-def test_hours_go_on_where_a_checkpoint_left_them() -> None:
-    watch = Stopwatch()
-    watch.before = 3600.0
-    state = watch.state()
-    resumed = Stopwatch(**state["args"])
-    for name, value in state["attributes"].items():
-        setattr(resumed, name, value)
-    assert 3600.0 <= resumed.seconds < 3700.0
-
-
-def test_the_run_keeps_the_recipe_that_it_was_started_with(place: Place, tiny_base: Path) -> None:
-    there = place(tiny_base)
-    assert dapt([str(there.recipe), "train.max_steps=4", "train.seed=7"]) == 0
-    (run,) = there.runs()
+def test_the_run_and_the_base_keep_the_recipe_that_they_came_from(stopped_early: PretrainingPlace) -> None:
+    (run,) = stopped_early.runs()
     kept = load_pretraining(run / "recipe.yaml")
-    assert (kept.train.max_steps, kept.train.seed) == (4, 7)
-    assert load_pretraining(there.base / "recipe.yaml") == kept
+    assert (kept.train.learning_rate, kept.train.seed) == (1.0, 7)
+    assert load_pretraining(stopped_early.base / "recipe.yaml") == kept
     assert json.loads((run / "run.json").read_text())["version"] == "bases/hotel"
+    settings = json.loads((stopped_early.base / "lineage.json").read_text("utf-8"))["stages"][-1]["settings"]
+    assert settings["train"]["learning_rate"] == 1.0
+    assert settings["dapt"]["held_out"] == 0.1
+    assert "lora" not in settings

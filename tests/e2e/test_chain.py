@@ -140,7 +140,10 @@ def test_a_wrong_call_is_one_line_before_anything_runs(
 
 def start(place: Workplace, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "lingyu", "chain", *words]
-    return subprocess.Popen(command, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    env = {**os.environ, "WANDB_MODE": "offline"}  # transformers tells of it on stdout, which is for answers
+    return subprocess.Popen(
+        command, cwd=place.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finished(place: Workplace, *words: str) -> list[str]:

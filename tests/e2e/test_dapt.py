@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,10 +112,16 @@ def test_a_next_stage_adds_up_hours_texts_and_ancestors(
 ) -> None:
     monkeypatch.chdir(trained.folder)
     overrides = ["base=bases/hotel", "dapt.corpus=[general.txt]", "dapt.general=[]", "publish.to=bases/second"]
-    assert dapt([str(trained.recipe), *overrides, "dapt.mode=lora", "lora.r=4", "--json"]) == 0
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    overrides += ["dapt.mode=lora", "lora.r=4", "report_to=[wandb]"]
+    assert dapt([str(trained.recipe), *overrides, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["base"] == "bases/second"
     assert document["weights_fingerprint"] == find_base("bases/second").weights_fingerprint
+    assert 1 <= document["best_step"] <= document["steps"] == 16
+    assert document["tokens"] > 1000
+    assert document["seconds"] == pytest.approx(document["hours"] * 3600, abs=0.3)
+    assert len(list(Path("runs").glob("tiny/*/wandb/offline-run-*"))) == 1
     lineage = json.loads(Path("bases/second/lineage.json").read_text("utf-8"))
     assert [ancestor["id"] for ancestor in lineage["lineage"]] == ["bases/second", "bases/hotel", "./bases/tiny"]
     assert [stage["mode"] for stage in lineage["stages"]] == ["full", "lora"]
@@ -126,13 +133,83 @@ def test_a_next_stage_adds_up_hours_texts_and_ancestors(
     assert "reviews.txt" in card
     assert lingyu(["base", "show", "bases/second"]) == 0
     shown = capsys.readouterr().out
-    assert "bases/hotel" in shown
-    assert "tiny: lora" in shown
+    assert "made from  bases/hotel weights " in shown
+    assert "stage 2    tiny: lora, mlm, " in shown
+
+
+def flip_a_bit_of_the_head(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    content[8 + length + header["cls.predictions.bias"]["data_offsets"][0]] ^= 1
+    file.write_bytes(content)
+
+
+def change_a_hash(folder: Path) -> None:
+    file = folder / "hashes.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-8] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil_it", "says"),
+    [
+        (flip_a_bit_of_the_head, "model.safetensors: has SHA-256 "),
+        (change_a_hash, "hashes.safetensors: has SHA-256 "),
+        (lambda folder: (folder / "metrics.json").write_text("{}"), "metrics.json: has 2 bytes, but "),
+        (lambda folder: (folder / "more.txt").write_text(""), "more.txt: is not listed in lineage.json"),
+        (lambda folder: (folder / "README.md").unlink(), "'README.md' is listed in lineage.json but missing"),
+    ],
+)
+def test_a_base_of_which_a_file_was_changed_is_not_verified(
+    spoil_it: Callable[[Path], object],
+    says: str,
+    trained: PretrainingPlace,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(trained.base, tmp_path / "moved")
+    spoil_it(tmp_path / "moved")
+    assert lingyu(["verify", str(tmp_path / "moved")]) == 1
+    assert says in last_line(capsys)
+
+
+def test_a_base_that_was_moved_is_verified_by_the_name_it_was_made_under(
+    trained: PretrainingPlace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained.base, tmp_path / "moved")
+    assert lingyu(["verify", str(tmp_path / "moved")]) == 0
+    said = capsys.readouterr().out
+    assert "  10 files, as its lineage.json lists them\n" in said
+    assert "  lineage: bases/hotel <- ./bases/tiny\n" in said
 
 
 # Stopped and resumed
 
 
+def test_a_run_that_is_killed_ends_with_the_same_bytes(
+    trained: PretrainingPlace, place: PretrainingPlace, repo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed = start(place, repo)
+    wait_for_step(place, 6)
+    killed.kill()
+    killed.communicate()
+    assert not place.base.exists()
+    before = (place.runs()[0] / "before.safetensors").read_bytes()
+    assert dapt([str(place.recipe), "--resume"]) == 0
+    said = capsys.readouterr()
+    assert "after checkpoint-4" in said.err, "it began anew"
+    assert (place.runs()[0] / "before.safetensors").read_bytes() == before
+    assert "kept step 16 of 16, the lowest loss on held-out text; 3,732 tokens in " in said.out
+    assert said.out.endswith("next: train an adapter on it: accelerate launch train_lora.py RECIPE base=bases/hotel\n")
+    assert place.weights() == trained.weights()
+    rows = [read_metrics(at.runs()[0] / "metrics.jsonl") for at in (place, trained)]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_then_killed_ends_with_the_same_bytes(
     trained: PretrainingPlace, place: PretrainingPlace, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +235,7 @@ def test_a_run_that_is_stopped_and_then_killed_ends_with_the_same_bytes(
     assert rows[0] == rows[1]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_it_published_publishes_without_training_again(
     place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,7 +258,7 @@ def test_a_run_that_was_killed_before_it_published_publishes_without_training_ag
         "train.gradient_accumulation_steps=3",
         "dapt.objective=[mlm,word_order,sentence_order]",
         "dapt.mode=lora",
-        "dapt.mode=scratch",
+        "dapt={mode: scratch, head_warmup_steps: 200}",
         "dapt.mode=distil",
     ],
 )
@@ -238,9 +316,9 @@ def test_two_processes_train_what_one_does(
     ("overrides", "says"),
     [
         (["base=./bases/tinny"], "./bases/tinny: no such folder. Did you mean bases/tiny?"),
-        (["dapt.corpus=[empty.txt]"], "empty.txt"),
-        (["dapt.corpus=[binary.txt]"], "binary.txt"),
-        (["dapt.corpus=[nowhere.txt]"], "nowhere.txt"),
+        (["dapt.corpus=[empty.txt]"], "empty.txt: an empty corpus. Set dapt.corpus to files that hold text"),
+        (["dapt.corpus=[binary.txt]"], "binary.txt:1: a NUL byte: this is no text file"),
+        (["dapt.corpus=[nowhere.txt]"], "nowhere.txt: no such file or folder"),
         (["train.max_length=64", "base=./bases/short"], "train.max_length is 64, but the base reads 32 tokens at most"),
         (["publish.to=bases/tiny"], "bases/tiny: exists already. Name another in publish.to"),
         (["publish.to=data", "publish.replace=true"], "data: is no base, so it is not replaced"),
@@ -248,6 +326,8 @@ def test_two_processes_train_what_one_does(
         (["train.max_length=4"], "train.max_length"),
         (["--resume"], "there is no unfinished run to resume"),
         (["--resume", "yesterday"], "yesterday: there is no such run"),
+        (["--resume", "publish.to=bases/e"], "--resume took publish.to=bases/e for the name of a run"),
+        (["--resume", "--dry-run"], "--dry-run goes on with no run. Leave out --resume"),
     ],
 )
 def test_bad_input_is_one_line_and_starts_no_run(
@@ -274,6 +354,7 @@ def spoil(folder: Path) -> None:
         (base / "config.json").write_text(json.dumps(config | change))
 
 
+@pytest.mark.slow
 def test_a_base_is_replaced_only_when_that_is_asked_for(
     place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,6 +377,60 @@ def test_a_dry_run_says_what_there_is_and_trains_nothing(
     assert "read 200 = train 180 + held out 20" in said
     assert "trainable params" in said
     assert not list(place.folder.glob("runs/tiny/*"))
+
+
+def test_texts_of_a_test_set_stop_a_run_or_are_left_out(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (place.folder / "reviews.txt").read_text("utf-8").splitlines(keepends=True)
+    (place.folder / "test.txt").write_text("".join(lines[:3]), "utf-8")
+    words = [str(place.recipe), "dapt.exclude=[test.txt]", "--dry-run"]
+    assert dapt(words) == 1
+    assert "reviews.txt: 3 texts of the test set test.txt stand in the corpus" in last_line(capsys)
+    assert dapt([*words, "dapt.drop_test_texts=true"]) == 0
+    assert "left out for the test set test.txt: 3 texts\nread 200 = train 177 + held out 20 + test texts 3\n" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_recipe_that_resume_took_for_a_run_is_one_line(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dapt(["--resume", "tiny.yaml"]) == 2
+    assert last_line(capsys).startswith("--resume took tiny.yaml for the name of a run")
+
+
+def test_a_start_says_what_is_not_by_default_and_what_the_command_line_said(
+    place: PretrainingPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dapt(["tiny.yaml", "train.seed=42", "--dry-run"]) == 0
+    recipe = capsys.readouterr().err.partition("\n\n")[0].splitlines()
+    assert recipe[0] == "name: tiny"
+    assert "train.seed: 42  (from the command line)" in recipe
+    assert recipe[-1] == "the rest is by default; all of it: lingyu check --resolved tiny.yaml"
+    assert len(recipe) == 16
+    assert dapt(["tiny.yaml", "train.seed=42", "--dry-run", "--overrides-from", "the chain"]) == 0
+    assert "train.seed: 42  (from the chain)\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_step_is_one_line(
+    number: signal.Signals,
+    status: int,
+    place: PretrainingPlace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lingyu.dapt.training.make_learner", lambda *_: signal.raise_signal(number))
+    assert dapt([str(place.recipe)]) == status
+    assert last_line(capsys) == "stopped before the first step; nothing was saved"
+    monkeypatch.undo()
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setattr("lingyu.dapt.training._measure", lambda *_: signal.raise_signal(number))
+    assert dapt([str(place.recipe)]) == status
+    assert last_line(capsys).startswith(
+        "stopped before the first step was saved. Go on with: accelerate launch dapt.py "
+    )
 
 
 def test_a_run_that_diverges_stops_and_publishes_nothing(

@@ -100,3 +100,11 @@ def test_drawing_leaves_matplotlib_as_it_was_and_never_imports_zhplot():
     plot_curves(ROWS)
     assert dict(mpl.rcParams) == before
     assert "zhplot" not in sys.modules
+
+
+def test_what_was_there_before_training_is_drawn_and_never_the_best():
+    before = {"step": 0, "dev": {"accuracy": 0.9, "loss": 0.1}}
+    general = [{"step": step, "general": {"accuracy": 0.5, "loss": 2.0}} for step in (0, 30)]
+    pictures = [plot_curves(rows, best_by="loss") for rows in (ROWS, [before, *ROWS], [before, *ROWS, *general])]
+    assert len(set(pictures)) == 3
+    assert plot_curves([before], best_by="loss") != plot_curves([{**before, "step": 1}], best_by="loss")

@@ -89,6 +89,16 @@ def test_stages_that_make_no_chain_are_refused(tmp_path: Path, stages: str, faul
     assert faults_of(write(tmp_path, f"name: c\nstages: {stages}\n")) == [f"c.yaml:2: {fault}"]
 
 
+def test_a_measurement_may_not_take_the_place_of_the_chain_s_state(tmp_path: Path) -> None:
+    stage = "{name: chain, evaluate: {adapter: hotel, recipe: hotel.yaml}}"
+    assert faults_of(write(tmp_path, f"name: c\nstages:\n  - {stage}\n")) == [
+        "c.yaml:3: stages.name: the measurement would be chain.json, which the chain keeps its state in; "
+        "give it another name"
+    ]
+    fine = stage.replace("evaluate: {adapter: hotel, recipe: hotel.yaml}", "recipe: hotel.yaml")
+    assert load_chain(write(tmp_path, f"name: c\nstages:\n  - {fine}\n")).stages[0].name == "chain"
+
+
 def test_a_chain_has_no_overrides(tmp_path: Path) -> None:
     with pytest.raises(LingyuError, match=r"train\.seed=3: a chain has no overrides"):
         load_any(write(tmp_path, GOOD), ["train.seed=3"])
@@ -147,7 +157,7 @@ def chains(draw: st.DrawFn) -> ChainRecipe:
 
 
 @given(chains())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_resolved_chain_reads_back_equal(tmp_path: Path, chain: ChainRecipe) -> None:
     path = tmp_path / "resolved.yaml"
     path.write_bytes(resolved_yaml(chain).encode())
@@ -157,7 +167,7 @@ def test_a_resolved_chain_reads_back_equal(tmp_path: Path, chain: ChainRecipe) -
 
 
 @given(st.dictionaries(st.sampled_from(["name", "corpus", "recipe", "set", "evaluate", "x"]), VALUES, max_size=4))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_stage_is_fine_or_told_in_plain_words(tmp_path: Path, stage: dict[str, Any]) -> None:
     try:
         load_chain(write(tmp_path, json.dumps({"name": "c", "stages": [stage]})))

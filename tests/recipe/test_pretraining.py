@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lingyu.errors import LingyuError
 from lingyu.recipe import (
     PretrainingRecipe,
+    Shape,
     differences,
     load_pretraining,
     load_pretraining_with_origins,
@@ -47,9 +48,24 @@ def test_a_small_recipe_has_every_default(tmp_path: Path) -> None:
 def test_the_rank_is_high_also_where_another_key_of_lora_is_set(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     assert load_pretraining(path).lora.r == 64
-    lora = load_pretraining(path, ["lora.use_rslora=true"]).lora
+    lora = load_pretraining(path, ["dapt.mode=lora", "lora.use_rslora=true"]).lora
     assert (lora.r, lora.lora_alpha, lora.use_rslora) == (64, 64.0, True)
-    assert load_pretraining(path, ["lora.r=16"]).lora.r == 16
+    assert load_pretraining(path, ["dapt.mode=lora", "lora.r=16"]).lora.r == 16
+
+
+def test_a_new_encoder_s_shape_is_resolved_whole(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_pretraining(path).dapt.shape == Shape()
+    shape = load_pretraining(path, ["dapt.mode=scratch"]).dapt.shape
+    assert list(shape.model_dump().values()) == [256, 4, 4, 1024, 512, 8000]
+    assert "    hidden_size: 256\n" in resolved_yaml(load_pretraining(path, ["dapt.mode=scratch"]))
+    wide = load_pretraining(path, ["dapt.mode=scratch", "dapt.shape.hidden_size=768", "dapt.shape.vocab_size=300"])
+    assert list(wide.dapt.shape.model_dump().values()) == [768, 4, 12, 3072, 512, 300]
+
+
+def test_a_card_of_a_base_has_no_larger_one(tmp_path: Path) -> None:
+    [line] = faults_of(write(tmp_path, GOOD + "card: {larger: recipes/hotel-large.yaml}\n"))
+    assert line.startswith("r.yaml:5: card.larger: no such key. It is a key of a recipe that trains an adapter")
 
 
 def test_all_faults_come_at_once_in_the_words_of_pretraining(tmp_path: Path) -> None:
@@ -101,12 +117,35 @@ def test_missing_keys_come_with_an_example(tmp_path: Path) -> None:
         ("dapt.shape.num_hidden_layers=2", "dapt.shape: mode full keeps its base's shape"),
         ("dapt.objective=[word_order]", "dapt.objective: mlm belongs in it, and each objective once"),
         ("revision=main", "revision: the embedded base has no revisions; leave it out"),
+        ("lora.r=8", "lora: mode full learns without LoRA; lora is for mode: lora"),
+        ("dapt.hidden_loss_weight=2.0", "dapt.hidden_loss_weight: mode full has no teacher"),
+        ("dapt.word_order_probability=0.1", "dapt.word_order_probability: nothing is shuffled without word_order"),
         ("train.tokens_per_batch=500", "train.tokens_per_batch: 500 tokens do not hold two texts of max_length 256"),
     ],
 )
 def test_keys_that_do_not_go_together_are_told(tmp_path: Path, override: str, fault: str) -> None:
     [line] = faults_of(write(tmp_path, GOOD), override)
     assert line.startswith(f"command line: {fault}")
+
+
+@pytest.mark.parametrize(
+    ("mode", "override", "fault"),
+    [
+        ("scratch", "dapt.head_warmup_steps=10", "dapt.head_warmup_steps: mode scratch makes a head together with"),
+        ("lora", "lora.loraplus_lr_ratio=16", "lora.loraplus_lr_ratio: a pretraining has one rate for A and B"),
+        ("distil", "dapt.shape.hidden_size=64", "dapt.shape: a student has its teacher's hidden_size"),
+        ("distil", "dapt.objective=[mlm, word_order]", "dapt.objective: mode distil learns by mlm"),
+    ],
+)
+def test_a_key_that_its_mode_does_not_read_is_told(tmp_path: Path, mode: str, override: str, fault: str) -> None:
+    [line] = faults_of(write(tmp_path, GOOD), f"dapt.mode={mode}", override)
+    assert line.startswith(f"command line: {fault}")
+
+
+@pytest.mark.parametrize("mode", ["full", "lora", "scratch", "distil"])
+def test_a_key_that_says_what_holds_anyway_is_fine_in_any_mode(tmp_path: Path, mode: str) -> None:
+    said = ["dapt.head_warmup_steps=200", "dapt.hidden_loss_weight=1.0", "dapt.start=plain", "lora.r=64"]
+    assert load_pretraining(write(tmp_path, GOOD), [f"dapt.mode={mode}", *said]).dapt.mode == mode
 
 
 @pytest.mark.parametrize("folder", ["/bases/hotel", "~/bases", "../bases/hotel", "bases/../../hotel", '""', "."])
@@ -159,13 +198,14 @@ def recipes(draw: st.DrawFn) -> PretrainingRecipe:
     if mode in ("scratch", "distil"):
         dapt["shape"] = {"num_hidden_layers": draw(COUNT), "vocab_size": draw(COUNT)}
     train = {"max_steps": draw(COUNT), "dropout": draw(st.one_of(st.none(), st.floats(0, 0.9)))}
+    lora = {"lora": {"r": 8}} if mode == "lora" else {}
     return PretrainingRecipe.model_validate(
-        {"name": "a", "dapt": dapt, "train": train, "lora": {"r": 8}, "publish": {"to": "bases/酒店 new"}}
+        {"name": "a", "dapt": dapt, "train": train, **lora, "publish": {"to": "bases/酒店 new"}}
     )
 
 
 @given(recipes())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_resolved_recipe_reads_back_equal(tmp_path: Path, recipe: PretrainingRecipe) -> None:
     path = tmp_path / "resolved.yaml"
     path.write_bytes(resolved_yaml(recipe).encode())

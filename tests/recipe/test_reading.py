@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import kind_of, load_any, load_recipe, load_recipe_with_origins
+from lingyu.recipe import is_recipe_file, kind_of, load_any, load_recipe, load_recipe_with_origins
 from lingyu.recipe.kinds import DAPT, TASK, Kind
 from lingyu.recipe.schema import Section
 
@@ -374,3 +374,10 @@ def test_any_value_in_any_place_is_fine_or_told_in_plain_words(
             assert fault.what.split(":")[0].split(".")[0] in {key.split(".")[0] for key in kind.keys}
             for jargon in ("Input should", "type=", "literal[", "Value error", "pydantic"):
                 assert jargon not in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"), [("a.yaml", True), ("a.YML", True), ("a.yaml.txt", False), ("yaml", False)]
+)
+def test_a_recipe_is_known_by_its_ending(name: str, is_one: bool) -> None:
+    assert is_recipe_file(name) is is_one

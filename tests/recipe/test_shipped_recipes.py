@@ -121,7 +121,7 @@ def test_a_domain_is_pretrained_without_the_texts_its_adapter_is_measured_by(dom
 
 def test_the_chain_hands_each_base_on_and_keeps_the_stable_adapter() -> None:
     recipes = load_whole_chain(FOLDER / "hotel-chain.yaml").recipes
-    dapt, tapt, adapter = recipes["dapt"], recipes["tapt"], recipes["adapter"]
+    dapt, tapt, adapter = (recipes[stage].recipe for stage in ("dapt", "tapt", "adapter"))
     assert isinstance(dapt, PretrainingRecipe)
     assert isinstance(tapt, PretrainingRecipe)
     assert isinstance(adapter, Recipe)

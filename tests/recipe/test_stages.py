@@ -41,13 +41,28 @@ def test_recipes_are_found_beside_the_chain_and_have_what_the_stage_sets(folder:
             "{name: evaluate, evaluate: {adapter: hotel, recipe: task.yaml}}",
         )
     )
-    assert list(whole.recipes) == ["dapt", "adapter"]
-    dapt, adapter = whole.recipes["dapt"], whole.recipes["adapter"]
+    assert list(whole.recipes) == ["dapt", "adapter", "evaluate"]
+    dapt, adapter = whole.recipes["dapt"].recipe, whole.recipes["adapter"].recipe
     assert isinstance(dapt, PretrainingRecipe)
     assert isinstance(adapter, Recipe)
     assert (dapt.train.seed, dapt.dapt.corpus) == (7, ("a", "b c"))
     assert (adapter.base, list(adapter.data.labels)) == ("bases/hotel", ["no", "007"])
+    assert whole.recipes["evaluate"] == whole.recipes["adapter"], "rows are measured on as they were trained on"
     assert len(whole.chain.stages) == 4
+
+
+def test_what_the_training_sets_makes_the_measurement_s_recipe_whole_too(folder: Path) -> None:
+    (folder / "partial.yaml").write_text("name: hotel\ntask: single_label\n", encoding="utf-8")
+    evaluate = "{name: test, evaluate: {adapter: hotel, recipe: ./partial.yaml}}"
+    trained = "{name: adapter, recipe: partial.yaml, set: {data: {train: data/hotel.csv, labels: [a, b]}}}"
+    assert load_whole_chain(chain(folder, trained, evaluate)).recipes["test"].recipe.name == "hotel"
+    assert faults_of(chain(folder, evaluate)) == [
+        "c.yaml:3: stages.evaluate.recipe: partial.yaml:1: data: missing. Add the section data: with train and labels"
+    ]
+    assert faults_of(chain(folder, trained.replace("labels: [a", "lables: [a"), evaluate)) == [
+        "c.yaml:3: stages.set: data.lables: no such key. Did you mean labels?",
+        "c.yaml:3: stages.set: data.labels: missing. Add for instance labels: {0: 负面, 1: 正面}",
+    ], "what a stage sets is told there alone"
 
 
 def test_faults_of_all_recipes_are_told_at_their_stages(folder: Path) -> None:

@@ -109,12 +109,29 @@ class Base:
 
     @cached_property
     def corpus_hashes(self) -> Hashes:
-        """Content hashes of the texts that it was pretrained on, sorted; empty where the base does not say."""
+        """Content hashes of the texts that it was pretrained or measured on, sorted; empty where it does not say."""
+        return self._hashes("corpus")
+
+    @cached_property
+    def held_out_hashes(self) -> Hashes:
+        """Those of corpus_hashes whose texts were measured on, and trained on by no stage that led to it."""
+        return self._hashes("held_out")
+
+    @cached_property
+    def learnt_hashes(self) -> Hashes:
+        """Those of corpus_hashes whose texts its weights have been trained on, as far as is known."""
+        learnt: Hashes = np.setdiff1d(self.corpus_hashes, self.held_out_hashes)
+        return learnt
+
+    def _hashes(self, tensor: str) -> Hashes:
         file = self.folder / "hashes.safetensors"
-        if not file.is_file():
-            return np.zeros(0, dtype=np.int64)
-        hashes: Hashes = load_file(file)["corpus"]
-        return hashes
+        none: Hashes = np.zeros(0, dtype=np.int64)
+        try:
+            return load_file(file).get(tensor, none) if file.is_file() else none
+        except (SafetensorError, OSError):
+            raise LingyuError(
+                "holds no hashes that can be read", where=file, next="Copy the base anew from where it was made"
+            ) from None
 
     @cached_property
     def lineage(self) -> tuple[Ancestor, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from lingyu.data import read_corpus_manifest
+from lingyu.data import file_and_column, read_corpus_manifest
 from lingyu.errors import LingyuError
 
 CORPUS_MANIFEST = "corpus.json"
@@ -59,9 +59,7 @@ def text_fingerprint(name: str) -> str | None:
 
     None where nothing of that name is here: what is on a hub is known by its name alone.
     """
-    path = Path(name)
-    if not path.exists() and ":" in name:
-        path = Path(name.rpartition(":")[0])
+    path, _ = file_and_column(name)
     if path.is_dir():
         is_corpus = (path / CORPUS_MANIFEST).is_file()
         return corpus_fingerprint(path) if is_corpus else folder_fingerprint(path)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from lingyu.errors import LingyuError
+from lingyu.recipe import RUNS
 
-from .stages import RUNS, Job
+from .stages import Job
 from .state import Entry, Inputs, Output, Started
 
 Action = Literal["skip", "take", "resume", "run"]

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data, PretrainingRecipe, Recipe, load_recipe
+from lingyu.recipe import Card, Data, PretrainingRecipe, Recipe, Section, is_recipe_file, load_recipe, values_of
 from lingyu.store import MANIFEST, Store
 
 from .contents import base_fingerprint, file_fingerprint, text_fingerprint
 
-_RECIPES = (".yaml", ".yml")
-_SAYS_NOTHING_OF_THE_RESULT = ("report_to", "publish.replace")
+_ONLY_TOLD = frozenset(
+    ["report_to", "publish.replace", "train.logging_steps", "train.save_total_limit"]
+    + [f"card.{name}" for name in Card.model_fields]
+)
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,16 @@ def together(parts: Iterable[Reads]) -> Reads:
     return Reads(settings, tuple(sources.values()))
 
 
-def settings_of(section: BaseModel, prefix: str = "") -> dict[str, str]:
-    """The values of a recipe by dotted key, but for those that say nothing of what comes out.
+def settings_of(section: Section, prefix: str = "") -> dict[str, str]:
+    """The values of a recipe by dotted key, but for those that change no weight: a word of the card costs no hours.
 
     A mapping is one value, in its order: that of the labels is the order of the logits.
     """
-    plain = section.model_dump(mode="json")
-    values: dict[str, str] = {}
-    for name in type(section).model_fields:
-        inner = getattr(section, name)
-        if isinstance(inner, BaseModel):
-            values |= settings_of(inner, f"{prefix}{name}.")
-        elif prefix + name not in _SAYS_NOTHING_OF_THE_RESULT:
-            values[prefix + name] = json.dumps(plain[name], ensure_ascii=False)
-    return values
+    return {
+        key: json.dumps(value, ensure_ascii=False)
+        for key, value in values_of(section, prefix).items()
+        if key not in _ONLY_TOLD
+    }
 
 
 def of_training(recipe: Recipe) -> Reads:
@@ -77,7 +73,8 @@ def of_training(recipe: Recipe) -> Reads:
 def of_pretraining(recipe: PretrainingRecipe) -> Reads:
     dapt = recipe.dapt
     dictionary = (dapt.user_dict,) if dapt.user_dict else ()
-    parts = [Reads(settings_of(recipe)), of_texts((*dapt.corpus, *dapt.general, *dapt.exclude, *dictionary))]
+    texts = (*dapt.corpus, *dapt.vocabulary_from, *dapt.general, *dapt.exclude, *dictionary)
+    parts = [Reads(settings_of(recipe)), of_texts(texts)]
     if dapt.mode != "scratch":  # which starts from no base, whatever is named
         parts.append(_of_base(recipe.base, recipe.revision, with_head=True))
     return together(parts)
@@ -90,7 +87,7 @@ def of_rows(data: Data) -> Reads:
 
 def of_texts(names: Iterable[str]) -> Reads:
     """Of files, folders and corpora by themselves; of a recipe that is named, its data section and what it names."""
-    return together(_of_recipe_named(name) if name.endswith(_RECIPES) else _of_text(name) for name in names)
+    return together(_of_recipe_named(name) if is_recipe_file(name) else _of_text(name) for name in names)
 
 
 def _of_recipe_named(name: str) -> Reads:

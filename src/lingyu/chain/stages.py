@@ -1,33 +1,29 @@
 """The stages of a chain, resolved: what each reads, what it leaves, and the words of the process that does it."""
 
 import json
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Literal
 
+from lingyu.data import shown_name
 from lingyu.errors import Faults, LingyuError, did_you_mean
 from lingyu.recipe import (
+    RUNS,
     ChainRecipe,
     CorpusStage,
     EvaluateStage,
     PretrainingRecipe,
     Recipe,
     Stage,
-    kind_of,
-    load_chain,
-    load_pretraining,
-    load_recipe,
-    overrides_of,
+    WholeChain,
+    load_whole_chain,
 )
 
 from .sources import Reads, of_adapter, of_pretraining, of_rows, of_texts, of_training, settings_of, together
-from .state import STATE, Inputs
+from .state import Inputs
 from .targets import AdapterTarget, Target, base_target, corpus_target, file_target
 
-RUNS = Path("runs")
 Kind = Literal["corpus", "dapt", "train", "evaluate"]
 _REPLACE = "publish.replace=true"
 
@@ -80,54 +76,39 @@ class Chain:
 
 def read_chain(path: Path) -> Chain:
     """Raises LingyuError for everything that is wrong with the file and the recipes that it names, all at once."""
-    recipe = load_chain(path)
+    whole = load_whole_chain(path)
     jobs: list[Job] = []
     faults: list[LingyuError] = []
-    for stage in recipe.stages:
+    for stage in whole.chain.stages:
         try:
-            jobs.append(_job(stage, path.parent, recipe))
+            jobs.append(_job(stage, whole))
         except LingyuError as error:
             faults += error.faults if isinstance(error, Faults) else [error]
     if faults:
-        raise Faults(faults) if len(faults) > 1 else faults[0]
-    return Chain(path, recipe, tuple(jobs))
+        raise Faults(faults)
+    return Chain(path, whole.chain, tuple(jobs))
 
 
-def _job(stage: Stage, beside: Path, chain: ChainRecipe) -> Job:
+def _job(stage: Stage, whole: WholeChain) -> Job:
     if stage.corpus is not None:
         return _corpus_job(stage.name, stage.corpus)
+    read = whole.recipes[stage.name]
+    words = (str(read.file), *read.overrides)
+    if isinstance(read.recipe, PretrainingRecipe):
+        return _dapt_job(stage.name, read.recipe, words)
     if stage.evaluate is not None:
-        return _evaluate_job(stage.name, stage.evaluate, beside, chain)
-    assert stage.recipe is not None, "the schema asks for one of the three"
-    file, overrides = _beside(beside, stage.recipe), tuple(overrides_of(stage))
-    kind = kind_of(file)
-    if kind == "stages":
-        what = "a chain, which can't be a stage of one"
-        raise LingyuError(f"stage {stage.name}: {what}", where=file, next="Write its stages into this one")
-    return (_dapt_job if kind == "dapt" else _train_job)(stage.name, file, overrides)
+        return _evaluate_job(stage.name, stage.evaluate, read.recipe, words, RUNS / whole.chain.name)
+    return _train_job(stage.name, read.recipe, words)
 
 
-def _beside(folder: Path, name: str) -> Path:
-    return Path(os.path.normpath(folder / name))
-
-
-def _train_job(name: str, file: Path, overrides: Sequence[str]) -> Job:
-    recipe = load_recipe(file, overrides)
+def _train_job(name: str, recipe: Recipe, words: tuple[str, ...]) -> Job:
     target = AdapterTarget(Path(recipe.publish.to), recipe)
-    return Job(name, "train", of_training(recipe), target, (str(file), *overrides), recipe=recipe)
+    return Job(name, "train", of_training(recipe), target, words, recipe=recipe)
 
 
-def _dapt_job(name: str, file: Path, overrides: Sequence[str]) -> Job:
-    recipe = load_pretraining(file, overrides)
-    return Job(
-        name,
-        "dapt",
-        of_pretraining(recipe),
-        base_target(recipe),
-        (str(file), *overrides),
-        replacing=(_REPLACE,),
-        recipe=recipe,
-    )
+def _dapt_job(name: str, recipe: PretrainingRecipe, words: tuple[str, ...]) -> Job:
+    reads, target = of_pretraining(recipe), base_target(recipe)
+    return Job(name, "dapt", reads, target, words, replacing=(_REPLACE,), recipe=recipe)
 
 
 def _corpus_job(name: str, stage: CorpusStage) -> Job:
@@ -138,7 +119,7 @@ def _corpus_job(name: str, stage: CorpusStage) -> Job:
         words += ["--steps", ",".join(stage.clean)]
     if stage.licence is not None:
         for source in stage.sources:
-            words += ["--licence", f"{_name_in_manifest(Path(source))}={stage.licence}"]
+            words += ["--licence", f"{shown_name(Path(source))}={stage.licence}"]
     reads = together([Reads(settings_of(stage, "corpus.")), of_texts((*stage.sources, *stage.exclude))])
     return Job(name, "corpus", reads, corpus_target(Path(stage.to)), tuple(words), replacing=("--force",))
 
@@ -147,27 +128,12 @@ def _no_option(path: str) -> str:
     return f"./{path}" if path.startswith("-") else path
 
 
-def _name_in_manifest(source: Path) -> str:
-    """As a corpus's manifest calls a source: no path that leads out of the folder we are in."""
-    return source.name if source.is_absolute() or ".." in source.parts else source.as_posix()
-
-
-def _evaluate_job(name: str, stage: EvaluateStage, beside: Path, chain: ChainRecipe) -> Job:
-    target = RUNS / chain.name / f"{name}.json"
-    if target.name == STATE:
-        raise LingyuError(f"stage {name}: its measurement would be {STATE}", next="Give the stage another name")
-    file, overrides = _beside(beside, stage.recipe), _overrides_of_training(chain, stage.recipe)
-    data = load_recipe(file, overrides).data
-    settings = settings_of(stage, "evaluate.") | settings_of(data, "data.")
-    reads = together([Reads(settings), of_rows(data), of_adapter(stage.store, stage.adapter)])
-    words = (stage.adapter, str(file), *overrides, "--store", stage.store, "--to", str(target))
-    return Job(name, "evaluate", reads, file_target(target), words)
-
-
-def _overrides_of_training(chain: ChainRecipe, recipe: str) -> tuple[str, ...]:
-    """What the chain's last stage with a recipe sets, so that its rows are measured on as they were trained on."""
-    stages = [stage for stage in chain.stages if stage.recipe == recipe]
-    return tuple(overrides_of(stages[-1])) if stages else ()
+def _evaluate_job(name: str, stage: EvaluateStage, recipe: Recipe, words: tuple[str, ...], folder: Path) -> Job:
+    target = folder / f"{name}.json"
+    settings = settings_of(stage, "evaluate.") | settings_of(recipe.data, "data.")
+    reads = together([Reads(settings), of_rows(recipe.data), of_adapter(stage.store, stage.adapter)])
+    asked = (stage.adapter, *words, "--store", stage.store, "--to", str(target))
+    return Job(name, "evaluate", reads, file_target(target), asked)
 
 
 def require_stage(chain: Chain, name: str) -> int:

@@ -15,8 +15,8 @@ from lingyu.cli import run
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MAINS = {
     "corpus": ("lingyu.cli", ("data", "corpus")),
-    "dapt": ("lingyu.cli.dapt", ()),
-    "train": ("lingyu.cli.train", ()),
+    "dapt": ("lingyu.cli.dapt", ("--overrides-from", "the chain")),
+    "train": ("lingyu.cli.train", ("--overrides-from", "the chain")),
     "evaluate": ("lingyu.cli.chain_step", ()),
 }
 """Kind of a stage -> the module whose main does it, and the words that come before the stage's own."""

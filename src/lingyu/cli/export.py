@@ -55,10 +55,11 @@ def export(
     dev split of the adapter's recipe where that is at hand, else on sentences of lingyu.
     """
     from lingyu import release
+    from lingyu.folders import require_free
     from lingyu.store import open_adapter
 
     # what is wrong with the words of the command line is told before torch is waited for
-    release.require_free(out)
+    require_free(out)
     version = open_adapter(adapter, store)
     given = texts_of(texts, column, encoding)
     # importing transformers talks on stdout under WANDB_MODE=offline, and stdout is for the outcome

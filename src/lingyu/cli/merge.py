@@ -71,7 +71,8 @@ def merge(
         )
     if out is None:
         raise LingyuError("--out is missing", where="merge.py", next=f"Add --out merged/{Path(adapters[0]).name}")
-    from lingyu.release import require_dtype, require_free
+    from lingyu.folders import require_free
+    from lingyu.release import require_dtype
 
     require_free(Path(out))
     require_dtype(dtype)

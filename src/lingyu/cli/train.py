@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 
@@ -10,8 +9,15 @@ import click
 from rich.console import Console
 
 from lingyu.cli import run
-from lingyu.errors import LingyuError
-from lingyu.recipe import Loaded, PretrainingRecipe, Recipe, load_recipe_with_origins, resolved_yaml
+from lingyu.cli.starting import (
+    origin_option,
+    require_one_of,
+    resume_option,
+    say_recipe,
+    screen_of_main_process,
+    stopped_before_training,
+)
+from lingyu.recipe import load_recipe_with_origins
 
 
 @click.command(
@@ -20,29 +26,28 @@ from lingyu.recipe import Loaded, PretrainingRecipe, Recipe, load_recipe_with_or
 )
 @click.argument("recipe")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option(
-    "--resume", is_flag=False, flag_value="", metavar="[RUN]", help="Go on with RUN, or the newest unfinished."
-)
+@resume_option
 @click.option("--dry-run", is_flag=True, help="Read and check everything, print it, and stop before training.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON document on stdout.")
-def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_run: bool, as_json: bool) -> None:
+@origin_option
+def train_lora(
+    recipe: str, overrides: Sequence[str], resume: str | None, dry_run: bool, as_json: bool, origin: str
+) -> None:
     """Train an adapter from RECIPE, measure it on its test rows, publish it as the next version."""
-    if resume and resume.endswith((".yaml", ".yml")):
-        raise LingyuError(f"--resume took {resume} for the name of a run", next="Write --resume behind the recipe")
+    require_one_of(resume, dry_run=dry_run)
     loaded = load_recipe_with_origins(recipe, overrides)
-    console = Console(
-        stderr=True, soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0"
-    )
-    say_recipe(loaded, console)
+    console = screen_of_main_process()
+    say_recipe(recipe, loaded, console, overrides_from=origin)
 
-    with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
-        from lingyu import lora
+    with stopped_before_training():
+        with contextlib.redirect_stdout(sys.stderr):  # importing transformers talks on stdout under WANDB_MODE=offline
+            from lingyu import lora
 
-    if dry_run:
-        for line in lora.dry_run(loaded.recipe):
-            console.print(line)
-        return
-    outcome = lora.train(loaded.recipe, console=console, resume=resume is not None, run_name=resume or None)
+        if dry_run:
+            for line in lora.dry_run(loaded.recipe):
+                console.print(line)
+            return
+        outcome = lora.train(loaded.recipe, console=console, resume=resume is not None, run_name=resume or None)
     if outcome is None:
         return
     if as_json:
@@ -71,14 +76,6 @@ def train_lora(recipe: str, overrides: Sequence[str], resume: str | None, dry_ru
     screen.print(f"published {outcome.version.reference} in {outcome.version.folder}")
     option = "" if store == "adapters" else f" --store {store}"
     screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.reference} 这里写一句话")
-
-
-def say_recipe(loaded: Loaded[Recipe] | Loaded[PretrainingRecipe], console: Console) -> None:
-    """The resolved recipe, and what of it the command line changed."""
-    console.print(resolved_yaml(loaded.recipe))
-    for key, origin in loaded.origins.items():
-        if origin == "command line":
-            console.print(f"{key}: from the command line")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

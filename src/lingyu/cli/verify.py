@@ -234,10 +234,12 @@ class _Fit:
 
 
 def _base(id: str) -> Iterator[Proof | LingyuError]:
-    """Every tensor is read; the tokenizer fits; what a classifier lacks is its head alone."""
-    from lingyu.bases import find_base, require_saved
+    """Its files by its lineage's list; every tensor is read; the tokenizer fits; a classifier lacks its head alone."""
+    from lingyu.bases import LINEAGE, find_base, require_saved
+    from lingyu.dapt import published_as, require_files
 
     base = find_base(id)
+    listed = require_files(base)
     tensors = _count_finite(base.folder)
     classifier = base.load_classifier(("A", "B"))
     require_saved(classifier.fresh, base.family, id)
@@ -246,11 +248,12 @@ def _base(id: str) -> Iterator[Proof | LingyuError]:
     yield Proof(
         id,
         (
+            f"{listed} files, as its {LINEAGE} lists them" if listed else "nothing lists its files",
             f"{base.config.model_type}, {pooler}; {tensors} tensors, all finite",
             f"tokenizer: {tokens:,} entries for {base.config.vocab_size:,} embeddings, and it knows Chinese",
             f"weights fingerprint {base.weights_fingerprint}",
             f"tokenizer fingerprint {base.tokenizer_fingerprint}",
-            f"lineage: {' <- '.join(ancestor.id for ancestor in base.lineage)}",
+            f"lineage: {' <- '.join((published_as(base), *(ancestor.id for ancestor in base.lineage[1:])))}",
         ),
     )
 

@@ -7,9 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .contents import require_files as require_files
     from .job import Progress as Progress
     from .lineage import Stage as Stage
+    from .lineage import duration as duration
     from .lineage import hours_of as hours_of
+    from .lineage import published_as as published_as
     from .lineage import stages_of as stages_of
     from .measuring import table_of as table_of
     from .training import Outcome as Outcome
@@ -17,14 +20,27 @@ if TYPE_CHECKING:
     from .training import pretrain as pretrain
 
 _PLACES = {
+    "contents": ("require_files",),
     "job": ("Progress",),
     "measuring": ("table_of",),
-    "lineage": ("Stage", "hours_of", "stages_of"),
+    "lineage": ("Stage", "duration", "hours_of", "published_as", "stages_of"),
     "training": ("Outcome", "dry_run", "pretrain"),
 }
 """Module -> what it gives."""
 
-__all__ = ["Outcome", "Progress", "Stage", "dry_run", "hours_of", "pretrain", "stages_of", "table_of"]
+__all__ = [
+    "Outcome",
+    "Progress",
+    "Stage",
+    "dry_run",
+    "duration",
+    "hours_of",
+    "pretrain",
+    "published_as",
+    "require_files",
+    "stages_of",
+    "table_of",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -11,20 +11,22 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from lingyu.bases import Base, is_hub_id
+from lingyu.bases import Base, encoder_tensors, is_hub_id
 from lingyu.evaluation import Interval
 from lingyu.store import bullets, fenced, inline, table
 
-from .corpus.record import CorpusRecord
-from .lineage import Stage, hours_of
+from .corpus.record import CorpusRecord, SourceRecord
+from .lineage import Stage, duration, hours_of
 from .measuring import NAMES
 
 _MODES = {
-    "full": "all of its parameters went on learning",
-    "lora": "it learnt by LoRA, which was merged into it in float32",
-    "scratch": "it was made from nothing, with a vocabulary of its own",
-    "distil": "it is a student, which learnt from the hidden states of its teacher",
+    "full": "encoder and masked-LM head of its base were trained further",
+    "lora": "LoRA was trained on its base and merged into it in float32",
+    "scratch": "its encoder and its vocabulary are new, made from the texts named below",
+    "distil": "it is a student, trained to give the hidden states of its teacher",
 }
+_SPECIAL_TOKENS = {False: 2, True: 3}
+"""Around a text, and between its halves where their order is learnt."""
 
 
 @dataclass(frozen=True)
@@ -97,21 +99,45 @@ def _what_it_is(card: CardFacts) -> str:
     return (
         f"A Chinese encoder ({inline(config.model_type)}, {config.num_hidden_layers} layers, "
         f"{config.hidden_size} wide, {config.vocab_size:,} entries){origin}, pretrained{source} by "
-        f"{inline(' and '.join(stage.objective))}: {_MODES.get(stage.mode, stage.mode)}. "
-        f"{hours_of(card.stages):.2f} hours of training in {stages}. Pooler and masked-LM head are part of it."
+        f"{inline(', '.join(stage.objective))}: {_MODES.get(stage.mode, stage.mode)}. "
+        f"{duration(hours_of(card.stages))} of training in {stages}. {_parts(card)}"
     )
+
+
+def _parts(card: CardFacts) -> str:
+    """What lies beside the encoder, and which of it was trained."""
+    if not _has_pooler(card.base):
+        return "The masked-LM head is part of it; there is no pooler."
+    if any("sentence_order" in stage.objective for stage in card.stages):
+        pooler = "was trained by the order of sentences"
+    elif card.parent is None or not _has_pooler(card.parent):
+        pooler = "holds random numbers, which nothing has trained"
+    else:
+        pooler = "was not trained"
+    return f"Masked-LM head and pooler are part of it; the pooler {pooler}."
+
+
+def _has_pooler(base: Base) -> bool:
+    return any(name.startswith("pooler.") for name in encoder_tensors(base.folder))
 
 
 def _how_to_use(card: CardFacts) -> Iterator[str]:
     yield "In a training recipe:"
     yield fenced(f"base: {card.name}", "yaml")
-    yield "Or by transformers alone:"
+    yield (
+        "Or by transformers alone. The name is a path, seen from where the base was made: give the one that it has now."
+    )
     yield fenced(
         "from transformers import AutoModelForMaskedLM, AutoTokenizer\n\n"
         f'tokenizer = AutoTokenizer.from_pretrained("{card.name}")\n'
         f'model = AutoModelForMaskedLM.from_pretrained("{card.name}")',
         "python",
     )
+    if _has_pooler(card.base):
+        yield (
+            "transformers reports the pooler as UNEXPECTED there, since AutoModelForMaskedLM has no place for one; "
+            "AutoModel and AutoModelForSequenceClassification read it."
+        )
 
 
 def _measured(card: CardFacts) -> Iterator[str]:
@@ -152,16 +178,11 @@ def _texts(card: CardFacts) -> Iterator[str]:
         ),
     )
     sources = {source.fingerprint: source for stage in card.stages for source in stage.corpus.sources}
-    parts = [(source, part) for source in sources.values() for part in source.parts]
-    if parts:
-        yield "What they were made of, with the licences as their sources state them:"
-        yield table(
-            ("source", "part", "paragraphs", "from", "licence"),
-            (
-                (inline(source.name), inline(part.name), f"{part.texts:,}", _stated(part.origin), _stated(part.licence))
-                for source, part in parts
-            ),
-        )
+    yield "What they were made of, with the licences as their sources state them:"
+    yield table(
+        ("source", "part", "texts", "from", "licence"),
+        (row for source in sources.values() for row in _parts_of(source)),
+    )
     if card.data_license:
         yield f"Licence of the texts, as the recipe states it: {inline(card.data_license)}."
     yield bullets(f"{inline(stage.name)}: {_counts(stage.corpus)}" for stage in card.stages)
@@ -174,21 +195,29 @@ def _texts(card: CardFacts) -> Iterator[str]:
         yield bullets(excluded)
 
 
+def _parts_of(source: SourceRecord) -> Iterator[tuple[str, ...]]:
+    """A row for each; a raw file is one part, of which nobody said anything."""
+    name = inline(source.name)
+    if not source.parts:
+        yield name, "", f"{source.texts:,}", _stated(None), _stated(None)
+    for part in source.parts:
+        yield name, inline(part.name), f"{part.texts:,}", _stated(part.origin), _stated(part.licence)
+
+
 def _stated(words: str | None) -> str:
     return inline(words) if words else "not stated"
 
 
 def _counts(corpus: CorpusRecord) -> str:
     return (
-        f"read {corpus.read:,} = train {corpus.train.texts:,} + held out {corpus.held_out.texts:,} + empty "
-        f"{corpus.empty:,} + texts of test sets {corpus.removed:,}; {corpus.train.tokens:,} tokens to train on, "
-        f"{corpus.unknown_share:.2%} of them unknown; words by {inline(corpus.segmenter)}."
+        f"{corpus.sum_in_words}; {corpus.train.tokens:,} tokens to train on, {corpus.unknown_share:.2%} of them "
+        f"unknown; words by {inline(corpus.segmenter_in_short)}."
     )
 
 
 def _stages(card: CardFacts) -> Iterator[str]:
     yield table(
-        ("stage", "made", "mode", "objective", "steps (kept)", "tokens read", "hours", "loss before", "loss after"),
+        ("stage", "made", "mode", "objective", "steps (kept)", "tokens read", "training", "loss before", "loss after"),
         (
             (
                 inline(stage.name),
@@ -197,13 +226,13 @@ def _stages(card: CardFacts) -> Iterator[str]:
                 inline(", ".join(stage.objective)),
                 f"{stage.steps:,} ({stage.best_step:,})",
                 f"{stage.tokens:,}",
-                f"{stage.hours:.2f}",
+                duration(stage.hours),
                 *(f"{stage.measured['held_out'][when]['loss']:.3f}" for when in ("before", "after")),
             )
             for stage in card.stages
         ),
     )
-    yield f"In all {hours_of(card.stages):.2f} hours of training."
+    yield f"In all {duration(hours_of(card.stages))} of training."
 
 
 def _versions(card: CardFacts) -> Iterator[str]:
@@ -218,13 +247,18 @@ def _versions(card: CardFacts) -> Iterator[str]:
         yield bullets(f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" for entry in card.parent.lineage)
 
 
+def _longest(stage: Stage) -> int:
+    """Tokens of a text as the encoder saw it."""
+    return stage.corpus.max_tokens + _SPECIAL_TOKENS["sentence_order" in stage.objective]
+
+
 def _limits(card: CardFacts) -> Iterator[str]:
     yield bullets(
         [
             "It answers nothing by itself: an adapter is trained on it.",
             "What masked words are worth for a task, only the task's own test says.",
-            f"It reads up to {card.base.max_length:,} tokens; in its last stage it saw texts of "
-            f"{card.stage.corpus.max_tokens:,} at most.",
+            f"It reads up to {card.base.max_length:,} tokens, special ones included; in its last stage it saw "
+            f"{_longest(card.stage):,} at most.",
             "The content hashes of its texts lie in hashes.safetensors, so that training can say which test texts it "
             "has read. Near-duplicates are not found by them.",
         ]

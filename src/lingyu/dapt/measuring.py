@@ -18,7 +18,8 @@ from torch import nn
 from lingyu.evaluation import Interval
 from lingyu.recipe import Dapt
 
-from .batches.composing import Composer
+from .batches.composing import HELD_OUT, Composer
+from .batches.draws import Draws
 from .corpus.encoded import EncodedTexts
 
 Metrics = dict[str, Any]
@@ -34,15 +35,22 @@ NAMES = {"held_out": "held-out text", "general": "general text"}
 
 @dataclass(frozen=True)
 class Masked:
-    """What a model made of masked tokens, text by text.
+    """What a model made of masked tokens, piece by piece; a text that was cut is several.
 
-    losses: (texts,) float64, summed over a text's masked tokens, in nats. right, tokens: (texts,) int64, masked tokens
-    that were found, and all of them.
+    losses: (pieces,) float64, summed over a piece's masked tokens, in nats. right, tokens: (pieces,) int64, masked
+    tokens that were found, and all of them. came_from: (pieces,) int64, the number of the text that each is a piece of.
     """
 
     losses: NDArray[np.float64]
     right: NDArray[np.int64]
     tokens: NDArray[np.int64]
+    came_from: NDArray[np.int64]
+
+    def by_text(self) -> "Masked":
+        """The pieces of each text as one."""
+        texts, text = np.unique(self.came_from, return_inverse=True)
+        right, tokens = (np.bincount(text, each).astype(np.int64) for each in (self.right, self.tokens))
+        return Masked(np.bincount(text, self.losses).astype(np.float64), right, tokens, texts)
 
     @property
     def loss(self) -> float:
@@ -59,7 +67,11 @@ class Masked:
 
 
 def measuring_composer(dapt: Dapt, tokenizer: Any, vocab_size: int) -> Composer:
-    """Masks for measuring: the same for every run over the same texts and segmenter."""
+    """Masks for measuring, whatever the recipe masks with in training.
+
+    They are the same for texts of the same token ids and words: of one tokenizer, segmenter and train.max_length. A
+    recipe with sentence_order cuts its texts a token shorter.
+    """
     alike = dapt.model_copy(update={"objective": ("mlm",), "mlm_probability": _MASKED_SHARE, "max_ngram": 1})
     return Composer.from_recipe(alike, tokenizer, vocab_size, seed=0)
 
@@ -73,6 +85,7 @@ def measure_masked(
     rows: NDArray[np.int64] | None = None,
     tokens_per_batch: int = 8192,
     on_texts: Callable[[int], None] = lambda texts: None,
+    masks: Draws = HELD_OUT,
 ) -> Masked:
     """Loss and hits of a Pretrainer in eval mode; the model's mode is put back. rows: those to measure, else all.
 
@@ -86,10 +99,10 @@ def measure_masked(
     found = np.zeros((3, len(rows)))
     for places in _within(texts.lengths[rows][by_length] + _SPECIAL_TOKENS, tokens_per_batch):
         there = by_length[places]
-        found[:, there] = _of_batch(model, composer.compose_held_out(texts, rows[there]), device)
+        found[:, there] = _of_batch(model, composer.compose_held_out(texts, rows[there], masks), device)
         on_texts(len(there))
     model.train(was_training)
-    return Masked(found[0], found[1].astype(np.int64), found[2].astype(np.int64))
+    return Masked(found[0], found[1].astype(np.int64), found[2].astype(np.int64), texts.came_from[rows])
 
 
 def _within(lengths: NDArray[np.int64], tokens_per_batch: int) -> Iterator[slice]:
@@ -122,12 +135,15 @@ _INPUTS = ("input_ids", "position_ids", "token_type_ids", "lengths", "masked_pos
 def compare(before: Masked, after: Masked) -> Metrics:
     """Two measurements of the same texts with the same masks as JSON: both, and their differences over drawn texts.
 
-    Intervals hold 95 of 100 samples of texts like these (percentile bootstrap; texts are drawn, not tokens, since the
-    tokens of a text are alike).
+    Intervals go from the 2.5th to the 97.5th percentile of a bootstrap. Whole texts are drawn, with all their pieces,
+    since the tokens of a text are alike; of few texts such intervals are too narrow.
     """
+    pieces = len(before.tokens)
+    before, after = before.by_text(), after.by_text()
     draws = _Draws(before, after)
     return {
         "texts": len(before.tokens),
+        "pieces": pieces,
         "masked_tokens": int(before.tokens.sum()),
         "before": _figures(before, draws.accuracy(before)),
         "after": _figures(after, draws.accuracy(after)),
@@ -177,7 +193,11 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-_FORGETTING = {True: "some of it is forgotten", False: "nothing of it is forgotten", None: "what is forgotten is noise"}
+_FORGETTING = {
+    True: "some of it is forgotten",
+    False: "nothing of it is forgotten",
+    None: "what is forgotten is not told apart from zero",
+}
 
 
 def _worse(compared: Mapping[str, Any]) -> bool | None:

@@ -3,10 +3,7 @@
 import json
 import os
 import platform
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -16,10 +13,13 @@ import numpy as np
 
 from lingyu.bases import LINEAGE, Ancestor, Base, find_base
 from lingyu.errors import LingyuError
+from lingyu.folders import clean, new_folder
 from lingyu.recipe import PretrainingRecipe, PublishBase, resolved_yaml
 from lingyu.store import write_tensors
+from lingyu.text import Hashes
 
 from .card import CardFacts, render_card
+from .contents import list_files
 from .corpus.prepared import Corpus
 from .lineage import Stage, stages_of, write_lineage
 from .measuring import Metrics
@@ -27,8 +27,8 @@ from .measuring import Metrics
 HASHES = "hashes.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
-_HIDDEN = ".publishing-"
-_OLD = ".replaced-"
+RECIPE = "recipe.yaml"
+_ANOTHER = "Name another in publish.to, or set publish.replace=true"
 _PACKAGES = ("lingyu", "torch", "transformers", "tokenizers", "safetensors")
 
 
@@ -61,11 +61,11 @@ def require_free(publish: PublishBase) -> None:
     out = Path(publish.to)
     if out.name in ("", ".", "..") or out.name.startswith("."):
         raise LingyuError("can't be the name of a base", where=out, next="Name it in publish.to, like bases/hotel")
+    if out.parent.is_dir() and os.access(out.parent, os.W_OK):
+        clean(out.parent)
     if os.path.lexists(out):
         if not publish.replace:
-            raise LingyuError(
-                "exists already", where=out, next="Name another in publish.to, or set publish.replace=true"
-            )
+            raise LingyuError("exists already", where=out, next=_ANOTHER)
         if out.is_symlink() or not (out / "config.json").is_file():
             raise LingyuError("is no base, so it is not replaced", where=out, next="Name another in publish.to")
     nearest = next(folder for folder in out.absolute().parents if folder.exists())
@@ -74,11 +74,18 @@ def require_free(publish: PublishBase) -> None:
         raise LingyuError(what, where=nearest, next="Name another place in publish.to")
 
 
+def holds_result_of(recipe: PretrainingRecipe) -> bool:
+    """Whether a base made from this very recipe lies where its result is to lie."""
+    kept = Path(recipe.publish.to) / RECIPE
+    return kept.is_file() and kept.read_bytes() == resolved_yaml(recipe).encode()
+
+
 def publish(record: Record, weights: Path) -> Path:
     """The new base's folder. weights: the folder with its model and tokenizer, which stays as it is."""
-    out = Path(record.recipe.publish.to)
-    require_free(record.recipe.publish)
-    with _folder_in_one_go(out) as folder:
+    to = record.recipe.publish
+    require_free(to)
+    out = Path(to.to)
+    with new_folder(out, replace=to.replace, next=_ANOTHER) as folder:
         for file in weights.iterdir():
             shutil.copyfile(file, folder / file.name)
         _describe(record, folder)
@@ -96,10 +103,8 @@ def _describe(record: Record, folder: Path) -> None:
         parent=parent.weights_fingerprint if parent else None,
     )
     stages = (*stages_of(parent), _stage(record))
-    write_lineage(folder / LINEAGE, itself, parent, stages)
-    learnt = [record.corpus.hashes, *([parent.corpus_hashes] if parent else [])]
-    write_tensors(folder / HASHES, {"corpus": np.unique(np.concatenate(learnt)).astype(np.int64)})
-    (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
+    write_tensors(folder / HASHES, hashes_of(record.corpus, parent))
+    (folder / RECIPE).write_text(resolved_yaml(recipe), "utf-8")
     (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
     (folder / CURVES).write_bytes(record.curves)
     facts = CardFacts(
@@ -117,6 +122,15 @@ def _describe(record: Record, folder: Path) -> None:
         picture=CURVES,
     )
     (folder / "README.md").write_text(render_card(facts), "utf-8")
+    write_lineage(folder / LINEAGE, itself, parent, stages, list_files(folder))
+
+
+def hashes_of(corpus: Corpus, parent: Base | None) -> dict[str, Hashes]:
+    """Of this run and all before it. corpus: of every text that was read. held_out: of those that none trained on."""
+    read, learnt = corpus.hashes, np.setdiff1d(corpus.hashes, corpus.held_out_hashes)
+    if parent is not None:
+        read, learnt = np.union1d(read, parent.corpus_hashes), np.union1d(learnt, parent.learnt_hashes)
+    return {"corpus": read, "held_out": np.setdiff1d(read, learnt)}
 
 
 def _stage(record: Record) -> Stage:
@@ -134,6 +148,7 @@ def _stage(record: Record) -> Stage:
         parent=record.parent.weights_fingerprint if record.parent else None,
         objective=dapt.objective,
         masking=masking,
+        settings=recipe.model_dump(mode="json", include={"dapt", "train", *(["lora"] if dapt.mode == "lora" else [])}),
         corpus=record.corpus.record,
         seed=recipe.train.seed,
         steps=trained.steps,
@@ -143,38 +158,3 @@ def _stage(record: Record) -> Stage:
         measured=record.metrics,
         packages={"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}},
     )
-
-
-@contextmanager
-def _folder_in_one_go(out: Path) -> Iterator[Path]:
-    """A hidden folder to be filled with files, that takes its place at the end. After an exception nothing is left.
-
-    What lay there before is put aside by one rename, and removed once the new one has its name; a machine that stops
-    between the two leaves both, hidden beside it.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    number = secrets.token_hex(4)
-    staged, old = (out.with_name(f"{prefix}{out.name}-{number}") for prefix in (_HIDDEN, _OLD))
-    staged.mkdir()
-    try:
-        yield staged
-        for file in (*staged.iterdir(), staged):
-            _sync(file)
-        if out.is_dir():
-            out.rename(old)
-        staged.rename(out)
-        _sync(out.parent)
-    finally:
-        if old.is_dir() and not os.path.lexists(out):
-            old.rename(out)
-        for left in (staged, old):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Have the system put a file or a folder's list of names on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,7 +16,7 @@ from lingyu.recipe import Dapt, PretrainingRecipe
 from lingyu.training import BatchesTrainer, EpochDataLoader
 
 from .batches.batches import PackedTexts, TextBatches
-from .batches.composing import Composer
+from .batches.composing import CHOOSING, Composer
 from .corpus.encoded import EncodedTexts
 from .measuring import measure_masked
 from .model.learner import Learner
@@ -25,8 +25,16 @@ from .rates import adamw, schedule
 Batch = dict[str, Tensor]
 
 
+_WORKERS = 2  # that compose batches while a GPU works on the last one; a CPU has no time to spare for them
+_OF_THE_STEP = ("batch_tokens", "batch_pairs")  # for the loss, not for the model
+
+
 class PretrainingTrainer(BatchesTrainer):
-    """measured: the Pretrainer whose masked words on held_out, with composer's masks, say which checkpoint is best."""
+    """measured: the Pretrainer whose masked words on held_out say which checkpoint is best.
+
+    Its masks, composer's for CHOOSING, are others than those of the figures before and after: the best of many looks
+    at the same masks would flatter the checkpoint that it chooses.
+    """
 
     def __init__(
         self, *, dapt: Dapt, measured: nn.Module, held_out: EncodedTexts, composer: Composer, **settings: Any
@@ -38,11 +46,22 @@ class PretrainingTrainer(BatchesTrainer):
         self.held_out = held_out
         self.composer = composer
 
+    def _prepare_inputs(self, inputs: Batch) -> Batch:
+        """To the device, but for lengths: the model reads their numbers, and on a GPU would wait there for them.
+
+        With several GPUs DDP moves them all the same, which is slower and as right.
+        """
+        device = self.args.device
+        return {
+            name: tensor if name == "lengths" else tensor.to(device, non_blocking=True)
+            for name, tensor in inputs.items()
+        }
+
     def compute_loss(
         self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Tensor | None = None
     ) -> Any:
         """This process's share of the step's loss. The model sees its labels, which Trainer would keep from it."""
-        outputs = model(**inputs)
+        outputs = model(**arguments_of(inputs))
         masked = torch.as_tensor(inputs["labels"].numel() if num_items_in_batch is None else num_items_in_batch)
         # DDP takes the mean over processes, of what is a sum here
         loss = self.compute_loss_func(outputs, inputs, masked) * self.accelerator.num_processes
@@ -54,7 +73,7 @@ class PretrainingTrainer(BatchesTrainer):
         """eval_loss of a masked token and eval_accuracy on held-out text, each process measuring its share."""
         rows = np.arange(self.args.process_index, len(self.held_out), self.args.world_size)
         with self.accelerator.autocast():
-            found = measure_masked(self.measured, self.held_out, self.composer, rows=rows)
+            found = measure_masked(self.measured, self.held_out, self.composer, rows=rows, masks=CHOOSING)
         sums = torch.tensor(
             [found.losses.sum(), found.right.sum(), found.tokens.sum()],
             dtype=torch.float64,
@@ -65,6 +84,11 @@ class PretrainingTrainer(BatchesTrainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def arguments_of(inputs: Batch) -> Batch:
+    """What of a batch the model takes."""
+    return {name: tensor for name, tensor in inputs.items() if name not in _OF_THE_STEP}
 
 
 def step_loss(dapt: Dapt, outputs: Batch, inputs: Batch, masked: Tensor) -> Tensor:
@@ -152,7 +176,14 @@ def _loader(
         gradient_accumulation_steps=arguments.gradient_accumulation_steps,
         specials=composer.specials,
     )
-    return EpochDataLoader(PackedTexts(texts, composer), batch_sampler=batches, collate_fn=_only)
+    on_gpu = arguments.device.type == "cuda"
+    return EpochDataLoader(
+        PackedTexts(texts, composer),
+        batch_sampler=batches,
+        collate_fn=_only,
+        num_workers=_WORKERS if on_gpu else 0,
+        pin_memory=on_gpu,
+    )
 
 
 def _only(batch: list[Batch]) -> Batch:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,37 +10,36 @@ import numpy as np
 from accelerate import PartialState
 from rich.console import Console
 from torch import nn
+from transformers import TrainerCallback
 
 from lingyu.bases import Base, find_base
 from lingyu.errors import LingyuError
-from lingyu.evaluation import plot_curves
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import counted
 from lingyu.training import (
-    MetricsFile,
     Run,
     Tracker,
-    TrackerCallback,
     TrainingProgress,
     agreed_run,
-    find_run,
-    forget_after,
+    find_or_start,
+    fit,
+    of_masked_words,
     read_metrics,
-    require_same_inputs,
+    recorded,
     resume_command,
-    start_run,
     tracker_for,
-    train_to_end,
     training_arguments,
     uses_cpu,
 )
 
+from .before import measured_once
+from .curves import draw_curves
 from .job import Job, Progress, no_progress, prepare
 from .measuring import NAMES, Masked, Metrics, compare, measure_masked, verdict
 from .model.learner import Learner, finished, load_as_recipe, make_learner
 from .model.pretrainer import Pretrainer
 from .model.saving import save_base
-from .publishing import Record, Trained, publish
+from .publishing import METRICS, Record, Trained, holds_result_of, publish, require_free
 from .rates import require_steps_left
 from .trainer import PretrainingTrainer, Stopwatch, build_trainer
 
@@ -50,6 +49,8 @@ _PROOF_TEXTS = 64
 # Largest difference of a masked token's mean loss between the live model and the saved one: another order of sums, and
 # where weights are stored in half precision their rounding.
 _TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+
+_SUMMARY = ("loss", "perplexity", "accuracy")
 
 Measured = dict[str, Masked]
 """Part of the text (see measuring.NAMES) -> what the model made of it."""
@@ -80,7 +81,7 @@ def pretrain(
     unfinished run. Raises LingyuError for every mistake of the user, and Stopped after a signal once the checkpoint is
     written.
     """
-    job = prepare(recipe, progress)
+    job = prepare(recipe, progress, resume=resume)
     for line in job.lines():
         console.print(line)
     learner = make_learner(recipe, job.start, job.parent)
@@ -88,22 +89,20 @@ def pretrain(
         console.print(line)
     run = agreed_run(lambda: _find_or_start(job, resume, run_name))
     is_main = PartialState().is_main_process
-    with run.held() if is_main else nullcontext():
-        tracker = _tracker(job, run)
-        try:
-            before = _measure(learner.pretrainer, job, progress) if is_main else {}
-            for line in _before_lines(before):
-                console.print(line)
-            if not run.base.is_dir():
-                trained = _fit(learner, job, run, tracker, console)
-                if is_main:
-                    _save_with_proof(trained, job, run)
-            outcome = _measure_and_publish(job, run, before, tracker, progress) if is_main else None
-        except BaseException as error:
-            tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
-            raise
-        tracker.finish()
-    return outcome
+    with recorded(run, lambda: _tracker(job, run), program=PROGRAM) as tracker:
+        if run.base.is_dir() and _is_published(run, recipe):
+            return _finish(run, recipe, tracker) if is_main else None
+        before = measured_once(run.folder, lambda: _measure(learner.pretrainer, job, progress)) if is_main else {}
+        for line in _before_lines(before):
+            console.print(line)
+        if not run.base.is_dir():
+            trained = _fit(learner, job, run, tracker, console)
+            if is_main:
+                _save_with_proof(trained, job, run)
+        if not is_main:
+            return None
+        _measure_and_publish(job, learner, run, before, progress)
+        return _finish(run, recipe, tracker)
 
 
 def dry_run(recipe: PretrainingRecipe, progress: Progress = no_progress) -> list[str]:
@@ -118,18 +117,28 @@ def _learner_lines(job: Job, learner: Learner) -> list[str]:
     if learner.head_is_new and alone:
         require_steps_left(job.steps, alone)
         lines.append(f"the base has no masked-LM head: a new one learns alone for {alone:,} steps, nothing else moves")
+    elif learner.head_is_new and job.parent is not None:
+        lines.append("the base has no masked-LM head: a new one starts at random, and all learns with it")
     return lines
 
 
 def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
-    run = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
-    require_same_inputs(run, job.inputs)
+    """The run, whose result has a place: a free one, or where it lies already."""
+    run = find_or_start(job.recipe, job.inputs, resume, run_name)
+    if not (run.base.is_dir() and _is_published(run, job.recipe)):
+        require_free(job.recipe.publish)
     return run
 
 
+def _is_published(run: Run, recipe: PretrainingRecipe) -> bool:
+    """Whether the process was stopped after publishing the run's base, before the run was written down as finished."""
+    if not holds_result_of(recipe):
+        return False
+    published, own = find_base(recipe.publish.to), find_base(str(run.base))
+    return published.weights_fingerprint == own.weights_fingerprint
+
+
 def _tracker(job: Job, run: Run) -> Tracker:
-    if not PartialState().is_main_process:
-        return Tracker()
     recipe = job.recipe
     base = Path(recipe.base).name if job.parent else "new"
     return tracker_for(
@@ -166,32 +175,25 @@ def _before_lines(before: Measured) -> list[str]:
 
 
 def _fit(learner: Learner, job: Job, run: Run, tracker: Tracker, console: Console) -> Pretrainer:
-    """Train, from the last checkpoint where there is one; the model as it is to be published, in float32 again."""
+    """The model as it is to be published."""
     recipe = job.recipe
-    resume_from = run.last_checkpoint
-    if resume_from is not None:
-        console.print(f"resuming {run.folder} after {resume_from.name}")
-    if PartialState().is_main_process:
-        forget_after(run.metrics, int(resume_from.name.rpartition("-")[2]) if resume_from else 0)
-    progress = TrainingProgress(console, job.tokens_per_step, measured="held-out text")
-    trainer = build_trainer(
-        learner,
-        recipe,
-        texts=job.corpus.train,
-        held_out=job.corpus.held_out,
-        composers=(job.composer, job.measuring),
-        arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
-        steps=job.steps,
-        callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), progress],
-    )
-    try:
-        train_to_end(trainer, run, resume_command=resume_command(PROGRAM, run), resume_from=resume_from)
-    finally:
-        progress.stop()
+
+    def trainer_with(callbacks: Sequence[TrainerCallback]) -> PretrainingTrainer:
+        return build_trainer(
+            learner,
+            recipe,
+            texts=job.corpus.train,
+            held_out=job.corpus.held_out,
+            composers=(job.composer, job.measuring),
+            arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
+            steps=job.steps,
+            callbacks=callbacks,
+        )
+
+    progress = TrainingProgress(console, job.tokens_per_step, measured="held-out text", in_words=of_masked_words)
+    trainer = fit(trainer_with, run, program=PROGRAM, console=console, tracker=tracker, progress=progress)
     if PartialState().is_main_process:
         _write_trained(trainer, job, run)
-    # accelerate leaves an autocast around the forward, which would measure the base in half precision
-    trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     return finished(recipe, learner)
 
 
@@ -203,7 +205,7 @@ def _write_trained(trainer: PretrainingTrainer, job: Job, run: Run) -> None:
     trained = Trained(
         steps=state.global_step,
         best_step=best if best is not None else state.global_step,
-        tokens=round(state.global_step * job.tokens_per_step),
+        tokens=job.tokens_of(state.global_step),
         hours=stopwatch.seconds / 3600,
     )
     temporary = run.folder / f".{_TRAINED}"
@@ -241,7 +243,7 @@ def _save_with_proof(trained: Pretrainer, job: Job, run: Run) -> None:
     folder.rename(run.base)
 
 
-def _measure_and_publish(job: Job, run: Run, before: Measured, tracker: Tracker, progress: Progress) -> Outcome:
+def _measure_and_publish(job: Job, learner: Learner, run: Run, before: Measured, progress: Progress) -> None:
     """Measure the base as it lies in the run's folder, and publish that."""
     recipe = job.recipe
     after = _measure(load_as_recipe(recipe, find_base(str(run.base))).model, job, progress)
@@ -254,27 +256,38 @@ def _measure_and_publish(job: Job, run: Run, before: Measured, tracker: Tracker,
         trained=trained,
         metrics=metrics,
         verdict=verdict(metrics),
-        notes=_notes(job),
-        curves=plot_curves(read_metrics(run.metrics), best_by="loss", measured="held-out text"),
+        notes=_notes(job, learner),
+        curves=draw_curves(read_metrics(run.metrics), metrics, trained.best_step),
     )
     try:
-        folder = publish(record, run.base)
+        publish(record, run.base)
     except LingyuError as error:
         next_step = f"The trained base is kept. Once that is mended: {resume_command(PROGRAM, run)}"
         raise LingyuError(error.what, error.where, next_step, status=error.status) from error
-    run.finished(str(folder))
-    tracker.summary({f"{part}/{key}": found["after"][key] for part, found in metrics.items() for key in _SUMMARY})
-    return Outcome(find_base(str(folder)), metrics, record.verdict, run.folder, trained.hours)
 
 
-_SUMMARY = ("loss", "perplexity")
+def _finish(run: Run, recipe: PretrainingRecipe, tracker: Tracker) -> Outcome:
+    """Write down that the run has come to its published base; what there is to say of it."""
+    base = find_base(recipe.publish.to)
+    metrics: Metrics = json.loads((base.folder / METRICS).read_text("utf-8"))
+    run.finished(recipe.publish.to)
+    tracker.summary(
+        {f"{part}/{key}": _value(found["after"][key]) for part, found in metrics.items() for key in _SUMMARY}
+    )
+    return Outcome(base, metrics, verdict(metrics), run.folder, _read_trained(run).hours)
 
 
-def _notes(job: Job) -> list[str]:
+def _value(figure: float | Metrics) -> float:
+    """Of an interval its middle."""
+    value: float = figure["value"] if isinstance(figure, dict) else figure
+    return value
+
+
+def _notes(job: Job, learner: Learner) -> list[str]:
     """What a reader of the figures has to know."""
-    notes = []
+    notes = job.corpus.record.notes()
     if job.parent is None:
         notes.append("Before means the untrained start.")
-    elif load_as_recipe(job.recipe, job.start).head_is_fresh:
+    elif learner.head_is_new:
         notes.append("The base had no masked-LM head: before means with a random one.")
     return notes

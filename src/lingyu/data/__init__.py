@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .corpus import read_corpus_manifest as read_corpus_manifest
     from .corpus.excluding import ExcludedSet as ExcludedSet
     from .corpus.excluding import load_excluded as load_excluded
+    from .corpus.sources import file_and_column as file_and_column
+    from .corpus.sources import shown_name as shown_name
     from .corpus.trove import TroveStage as TroveStage
     from .corpus.trove import datatrove_stages as datatrove_stages
     from .fixing.applying import Applied as Applied
@@ -75,6 +77,7 @@ _PLACES = {
         "read_corpus_manifest",
     ),
     "corpus.excluding": ("ExcludedSet", "load_excluded"),
+    "corpus.sources": ("file_and_column", "shown_name"),
     "corpus.trove": ("TroveStage", "datatrove_stages"),
     "importing": ("ImportRequest", "Imported", "import_rows"),
     "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
@@ -132,6 +135,7 @@ __all__ = [
     "corpus_hashes",
     "corpus_paragraphs",
     "datatrove_stages",
+    "file_and_column",
     "find_file",
     "get",
     "import_rows",
@@ -154,6 +158,7 @@ __all__ = [
     "read_table",
     "row_hashes",
     "settle",
+    "shown_name",
     "split_file",
     "terminal_lines",
 ]

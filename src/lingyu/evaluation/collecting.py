@@ -13,7 +13,7 @@ import numpy as np
 from lingyu.bases import EMBEDDED, find_base, is_hub_id
 from lingyu.data import Part, TableRow, load_splits, read_table
 from lingyu.errors import LingyuError, printable
-from lingyu.recipe import Data, Recipe, load_recipe
+from lingyu.recipe import Data, Recipe, is_recipe_file, load_recipe
 from lingyu.reporting import Report
 from lingyu.store import HASHES, Store, Version, read_hashes
 from lingyu.text import Hashes, content_hash
@@ -21,7 +21,6 @@ from lingyu.text import Hashes, content_hash
 from .overlap import Collection, Role
 
 CORPUS = "corpus.json"
-_RECIPES = (".yaml", ".yml")
 _PARTS: tuple[Role, ...] = ("train", "dev", "test")
 _BATCH_ROWS = 1024
 
@@ -69,7 +68,7 @@ def collect(
 
 
 def _is_recipe(source: str) -> bool:
-    return Path(source).suffix.lower() in _RECIPES
+    return is_recipe_file(source)
 
 
 def _is_folder(source: str) -> bool:

@@ -30,6 +30,7 @@ LONGEST_LABEL = 12  # characters; longer ones are cut
 _MOST_CLASSES_WITH_ZEROS = 8
 _DPI = 110
 _NO_GLYPH = "□"
+_LEAST_SHARES, _LEAST_LOSSES = 0.02, 0.1  # that an axis spans
 _BLUE, _ORANGE, _GREEN, _GREY, _BLACK = "#2b6cb0", "#dd6b20", "#2f855a", "#a0aec0", "#1a202c"
 
 
@@ -63,21 +64,26 @@ def plot_confusion(confusion: Sequence[Sequence[int]] | NDArray[np.integer], lab
     return _png(figure)
 
 
-def plot_curves(rows: Sequence[Row], best_by: DevMetric = "macro_f1", measured: str = "dev") -> bytes:
+def plot_curves(
+    rows: Sequence[Row], best_by: DevMetric = "macro_f1", measured: str = "dev", beside: str = "general"
+) -> bytes:
     """PNG of a run: train loss and learning rate over the steps, and dev at each evaluation with the best one marked.
 
-    measured: what is written over dev, where the run measures itself on something else.
+    measured: what is written over dev, where the run measures itself on something else. beside: the key of rows with
+    accuracy and loss of another text, which are drawn dashed.
 
-    rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", "accuracy", "loss"}}.
-    best_by: metric_for_best_model. Values that are missing or not finite are left out; no rows give empty axes.
+    rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", "accuracy", "loss"}};
+    dev of step 0 is what was there before training, and never the best. best_by: metric_for_best_model. Values that
+    are missing or not finite are left out; no rows give empty axes.
     """
     figure = Figure(figsize=(10, 3.8), dpi=_DPI, layout="constrained")
     train_axes, dev_axes = figure.subplots(1, 2)
     _draw_train(train_axes, rows)
-    _draw_dev(dev_axes, [{"step": row["step"], **row["dev"]} for row in rows if "dev" in row], best_by, measured)
-    last_step = max((row["step"] for row in rows), default=1)
+    dev, others = ([{"step": row["step"], **row[key]} for row in rows if key in row] for key in ("dev", beside))
+    _draw_dev(dev_axes, dev, best_by, measured, others, beside)
+    last_step = max((row["step"] for row in rows), default=1) or 1
     for axes in (train_axes, dev_axes):
-        axes.set_xlim(0, 1.02 * last_step)
+        axes.set_xlim(-0.02 * last_step, 1.02 * last_step)
         axes.set_xlabel("optimiser step")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     return _png(figure)
@@ -122,48 +128,59 @@ def _draw_train(axes: Axes, rows: Sequence[Row]) -> None:
     rates.set_ylabel("learning rate")
     axes.set_ylim(bottom=0)
     rates.set_ylim(bottom=0)
-    rates.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    rates.yaxis.set_major_formatter("{x:g}")
     axes.grid(axis="y", alpha=0.25)
     for each in (axes, rates):
         each.spines["top"].set_visible(False)
     _legend_below(axes, [loss, rate])
 
 
-def _draw_dev(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric, measured: str) -> None:
+def _draw_dev(
+    axes: Axes, evaluations: Sequence[Row], best_by: DevMetric, measured: str, others: Sequence[Row], beside: str
+) -> None:
     losses = axes.twinx()
     has_f1 = not evaluations or any("macro_f1" in row for row in evaluations)
+    lines = [(axes, "macro_f1", _BLUE, "macro-F1")] if has_f1 else []
+    lines += [(axes, "accuracy", _GREEN, "accuracy"), (losses, "loss", _ORANGE, "loss")]
+    drawn = [(evaluations, "", "o-"), *([(others, f"{beside} ", "s--")] if others else [])]
     handles = [
-        target.plot(*_points(evaluations, key), color=colour, marker="o", markersize=3.5, linewidth=1.4, label=label)[0]
-        for target, key, colour, label in (
-            (axes, "macro_f1", _BLUE, "macro-F1"),
-            (axes, "accuracy", _GREEN, "accuracy"),
-            (losses, "loss", _ORANGE, "loss"),
-        )
-        if has_f1 or key != "macro_f1"
+        target.plot(*_points(rows, key), form, color=colour, markersize=3.5, linewidth=1.4, label=f"{of}{label}")[0]
+        for rows, of, form in drawn
+        for target, key, colour, label in lines
     ]
-    steps, values = _points(evaluations, best_by)
-    if values:
-        best = int(np.argmin(values) if best_by == "loss" else np.argmax(values))
-        target = losses if best_by == "loss" else axes
-        name = best_by.replace("_f1", "-F1")
-        (star,) = target.plot(
-            steps[best],
-            values[best],
-            "*",
-            markersize=14,
-            color=_BLACK,
-            markeredgecolor="white",
-            label=f"best {name}: {values[best]:.3f} at step {steps[best]:,}",
-        )
-        handles.append(star)
+    _mark_best(losses if best_by == "loss" else axes, evaluations, best_by, handles)
     axes.set_title(measured, fontsize=11)
     axes.set_ylabel("macro-F1, accuracy" if has_f1 else "accuracy")
     losses.set_ylabel("loss")
+    losses.ticklabel_format(axis="y", useOffset=False)
     axes.grid(axis="y", alpha=0.25)
-    for each in (axes, losses):
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for each, least in ((axes, _LEAST_SHARES), (losses, _LEAST_LOSSES)):
         each.spines["top"].set_visible(False)
         each.margins(y=0.15)
+        _span(each, least)
     _legend_below(axes, handles)
+
+
+def _mark_best(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric, handles: list[Line2D]) -> None:
+    """A star on what was kept, and its line for the legend."""
+    steps, values = _points([row for row in evaluations if row["step"] > 0], best_by)
+    if not values:
+        return
+    best = int(np.argmin(values) if best_by == "loss" else np.argmax(values))
+    label = f"best {best_by.replace('_f1', '-F1')}: {values[best]:.3f} at step {steps[best]:,}"
+    (star,) = axes.plot(
+        steps[best], values[best], "*", markersize=14, color=_BLACK, markeredgecolor="white", label=label
+    )
+    handles.append(star)
+
+
+def _span(axes: Axes, least: float) -> None:
+    """Let the axis span so much at least: noise is not to look like a slope, nor a tick to need seven digits."""
+    low, high = axes.get_ylim()
+    missing = max(0.0, least - (high - low)) / 2
+    low, high = low - missing, high + missing
+    axes.set_ylim(max(low, 0.0), high + max(-low, 0.0))
 
 
 def _legend_below(axes: Axes, handles: Sequence[Line2D]) -> None:
@@ -171,7 +188,7 @@ def _legend_below(axes: Axes, handles: Sequence[Line2D]) -> None:
         handles=handles,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.16),
-        ncols=len(handles),
+        ncols=min(len(handles), 4),
         frameon=False,
         fontsize=8,
         columnspacing=1.4,

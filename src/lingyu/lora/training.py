@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from accelerate import PartialState
 from numpy.typing import NDArray
 from peft import PeftModel
 from rich.console import Console
+from transformers import TrainerCallback
 
 from lingyu.bases import Base, find_base
 from lingyu.data import Splits, load_splits
@@ -31,29 +32,26 @@ from lingyu.recipe import Recipe
 from lingyu.store import SplitRecord, Version
 from lingyu.tasks import SingleLabel, class_weights_of
 from lingyu.training import (
+    BatchesTrainer,
     EncodedRows,
     Inputs,
-    MetricsFile,
     Precision,
     Run,
     Tracker,
-    TrackerCallback,
     TrainingProgress,
     agreed_run,
     begin_process,
     build_trainer,
     chosen_precision,
-    find_run,
-    forget_after,
+    find_or_start,
+    fit,
     logits_of,
     plan_batches,
     read_metrics,
-    require_same_inputs,
+    recorded,
     require_tracker,
     resume_command,
-    start_run,
     tracker_for,
-    train_to_end,
     training_arguments,
     uses_cpu,
 )
@@ -158,22 +156,15 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
         console.print(line)
     model = job.fresh_model()
     console.print(str(count_parameters(model)))
-    run = agreed_run(lambda: _find_or_start(job, resume, run_name))
+    run = agreed_run(lambda: find_or_start(recipe, job.inputs, resume, run_name))
     is_main = PartialState().is_main_process
-    with run.held() if is_main else nullcontext():
-        tracker = _tracker(job, run)
-        try:
-            audited = _audit(job, run, console) if is_main else None
-            if not run.adapter.is_dir():
-                trained = _fit(model, job, run, tracker, console)
-                if is_main:
-                    _save_with_proof(trained, job, run)
-            outcome = _measure_and_publish(job, run, audited, tracker) if audited else None
-        except BaseException as error:
-            tracker.finish(exit_code=error.status if isinstance(error, LingyuError) else 1)
-            raise
-        tracker.finish()
-    return outcome
+    with recorded(run, lambda: _tracker(job, run), program=PROGRAM) as tracker:
+        audited = _audit(job, run, console) if is_main else None
+        if not run.adapter.is_dir():
+            trained = _fit(model, job, run, tracker, console)
+            if is_main:
+                _save_with_proof(trained, job, run)
+        return _measure_and_publish(job, run, audited, tracker) if audited else None
 
 
 def dry_run(recipe: Recipe) -> list[str]:
@@ -212,12 +203,6 @@ def prepare(recipe: Recipe) -> Job:
     )
 
 
-def _find_or_start(job: Job, resume: bool, run_name: str | None) -> Run:
-    run = find_run(job.recipe, run_name) if resume else start_run(job.recipe, job.inputs)
-    require_same_inputs(run, job.inputs)
-    return run
-
-
 def _audit(job: Job, run: Run, console: Console) -> RunAudit:
     audited = audit_of_run(job.recipe, job.base, job.splits, run.folder)
     for line in audited.lines:
@@ -235,8 +220,6 @@ def _keep_initial(model: PeftModel, run: Run) -> None:
 
 
 def _tracker(job: Job, run: Run) -> Tracker:
-    if not PartialState().is_main_process:
-        return Tracker()
     recipe = job.recipe
     base = Path(recipe.base).name
     return tracker_for(
@@ -251,33 +234,26 @@ def _tracker(job: Job, run: Run) -> Tracker:
 
 
 def _fit(model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console) -> PeftModel:
-    """Train, from the last checkpoint where there is one; the model as it is to be published, in float32 again."""
+    """The model as it is to be published."""
     recipe = job.recipe
-    resume_from = run.last_checkpoint
-    if resume_from is not None:
-        console.print(f"resuming {run.folder} after {resume_from.name}")
-    if PartialState().is_main_process:
-        forget_after(run.metrics, int(resume_from.name.rpartition("-")[2]) if resume_from else 0)
     if recipe.lora.changes_base:
         _keep_initial(model, run)
+
+    def trainer_with(callbacks: Sequence[TrainerCallback]) -> BatchesTrainer:
+        return build_trainer(
+            model,
+            job.task,
+            recipe.train,
+            train_rows=job.train_rows,
+            dev_rows=job.dev_rows,
+            pad_token_id=job.base.tokenizer.pad_token_id,
+            arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
+            loraplus_lr_ratio=recipe.lora.loraplus_lr_ratio,
+            callbacks=callbacks,
+        )
+
     progress = TrainingProgress(console, job.tokens_per_step)
-    trainer = build_trainer(
-        model,
-        job.task,
-        recipe.train,
-        train_rows=job.train_rows,
-        dev_rows=job.dev_rows,
-        pad_token_id=job.base.tokenizer.pad_token_id,
-        arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
-        loraplus_lr_ratio=recipe.lora.loraplus_lr_ratio,
-        callbacks=[MetricsFile(run.metrics), TrackerCallback(tracker), progress],
-    )
-    try:
-        train_to_end(trainer, run, resume_command=resume_command(PROGRAM, run), resume_from=resume_from)
-    finally:
-        progress.stop()
-    # accelerate leaves an autocast around the forward, which would measure the adapter in half precision
-    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    return fit(trainer_with, run, program=PROGRAM, console=console, tracker=tracker, progress=progress).model
 
 
 def _save_with_proof(trained: PeftModel, job: Job, run: Run) -> None:

@@ -2,11 +2,12 @@
 
 from .chaining import ChainRecipe, CorpusStage, EvaluateStage, Stage
 from .document import Document, Fault, MappingNode, Node, ScalarNode, SequenceNode, read_document
-from .kinds import AnyRecipe
+from .kinds import AnyRecipe, values_of
 from .phrases import in_words, shown
-from .pretraining import Dapt, Pretraining, PretrainingRecipe, PublishBase, Shape
+from .pretraining import BaseCard, Dapt, Pretraining, PretrainingRecipe, PublishBase, Shape
 from .reading import (
     Loaded,
+    is_recipe_file,
     kind_of,
     load_any,
     load_chain,
@@ -16,13 +17,15 @@ from .reading import (
     load_recipe,
     load_recipe_with_origins,
 )
-from .schema import NAME_PATTERN, Card, Data, Lora, Publish, Recipe, Split, Train
-from .stages import WholeChain, load_whole_chain
-from .writing import differences, explain, json_schema, overrides_of, resolved_yaml
+from .schema import NAME_PATTERN, RUNS, Card, Data, Lora, Publish, Recipe, Section, Split, Train
+from .stages import StageRecipe, WholeChain, load_whole_chain
+from .writing import deviations, differences, explain, json_schema, overrides_of, resolved_yaml
 
 __all__ = [
     "NAME_PATTERN",
+    "RUNS",
     "AnyRecipe",
+    "BaseCard",
     "Card",
     "ChainRecipe",
     "CorpusStage",
@@ -41,15 +44,19 @@ __all__ = [
     "PublishBase",
     "Recipe",
     "ScalarNode",
+    "Section",
     "SequenceNode",
     "Shape",
     "Split",
     "Stage",
+    "StageRecipe",
     "Train",
     "WholeChain",
+    "deviations",
     "differences",
     "explain",
     "in_words",
+    "is_recipe_file",
     "json_schema",
     "kind_of",
     "load_any",
@@ -64,4 +71,5 @@ __all__ = [
     "read_document",
     "resolved_yaml",
     "shown",
+    "values_of",
 ]

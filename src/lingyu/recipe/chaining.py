@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from .schema import CleaningStep, Name, Section, require_rules, tuple_of_list
 
+_STATE = "chain"  # lingyu.chain keeps its state in runs/NAME/chain.json, and measurements as STAGE.json beside it
 Texts = Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)]
 
 
@@ -48,6 +49,11 @@ class Stage(Section):
         require_rules(
             (len(kinds) == 1, "name", "a stage has one of corpus, recipe and evaluate"),
             (not self.set or self.recipe is not None, "set", "set is for a stage with a recipe"),
+            (
+                self.evaluate is None or self.name != _STATE,
+                "name",
+                f"the measurement would be {_STATE}.json, which the chain keeps its state in; give it another name",
+            ),
         )
         return self
 

@@ -1,20 +1,21 @@
 """A recipe with `dapt`: masked-LM pretraining on a domain's text, or of a new encoder. What comes out is a base."""
 
 import os
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from .schema import (
     BaseName,
-    Card,
     CleaningStep,
     Count,
     Lora,
     Name,
     Positive,
     Rate,
+    Rule,
     Section,
     Seed,
     Share,
@@ -23,6 +24,7 @@ from .schema import (
     tuple_of_list,
 )
 
+Mode = Literal["full", "lora", "scratch", "distil"]
 Objective = Literal["mlm", "word_order", "sentence_order"]
 Segmenter = Literal["jieba", "rjieba", "whitespace", "characters"]
 Paths = Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)]
@@ -42,6 +44,9 @@ def _below_the_starting_folder(folder: str) -> str:
 FolderBelow = Annotated[str, AfterValidator(_below_the_starting_folder)]
 
 
+_HEAD_SIZE = 64
+
+
 class Shape(Section):
     """Of a new encoder, by BertConfig's own names. Of a student, what differs from its teacher."""
 
@@ -58,11 +63,23 @@ class Shape(Section):
         "kept, the most frequent of the corpus; without it all.",
     )
 
+    def of_scratch(self) -> "Shape":
+        """With everything that a new encoder needs, where the recipe says nothing of it."""
+        hidden_size = self.hidden_size or 256
+        return Shape(
+            hidden_size=hidden_size,
+            num_hidden_layers=self.num_hidden_layers or 4,
+            num_attention_heads=self.num_attention_heads or max(1, hidden_size // _HEAD_SIZE),
+            intermediate_size=self.intermediate_size or 4 * hidden_size,
+            max_position_embeddings=self.max_position_embeddings or 512,
+            vocab_size=self.vocab_size or 8000,
+        )
+
 
 class Dapt(Section):
     """What is pretrained, on which text, and how it is masked."""
 
-    mode: Literal["full", "lora", "scratch", "distil"] = Field(
+    mode: Mode = Field(
         default="full",
         description="full: all parameters of the base go on. lora: LoRA on its layers, merged at the end in float32. "
         "scratch: a new encoder and vocabulary. distil: a smaller student of the base.",
@@ -116,7 +133,9 @@ class Dapt(Section):
     head_warmup_steps: Annotated[int, Field(ge=0)] = Field(
         default=200, description="Steps in which a new masked-LM head learns alone, where the base has none."
     )
-    shape: Shape = Field(default=Shape(), description="scratch and distil: the new encoder's shape.")
+    shape: Shape = Field(
+        default=Shape(), validate_default=True, description="scratch and distil: the new encoder's shape."
+    )
     vocabulary_from: Paths = Field(
         default=(),
         description="scratch: text on which the vocabulary is counted, in the forms of corpus; without it the corpus. "
@@ -130,6 +149,12 @@ class Dapt(Section):
     hidden_loss_weight: Positive = Field(
         default=1.0, description="distil: of the hidden-state loss, beside the masked-LM loss's 1."
     )
+
+    @field_validator("shape")
+    @classmethod
+    def _whole_from_scratch(cls, shape: Shape, info: ValidationInfo) -> Shape:
+        """What a resolved recipe shows is what is made."""
+        return shape.of_scratch() if info.data.get("mode") == "scratch" else shape
 
 
 class Pretraining(Section):
@@ -150,7 +175,9 @@ class Pretraining(Section):
         default=8192, description="Tokens of an optimiser step's batch over all processes, at most; none is padding."
     )
     gradient_accumulation_steps: Count = Field(
-        default=1, description="Cut a step's batch into so many pieces, for memory. The result stays the same."
+        default=1,
+        description="Cut a step's batch into so many pieces, for memory. "
+        "The result stays the same but for dropout's draws.",
     )
     max_length: Annotated[int, Field(ge=16, le=8192)] = Field(
         default=256, description="Tokens of a text; longer ones are cut into several, at the end of a sentence."
@@ -211,6 +238,14 @@ class PublishBase(Section):
     replace: bool = Field(default=False, description="Put the new base in the place of one that lies there.")
 
 
+class BaseCard(Section):
+    """What a base's card can't find out by itself."""
+
+    source: str | None = Field(default=None, description="Where the texts come from.")
+    license: str | None = Field(default=None, description="The licence of the base, an SPDX identifier.")
+    data_license: str | None = Field(default=None, description="The licence of the texts, as their sources state it.")
+
+
 _HIGH_RANK = {"r": 64, "lora_alpha": 64.0}
 
 
@@ -236,53 +271,77 @@ class PretrainingRecipe(Section):
         default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none."
     )
     publish: PublishBase = Field(description="Where the base goes.")
-    card: Card = Field(default=Card(), description="What the base's card adds.")
+    card: BaseCard = Field(default=BaseCard(), description="What the base's card adds.")
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        dapt, shape = self.dapt, self.dapt.shape
-        makes_a_new_one = dapt.mode in ("scratch", "distil")
-        require_rules(
-            (
-                self.base != "embedded" or self.revision is None,
-                "revision",
-                "the embedded base has no revisions; leave it out",
-            ),
-            (
-                dapt.mode == "scratch" or dapt.start == "plain",
-                "dapt.start",
-                f"mode {dapt.mode} starts from its base's weights; start is for mode: scratch",
-            ),
-            (
-                dapt.mode == "scratch" or not dapt.vocabulary_from,
-                "dapt.vocabulary_from",
-                f"mode {dapt.mode} keeps its base's vocabulary; vocabulary_from is for mode: scratch",
-            ),
-            (
-                makes_a_new_one or shape == Shape(),
-                "dapt.shape",
-                f"mode {dapt.mode} keeps its base's shape; shape is for mode: scratch and distil",
-            ),
-            (
-                dapt.mode != "distil"
-                or (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size) == (None,) * 3,
-                "dapt.shape",
-                "a student has its teacher's hidden_size, num_attention_heads and intermediate_size; leave them out",
-            ),
-            (
-                dapt.mode != "distil" or dapt.objective == ("mlm",),
-                "dapt.objective",
-                "mode distil learns by mlm beside its teacher's hidden states; write objective: [mlm]",
-            ),
-            (
-                "mlm" in dapt.objective and len(set(dapt.objective)) == len(dapt.objective),
-                "dapt.objective",
-                "mlm belongs in it, and each objective once",
-            ),
-            (
-                dapt.user_dict is None or dapt.segmenter == "jieba",
-                "dapt.user_dict",
-                f"only jieba reads a user dictionary, not {dapt.segmenter}",
-            ),
-        )
+        require_rules(*_rules_of_modes(self), *_rules_of_students(self.dapt), *_rules_of_keys(self))
         return self
+
+
+_MEANT_FOR: dict[str, tuple[tuple[Mode, ...], str]] = {
+    "dapt.head_warmup_steps": (("full", "lora", "distil"), "makes a head together with everything else"),
+    "dapt.shape": (("scratch", "distil"), "keeps its base's shape"),
+    "dapt.vocabulary_from": (("scratch",), "keeps its base's vocabulary"),
+    "dapt.start": (("scratch",), "starts from its base's weights"),
+    "dapt.hidden_loss_weight": (("distil",), "has no teacher"),
+    "lora": (("lora",), "learns without LoRA"),
+}
+"""Key -> the modes that read it, and what the others do."""
+
+
+def _rules_of_modes(recipe: PretrainingRecipe) -> Iterator[Rule]:
+    """A key that says something is one that its mode reads."""
+    mode = recipe.dapt.mode
+    for key, (modes, otherwise) in _MEANT_FOR.items():
+        section, _, name = key.rpartition(".")
+        holder = getattr(recipe, section) if section else recipe
+        says_nothing = getattr(holder, name) == type(holder).model_fields[name].default
+        what = f"mode {mode} {otherwise}; {name} is for mode: {', '.join(modes)}"
+        yield mode in modes or says_nothing, key, what
+
+
+def _rules_of_students(dapt: Dapt) -> Iterator[Rule]:
+    if dapt.mode == "distil":
+        shape = dapt.shape
+        yield (
+            (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size) == (None, None, None),
+            "dapt.shape",
+            "a student has its teacher's hidden_size, num_attention_heads and intermediate_size; leave them out",
+        )
+        yield (
+            dapt.objective == ("mlm",),
+            "dapt.objective",
+            "mode distil learns by mlm beside its teacher's hidden states; write objective: [mlm]",
+        )
+
+
+def _rules_of_keys(recipe: PretrainingRecipe) -> Iterator[Rule]:
+    """Between keys of any mode."""
+    dapt = recipe.dapt
+    yield (
+        recipe.base != "embedded" or recipe.revision is None,
+        "revision",
+        "the embedded base has no revisions; leave it out",
+    )
+    yield (
+        "mlm" in dapt.objective and len(set(dapt.objective)) == len(dapt.objective),
+        "dapt.objective",
+        "mlm belongs in it, and each objective once",
+    )
+    yield (
+        "word_order" in dapt.objective
+        or dapt.word_order_probability == Dapt.model_fields["word_order_probability"].default,
+        "dapt.word_order_probability",
+        "nothing is shuffled without word_order in dapt.objective; add it, or leave this out",
+    )
+    yield (
+        dapt.user_dict is None or dapt.segmenter == "jieba",
+        "dapt.user_dict",
+        f"only jieba reads a user dictionary, not {dapt.segmenter}",
+    )
+    yield (
+        recipe.lora.loraplus_lr_ratio is None,
+        "lora.loraplus_lr_ratio",
+        "a pretraining has one rate for A and B; leave it out",
+    )

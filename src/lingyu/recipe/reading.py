@@ -35,6 +35,11 @@ class Loaded(Generic[R]):
     origins: Mapping[str, str]
 
 
+def is_recipe_file(name: str) -> bool:
+    """By its ending, where a name may stand for a table, a corpus or a recipe."""
+    return name.lower().endswith((".yaml", ".yml"))
+
+
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe of a file with `task`. overrides: `train.num_train_epochs=3` and the like, of the command line.
 

@@ -6,11 +6,14 @@ only documentation: `lingyu check --explain KEY`, the JSON Schema and the docs r
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+RUNS = Path("runs")
+"""Where the runs of recipes lie, each below the name of its recipe."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -34,8 +37,12 @@ class RulesError(ValueError):
         super().__init__("; ".join(what for _, what in rules))
 
 
-def require_rules(*rules: tuple[bool, str, str]) -> None:
-    """Raise RulesError with every rule (holds, key, what is wrong if not) that does not hold."""
+Rule = tuple[bool, str, str]
+"""Whether it holds, the key that is at fault where it does not, and what is wrong then."""
+
+
+def require_rules(*rules: Rule) -> None:
+    """Raise RulesError with every rule that does not hold."""
     broken = [(key, what) for holds, key, what in rules if not holds]
     if broken:
         raise RulesError(broken)
@@ -218,7 +225,9 @@ class Train(Section):
         "rows of like length together.",
     )
     gradient_accumulation_steps: Count = Field(
-        default=1, description="Cut a step's batch into so many pieces, for memory. The result stays the same."
+        default=1,
+        description="Cut a step's batch into so many pieces, for memory. "
+        "The result stays the same but for dropout's draws.",
     )
     max_length: Annotated[int, Field(ge=8, le=8192)] = Field(
         default=256, description="Tokens of a text; longer ones are cut."

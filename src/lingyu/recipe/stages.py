@@ -1,7 +1,7 @@
 """A chain with the recipes that its stages name: what is wrong with any of them is told before the first stage runs."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,24 @@ from .writing import overrides_of
 
 
 @dataclass(frozen=True)
+class StageRecipe:
+    """The recipe that a stage runs or, where it measures, that says which rows.
+
+    file: as a command that is started from the same folder finds it. overrides: what a stage sets, as such a command's
+    words.
+    """
+
+    file: Path
+    overrides: tuple[str, ...]
+    recipe: Recipe | PretrainingRecipe
+
+
+@dataclass(frozen=True)
 class WholeChain:
-    """recipes: by the name of the stage that runs them, with what the stage sets."""
+    """recipes: by the name of the stage that has one."""
 
     chain: ChainRecipe
-    recipes: Mapping[str, Recipe | PretrainingRecipe]
+    recipes: Mapping[str, StageRecipe]
 
 
 def load_whole_chain(path: Path | str) -> WholeChain:
@@ -30,47 +43,51 @@ def load_whole_chain(path: Path | str) -> WholeChain:
     fault at the line of the stage that names it.
     """
     loaded = load_chain_with_origins(path)
-    recipes: dict[str, Recipe | PretrainingRecipe] = {}
+    folder = Path(path).parent
+    recipes: dict[str, StageRecipe] = {}
     faults: list[LingyuError] = []
     for index, stage in enumerate(loaded.recipe.stages):
         try:
-            recipe = _recipe_of(stage, Path(path).parent)
+            if stage.recipe is not None:
+                recipes[stage.name] = _run_by(stage, folder / stage.recipe)
+            elif stage.evaluate is not None:
+                recipes[stage.name] = _measured_by(folder / stage.evaluate.recipe, folder, loaded.recipe)
         except LingyuError as error:
             faults += _at_the_stage(error, loaded, index)
-        else:
-            if recipe is not None:
-                recipes[stage.name] = recipe
     if faults:
         raise Faults(faults)
     return WholeChain(loaded.recipe, recipes)
 
 
-def _recipe_of(stage: Stage, folder: Path) -> Recipe | PretrainingRecipe | None:
-    """What a stage runs; None where it runs no recipe. That of an evaluation is read, as it will be."""
-    if stage.evaluate is not None:
-        load_recipe(_beside(folder, stage.evaluate.recipe))
-    if stage.recipe is None:
-        return None
-    recipe = load_any(_beside(folder, stage.recipe), overrides_of(stage))
+def _run_by(stage: Stage, named: Path) -> StageRecipe:
+    file, overrides = _plain(named), tuple(overrides_of(stage))
+    recipe = load_any(file, overrides)
     if isinstance(recipe, ChainRecipe):
         what = f"{stage.recipe} is a chain itself, and chains are not nested"
         raise LingyuError(what, next="Name its stages here")
-    return recipe
+    return StageRecipe(file, overrides, recipe)
 
 
-def _beside(folder: Path, name: str) -> Path:
-    return Path(os.path.normpath(folder / name))
+def _measured_by(named: Path, folder: Path, chain: ChainRecipe) -> StageRecipe:
+    """With what the chain's last stage of that recipe sets: rows are measured on as they were trained on."""
+    file = _plain(named)
+    trained = [stage for stage in chain.stages if stage.recipe is not None and _plain(folder / stage.recipe) == file]
+    overrides = tuple(overrides_of(trained[-1])) if trained else ()
+    return StageRecipe(file, overrides, load_recipe(file, overrides))
 
 
-def _at_the_stage(error: LingyuError, loaded: Loaded[ChainRecipe], index: int) -> list[LingyuError]:
+def _plain(path: Path) -> Path:
+    return Path(os.path.normpath(path))
+
+
+def _at_the_stage(error: LingyuError, loaded: Loaded[ChainRecipe], index: int) -> Iterator[LingyuError]:
     """The faults of a stage's recipe at the line that names it, or that sets what is wrong."""
-    told = []
+    measures = loaded.recipe.stages[index].evaluate is not None
     for fault in error.faults if isinstance(error, Faults) else [error]:
-        key = "set" if fault.where == COMMAND_LINE else "recipe"
-        if loaded.recipe.stages[index].evaluate is not None:
-            key = "evaluate.recipe"
-        elsewhere = f"{fault.where}: " if key != "set" and fault.where else ""
-        told.append(
-            LingyuError(f"stages.{key}: {elsewhere}{fault.what}", loaded.origins[f"stages.{index}.{key}"], fault.next)
-        )
-    return told
+        is_set = fault.where == COMMAND_LINE
+        if is_set and measures:
+            continue  # it is told at the stage that sets it
+        key = "set" if is_set else "evaluate.recipe" if measures else "recipe"
+        elsewhere = f"{fault.where}: " if fault.where and not is_set else ""
+        where = loaded.origins[f"stages.{index}.{key}"]
+        yield LingyuError(f"stages.{key}: {elsewhere}{fault.what}", where, fault.next)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Container
 from functools import cache
 from typing import Any
 
@@ -87,6 +88,13 @@ def differences(one: AnyRecipe, other: AnyRecipe) -> list[str]:
     """
     ones, others = values_of(one), values_of(other)
     return [key for key in ones if _ordered(key, ones[key]) != _ordered(key, others[key])]
+
+
+def deviations(recipe: AnyRecipe, also: Container[str] = ()) -> dict[str, str]:
+    """The dotted keys whose values are not the defaults, and those of `also`, each with its value on one line."""
+    kind = next(kind for kind in KINDS.values() if isinstance(recipe, kind.model))
+    values = values_of(recipe).items()
+    return {key: _flow(value) for key, value in values if key in also or value != kind.default_of(key)}
 
 
 def _ordered(key: str, value: Any) -> Any:

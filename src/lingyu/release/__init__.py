@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .combined.combining import combine as combine
     from .combined.making import Combined as Combined
     from .dev_rows import dev_rows_of as dev_rows_of
-    from .folders import require_free as require_free
     from .graphs.export import Exported as Exported
     from .graphs.export import export_graph as export_graph
     from .graphs.folder import GRAPH as GRAPH
@@ -32,7 +31,6 @@ _PLACES = {
     "combined.combining": ("CAT", "SVD", "combine"),
     "dev_rows": ("dev_rows_of",),
     "graphs.export": ("Exported", "export_graph"),
-    "folders": ("require_free",),
     "graphs.graph": ("Graph", "verify_graph"),
     "graphs.folder": ("GRAPH", "GraphManifest"),
     "combined.making": ("Combined",),
@@ -58,7 +56,6 @@ __all__ = [
     "export_graph",
     "merge",
     "require_dtype",
-    "require_free",
     "verify_graph",
     "verify_merged",
 ]

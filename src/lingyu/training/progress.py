@@ -1,6 +1,8 @@
 """A training run on the screen: a bar on a terminal, a line a log step elsewhere. On stderr."""
 
+import math
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -9,17 +11,36 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from .records import as_row
 
+_LARGEST_EXPONENT = 700  # beyond it a float overflows
+
+
+InWords = Callable[[Mapping[str, float]], Iterable[str]]
+
+
+def four_digits(figures: Mapping[str, float]) -> Iterator[str]:
+    return (f"{name} {value:.4f}" for name, value in figures.items())
+
+
+def of_masked_words(figures: Mapping[str, float]) -> Iterator[str]:
+    """As the table at the end has them. figures: loss in nats, accuracy as a share."""
+    yield f"loss {figures['loss']:.3f}"
+    yield f"perplexity {math.exp(min(figures['loss'], _LARGEST_EXPONENT)):,.1f}"
+    yield f"masked accuracy {figures['accuracy']:.1%}"
+
 
 class TrainingProgress(TrainerCallback):  # type: ignore[misc]
     """Steps, loss, tokens a second and time left. tokens_per_step: the mean over an epoch, padding left out.
 
-    measured: what the measurements on the way are made on.
+    measured: what the measurements on the way are made on. in_words: how their figures are written.
     """
 
-    def __init__(self, console: Console, tokens_per_step: float, measured: str = "dev") -> None:
+    def __init__(
+        self, console: Console, tokens_per_step: float, measured: str = "dev", in_words: InWords = four_digits
+    ) -> None:
         self.console = console
         self.tokens_per_step = tokens_per_step
         self.measured = measured
+        self.in_words = in_words
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -52,9 +73,8 @@ class TrainingProgress(TrainerCallback):  # type: ignore[misc]
         if row is None or not state.is_world_process_zero:
             return
         if "dev" in row:
-            values = "  ".join(f"{key} {value:.4f}" for key, value in row["dev"].items())
             where = f"step {row['step']}/{state.max_steps}  epoch {row['epoch']:.2f}"
-            self.console.print(f"{where}  {self.measured}: {values}")
+            self.console.print(f"{where}  {self.measured}: {'  '.join(self.in_words(row['dev']))}")
         elif self.bar.live.is_started:
             self.bar.update(self.task, note=f"loss {row['loss']:.4f}  {self._speed(state)}")
         else:

@@ -22,9 +22,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.recipe import PretrainingRecipe, Recipe, differences, load_pretraining, load_recipe, resolved_yaml
+from lingyu.recipe import RUNS, PretrainingRecipe, Recipe, differences, load_pretraining, load_recipe, resolved_yaml
 
-RUNS = Path("runs")
 AnyRecipe = Recipe | PretrainingRecipe
 _COMPLETE = "complete.json"
 
@@ -149,6 +148,13 @@ def find_run(recipe: AnyRecipe, which: str | None, runs: Path = RUNS) -> Run:
             where=folder,
             next="Put it back, or leave out --resume to start afresh. Nothing was changed",
         )
+    return run
+
+
+def find_or_start(recipe: AnyRecipe, inputs: Inputs, resume: bool, which: str | None) -> Run:
+    """A new run, or to resume the one that `find_run` finds. Raises LingyuError where it began with other inputs."""
+    run = find_run(recipe, which) if resume else start_run(recipe, inputs)
+    require_same_inputs(run, inputs)
     return run
 
 

@@ -27,6 +27,7 @@ def hand_made(words: Sequence[Sequence[int]], middles: Sequence[int] | None = No
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         keys=np.arange(1, len(words) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15),
         middles=np.array(middles or [0] * len(words), dtype=np.int32),
+        is_first=np.ones(len(words), dtype=np.bool_),
     )
 
 

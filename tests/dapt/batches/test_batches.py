@@ -29,6 +29,7 @@ def texts_of(lengths: Any, middles: Any = None) -> EncodedTexts:
         offsets=offsets,
         keys=np.arange(count, dtype=np.uint64),
         middles=np.zeros(count, dtype=np.int32) if middles is None else np.asarray(middles, dtype=np.int32),
+        is_first=np.ones(count, dtype=np.bool_),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lingyu.bases import find_base
 from lingyu.dapt.batches.composing import Composer
-from lingyu.dapt.corpus.encoded import EncodedTexts, encode_texts
+from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
 from lingyu.errors import LingyuError
 from lingyu.recipe import Dapt
@@ -142,7 +142,7 @@ def test_masked_and_shuffled_tokens_are_told_by_their_labels() -> None:
 
 @pytest.fixture(scope="module")
 def encoded(tokenizer: Any) -> EncodedTexts:
-    return encode_texts(TEXT, tokenizer, segmenter_for("characters"), max_tokens=60)
+    return encode_batch(TEXT, tokenizer, segmenter_for("characters"), max_tokens=60).texts
 
 
 def test_the_ids_are_exactly_the_tokenizers(tokenizer: Any, encoded: EncodedTexts) -> None:

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from lingyu.bases import find_base
 from lingyu.dapt.batches.draws import Draws, Stream
+from lingyu.dapt.batches.layout import lay_out
 from lingyu.dapt.batches.masking import Masking, ordinary_ids, span_weights
-from lingyu.dapt.corpus.encoded import EncodedTexts, encode_texts
+from lingyu.dapt.batches.sentence_order import arrange_halves
+from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
 
-from .hand_made_texts import MASK, TEXTS, hand_made, laid_out, masking, pieces_of
+from .hand_made_texts import CLS, MASK, SEP, TEXTS, hand_made, laid_out, masking, pieces_of
 
 SHARES = st.floats(0.01, 0.99)
 NGRAMS = st.integers(1, 5)
@@ -30,15 +32,17 @@ def slowly_chosen(words: list[int], key: np.uint64, masks: Masking, draws: Draws
     """Places in [CLS] text [SEP] that are masked: spans in the order of their draws, word by word."""
     keys = np.array([key])
     starts = [1 + sum(words[:number]) for number in range(len(words))]
-    turns = [int(draws.bits(Stream.WORD, keys, start)[0]) for start in starts]
+    before = masks.max_ngram - 1  # places before the first word at which spans begin too; the index is the draw's
+    index = {word: -1 - place for place, word in enumerate(range(-before, 0))} | dict(enumerate(starts))
+    turns = {word: int(draws.bits(Stream.WORD, keys, drawn_by)[0]) for word, drawn_by in index.items()}
     tokens = sum(words)
     budget = max(int(masks.share * tokens + 0.5), 1 if tokens > 1 else 0)
     luck = draws.uniform(Stream.LAST_WORD, keys, 0)[0]
     taken: list[int] = []
     filled = 0
-    for first in sorted(range(len(words)), key=turns.__getitem__):
-        span = slow_span(float(draws.uniform(Stream.SPAN, keys, starts[first])[0]), masks.max_ngram)
-        for word in range(first, min(first + span, len(words))):
+    for first in sorted(turns, key=turns.__getitem__):
+        span = slow_span(float(draws.uniform(Stream.SPAN, keys, index[first])[0]), masks.max_ngram)
+        for word in range(max(first, 0), min(first + span, len(words))):
             if word in taken:
                 continue
             left = budget - filled
@@ -151,10 +155,20 @@ def test_long_words_are_masked_nearly_as_often_as_short_ones(max_ngram: int) -> 
     assert all(abs(share - 0.2) < 0.015 for share in by_length)
 
 
-def test_the_first_words_of_a_text_are_masked_as_often_as_the_last() -> None:
-    layout = laid_out(hand_made([[1] * 40] * 2000))
-    often = np.stack(pieces_of(masking(0.2).choose(layout, Draws(1, 1)), layout.lengths)).mean(axis=0)[1:-1]
-    assert abs(often - 0.2).max() < 0.04
+@pytest.mark.parametrize("max_ngram", [1, 4])
+def test_each_word_of_a_text_is_masked_as_often_as_any_other(max_ngram: int) -> None:
+    layout = laid_out(hand_made([[1] * 40] * 4000))
+    often = np.stack(pieces_of(masking(0.2, max_ngram).choose(layout, Draws(1, 1)), layout.lengths)).mean(axis=0)[1:-1]
+    assert abs(often - 0.2).max() < 0.025  # four standard errors
+
+
+def test_each_word_of_two_halves_is_masked_as_often_as_any_other() -> None:
+    texts = hand_made([[1] * 40] * 4000, middles=[20] * 4000)
+    layout = lay_out(texts, arrange_halves(texts, np.arange(4000), Draws(1, 1)), CLS, SEP)
+    chosen = masking(0.2, 4).choose(layout, Draws(1, 1))
+    assert (layout.lengths == 43).all()
+    often = chosen.reshape(4000, 43)[:, [*range(1, 21), *range(22, 42)]].mean(axis=0)
+    assert abs(often - 0.2).max() < 0.025
 
 
 def test_span_lengths_are_macberts() -> None:
@@ -257,7 +271,7 @@ def reviews(shared_data: Path) -> EncodedTexts:
     jieba_words = segmenter_for("jieba")
     with (shared_data / "hotel" / "ChnSentiCorp_htl_all.csv").open(encoding="utf-8") as file:
         texts = [row["review"] for row in islice(csv.DictReader(file), 0, None, 32)]
-    return encode_texts(texts, find_base("embedded").tokenizer, jieba_words, max_tokens=254)
+    return encode_batch(texts, find_base("embedded").tokenizer, jieba_words, max_tokens=254).texts
 
 
 @pytest.mark.parametrize("max_ngram", [1, 4])

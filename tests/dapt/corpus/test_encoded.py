@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingyu.bases import find_base
-from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch, encode_texts
+from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
 from lingyu.dapt.corpus.segmenters import Segmenter, SegmenterName, segmenter_for
 
 REVIEW = "酒店的服务很好，房间也很干净。早餐一般！iPhone15在房间里Wi-Fi信号只有50%，下次还会再来。"
@@ -52,7 +52,7 @@ def _words(texts: EncodedTexts, tokenizer: Any, text: int) -> list[str]:
 def test_a_whole_review_is_cut_into_its_words_where_one_rule_of_blanks_saw_one_word(
     tokenizer: Any, jieba: Segmenter
 ) -> None:
-    texts = encode_texts([REVIEW], tokenizer, jieba, 200)
+    texts = encode_batch([REVIEW], tokenizer, jieba, 200).texts
     words = _words(texts, tokenizer, 0)
     assert words[:9] == ["酒店", "的", "服务", "很", "好", "，", "房间", "也", "很"]
     assert "iphone##15" in words
@@ -71,14 +71,14 @@ def test_any_text_keeps_the_tokenizers_own_ids_and_words_that_start_where_texts_
     encoded = batch.texts
     assert encoded.ids.tolist() == [number for text in texts for number in _own_ids(tokenizer, text)]
     for place, text in enumerate(texts):
-        pieces = np.flatnonzero(batch.came_from == place)
+        pieces = np.flatnonzero(np.flatnonzero(batch.has_tokens)[encoded.came_from] == place)
         ids = [n for piece in pieces for n in encoded.ids[slice(*encoded.offsets[piece : piece + 2])].tolist()]
         assert ids == _own_ids(tokenizer, text)
     assert (encoded.lengths > 0).all()
     assert (encoded.lengths <= 7).all()
     assert encoded.starts_word[encoded.offsets[:-1]].all()
     assert ((encoded.middles >= 0) & (encoded.middles < encoded.lengths)).all()
-    assert len(encoded.keys) == len(encoded.offsets) - 1 == len(encoded.middles) == len(batch.came_from)
+    assert len(encoded.keys) == len(encoded.offsets) - 1 == len(encoded.middles) == len(encoded.is_first)
 
 
 SEGMENTERS = {name: segmenter_for(name) for name in ("jieba", "rjieba", "whitespace", "characters")}
@@ -89,9 +89,9 @@ SEGMENTERS = {name: segmenter_for(name) for name in ("jieba", "rjieba", "whitesp
 def test_what_becomes_of_a_text_does_not_depend_on_the_texts_beside_it(
     text: str, others: list[str], tokenizer: Any
 ) -> None:
-    alone = encode_texts([text], tokenizer, SEGMENTERS["jieba"], 9)
-    beside = encode_texts([*others, text, *others], tokenizer, SEGMENTERS["jieba"], 9)
-    begin = len(encode_texts(others, tokenizer, SEGMENTERS["jieba"], 9))
+    alone = encode_batch([text], tokenizer, SEGMENTERS["jieba"], 9).texts
+    beside = encode_batch([*others, text, *others], tokenizer, SEGMENTERS["jieba"], 9).texts
+    begin = len(encode_batch(others, tokenizer, SEGMENTERS["jieba"], 9).texts)
     rows = slice(begin, begin + len(alone))
     tokens = slice(beside.offsets[begin], beside.offsets[begin + len(alone)])
     for name, part in (("ids", tokens), ("starts_word", tokens), ("keys", rows), ("middles", rows)):
@@ -101,7 +101,7 @@ def test_what_becomes_of_a_text_does_not_depend_on_the_texts_beside_it(
 @settings(deadline=None, max_examples=30)
 @given(text=st.text(st.sampled_from("房间很干净，酒店服务好！Wi-Fi 15.5 abc😀"), min_size=1, max_size=40))
 def test_a_word_starts_at_a_token_just_where_one_token_by_token_would_put_it(text: str, tokenizer: Any) -> None:
-    encoded = encode_texts([text], tokenizer, SEGMENTERS["jieba"], 1000)
+    encoded = encode_batch([text], tokenizer, SEGMENTERS["jieba"], 1000).texts
     found = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     word_of_character = [place for place, word in enumerate(SEGMENTERS["jieba"].words(text)) for _ in word]
     before = -1
@@ -113,16 +113,17 @@ def test_a_word_starts_at_a_token_just_where_one_token_by_token_would_put_it(tex
 
 
 def test_a_literal_mask_in_a_text_is_text(tokenizer: Any, jieba: Segmenter) -> None:
-    assert tokenizer.mask_token_id not in encode_texts(["[MASK]很好[SEP]"], tokenizer, jieba, 50).ids
+    assert tokenizer.mask_token_id not in encode_batch(["[MASK]很好[SEP]"], tokenizer, jieba, 50).texts.ids
 
 
 def test_a_long_text_is_cut_behind_a_sentence_else_between_words_else_anywhere(
     tokenizer: Any, jieba: Segmenter
 ) -> None:
-    texts = encode_texts(["很好。房间干净！服务热情", "酒店服务房间干净"], tokenizer, jieba, 5)
+    texts = encode_batch(["很好。房间干净！服务热情", "酒店服务房间干净"], tokenizer, jieba, 5).texts
     pieces = ["".join(_words(texts, tokenizer, text)) for text in range(len(texts))]
     assert pieces == ["很好。", "房间干净！", "服务热情", "酒店服务", "房间干净"]
-    long_word = encode_texts(["a" * 30], tokenizer, Segmenter("one", lambda text: [text]), 4)
+    assert texts.came_from.tolist() == [0, 0, 0, 1, 1]
+    long_word = encode_batch(["a" * 30], tokenizer, Segmenter("one", lambda text: [text]), 4).texts
     assert (long_word.lengths <= 4).all()
     assert long_word.ids.tolist() == _own_ids(tokenizer, "a" * 30)
 
@@ -141,7 +142,7 @@ def test_a_long_text_is_cut_behind_a_sentence_else_between_words_else_anywhere(
 def test_the_second_half_begins_at_the_sentence_end_nearest_the_middle(
     text: str, second_half: str | None, tokenizer: Any, jieba: Segmenter
 ) -> None:
-    texts = encode_texts(["好。好。", text, "好。好。"], tokenizer, jieba, 100)
+    texts = encode_batch(["好。好。", text, "好。好。"], tokenizer, jieba, 100).texts
     middle = int(texts.middles[1])
     expected = 0 if second_half is None else int(texts.lengths[1]) - len(_own_ids(tokenizer, second_half))
     assert middle == expected
@@ -149,10 +150,10 @@ def test_the_second_half_begins_at_the_sentence_end_nearest_the_middle(
 
 def test_texts_without_a_token_are_left_out_and_equal_texts_have_equal_keys(tokenizer: Any, jieba: Segmenter) -> None:
     batch = encode_batch(["", "很好", "\u200b", "很好", " ", "不好"], tokenizer, jieba, 50)
-    assert batch.came_from.tolist() == [1, 3, 5]
+    assert np.flatnonzero(batch.has_tokens).tolist() == [1, 3, 5]
     first, second, third = batch.texts.keys.tolist()
     assert first == second != third
-    assert len(encode_texts([], tokenizer, jieba, 50)) == 0
+    assert len(encode_batch([], tokenizer, jieba, 50).texts) == 0
 
 
 def test_the_blank_that_a_tokenizer_counts_to_a_word_starts_it_and_no_second_one() -> None:
@@ -163,7 +164,7 @@ def test_the_blank_that_a_tokenizer_counts_to_a_word_starts_it_and_no_second_one
     model = Tokenizer(models.Unigram(vocabulary, unk_id=0))
     model.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=model, unk_token="<unk>")
-    texts = encode_texts(["很好 hotel"], tokenizer, segmenter_for("whitespace"), 50)
+    texts = encode_batch(["很好 hotel"], tokenizer, segmenter_for("whitespace"), 50).texts
     assert _words(texts, tokenizer, 0) == ["▁很好", "▁hotel"]
 
 
@@ -173,6 +174,6 @@ def test_real_reviews_keep_their_ids_and_have_words_of_about_two_tokens(
 ) -> None:
     with gzip.open(shared_data / "corpus" / "hotel_travel.txt.gz", "rt", encoding="utf-8") as file:
         reviews = [line.rstrip("\n") for line, _ in zip(file, range(3000), strict=False)]
-    texts = encode_texts(reviews, tokenizer, jieba, 254)
+    texts = encode_batch(reviews, tokenizer, jieba, 254).texts
     assert texts.ids.tolist() == [number for review in reviews for number in _own_ids(tokenizer, review)]
     assert 1.3 < len(texts.ids) / texts.starts_word.sum() < 2.2

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from safetensors.numpy import save_file
 
 from lingyu.bases import Base, find_base
-from lingyu.dapt.corpus.encoded import EncodedTexts, encode_texts
+from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
 from lingyu.dapt.corpus.prepared import Corpus, corpus_texts, prepare_corpus
 from lingyu.dapt.corpus.record import CorpusRecord
 from lingyu.dapt.corpus.segmenters import segmenter_for
+from lingyu.dapt.corpus.surveying import find_inputs, vocabulary_inputs
 from lingyu.errors import LingyuError
 from lingyu.recipe import Dapt
 from lingyu.text import content_hashes
@@ -56,8 +59,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def prepare(place: Path, base: Base) -> Prepare:
     """prepare(max_tokens=30, drop_test_texts=True, ...): the corpus of raw.txt, unless another is named."""
 
-    def prepare(max_tokens: int = 60, **settings: object) -> Corpus:
-        return prepare_corpus(_dapt(**settings), base, max_tokens, CACHE, _silent)
+    def prepare(max_tokens: int = 60, parent: Base | None = None, **settings: object) -> Corpus:
+        return prepare_corpus(find_inputs(_dapt(**settings), parent), base, max_tokens, CACHE, _silent)
 
     return prepare
 
@@ -88,16 +91,26 @@ def test_what_lies_on_disk_is_what_encoding_in_memory_gives(prepare: Prepare, ba
     corpus = prepare(max_tokens=9, segmenter="jieba")
     held = set(_texts(prepare().held_out, base))
     train = [text for text in TEXTS if text not in held]
-    assert _same(corpus.train, encode_texts(train, base.tokenizer, segmenter_for("jieba"), 9))
+    assert _same(corpus.train, encode_batch(train, base.tokenizer, segmenter_for("jieba"), 9).texts)
     assert corpus.record.train.pieces > corpus.record.train.texts == 108
 
 
-def test_copies_of_a_text_are_kept_on_one_side(prepare: Prepare, base: Base) -> None:
+def test_copies_of_a_text_are_trained_on_and_measured_once(prepare: Prepare, base: Base) -> None:
     _write_lines("raw.txt", *TEXTS, *(f"{text}！" for text in TEXTS))  # the same texts, as content hashes have it
     corpus = prepare()
     train, held_out = ([text.rstrip("！") for text in _texts(part, base)] for part in (corpus.train, corpus.held_out))
     assert set(train).isdisjoint(held_out)
-    assert (len(train), len(held_out), corpus.record.repeats) == (216, 24, 120)
+    assert (len(train), len(held_out)) == (216, 12)
+    record = corpus.record
+    assert (record.held_out.texts, record.held_out_repeats, record.repeats) == (12, 12, 108)
+    assert record.read == 240 == record.train.texts + record.held_out.texts + record.held_out_repeats
+    assert corpus.held_out_hashes.tolist() == sorted(content_hashes(held_out).tolist())
+
+
+def test_it_is_known_which_pieces_are_of_one_text(prepare: Prepare) -> None:
+    held_out = prepare(max_tokens=9).held_out
+    assert len(held_out) > 12
+    assert np.unique(held_out.came_from).tolist() == list(range(12))
 
 
 def test_empty_texts_are_counted(prepare: Prepare) -> None:
@@ -111,6 +124,7 @@ def test_empty_texts_are_counted(prepare: Prepare) -> None:
         (b"", r"raw\.txt: an empty corpus"),
         (b"\n<br>\n", r"raw\.txt: no text is left of 2 \(2 empty, 0 test texts\)"),
         ("很好\n很好！\n".encode(), r"raw\.txt: one distinct text, and none to measure the gain on"),
+        ("好\n坏\n".encode(), r"raw\.txt: no text to measure on has two tokens, of which one could be masked"),
         (b"\x89PNG\n\0", r"raw\.txt:1: a line that is not UTF-8"),
     ],
 )
@@ -174,9 +188,83 @@ def test_the_texts_for_a_vocabulary_are_those_that_are_trained_on(
     prepare: Prepare, base: Base, excluded_sets: list[str]
 ) -> None:
     settings = {"exclude": excluded_sets, "drop_test_texts": True}
-    assert list(corpus_texts(_dapt(**settings), _silent)) == _texts(prepare(**settings).train, base)
+    assert list(corpus_texts(find_inputs(_dapt(**settings), None), _silent)) == _texts(prepare(**settings).train, base)
     with pytest.raises(LingyuError, match="2 texts of the test set"):
-        next(corpus_texts(_dapt(exclude=excluded_sets), _silent))
+        next(corpus_texts(find_inputs(_dapt(exclude=excluded_sets), None), _silent))
+
+
+def test_what_else_a_vocabulary_is_counted_on_goes_through_the_same_gate(place: Path, excluded_sets: list[str]) -> None:
+    asked = _dapt(
+        corpus=["other.txt"], vocabulary_from=["raw.txt"], exclude=excluded_sets, drop_test_texts=True, mode="scratch"
+    )
+    _write_lines("other.txt", *TEXTS[:20])
+    learnt = find_inputs(asked, None)
+    counted_on = vocabulary_inputs(asked, learnt)
+    assert [source.name for source in counted_on.sources] == ["raw.txt"]
+    counted = list(corpus_texts(counted_on, _silent, without=np.sort(content_hashes(TEXTS[:20]))))
+    assert set(counted) <= set(TEXTS[20:])
+    assert len(counted) > 80
+    assert vocabulary_inputs(_dapt(), learnt) is learnt
+    with pytest.raises(LingyuError, match=r"raw\.txt: dapt\.vocabulary_from names it twice"):
+        vocabulary_inputs(_dapt(vocabulary_from=["raw.txt", "./raw.txt"]), learnt)
+
+
+# ---- what the base has learnt
+
+
+@pytest.fixture
+def parent_of(tiny_base: Path, tmp_path: Path) -> Callable[..., Base]:
+    """parent_of(read, held_out): a base that says what it has read, and what of that it was not trained on."""
+
+    def made(read: list[str], held_out: list[str]) -> Base:
+        folder = tmp_path / f"parent-{len(read)}-{len(held_out)}"
+        shutil.copytree(tiny_base, folder)
+        tensors = {"corpus": np.unique(content_hashes(read)), "held_out": np.unique(content_hashes(held_out))}
+        save_file(tensors, folder / "hashes.safetensors")
+        return find_base(str(folder))
+
+    return made
+
+
+def test_what_the_base_was_trained_on_measures_nothing(
+    prepare: Prepare, base: Base, parent_of: Callable[..., Base]
+) -> None:
+    general = [f"天气预报第{number}条，明天有雨" for number in range(50)]
+    _write_lines("general.txt", *general)
+    parent = parent_of(TEXTS[:100] + general[:40], TEXTS[90:100])
+    assert len(parent.learnt_hashes) == 130
+    corpus = prepare(parent=parent, general=["general.txt"])
+    held_out = _texts(corpus.held_out, base)
+    assert len(held_out) == 12
+    assert set(held_out) <= set(TEXTS[90:])
+    assert corpus.general is not None
+    assert sorted(_texts(corpus.general, base)) == sorted(general[40:])
+    assert corpus.record.held_out.seen_by_base == 0
+    assert corpus.record.notes() == []
+    assert corpus.fingerprint != prepare(general=["general.txt"]).fingerprint
+
+
+def test_of_few_texts_that_are_new_to_the_base_all_are_held_out(
+    prepare: Prepare, base: Base, parent_of: Callable[..., Base]
+) -> None:
+    held_out = _texts(prepare(parent=parent_of(TEXTS[:115], [])).held_out, base)
+    assert sorted(held_out) == sorted(TEXTS[115:])
+
+
+def test_where_the_base_was_trained_on_everything_the_figures_say_so(
+    prepare: Prepare, parent_of: Callable[..., Base]
+) -> None:
+    _write_lines("general.txt", "天气预报，明天有雨", "天气预报，今天有雨")
+    parent = parent_of([*TEXTS, "天气预报，明天有雨"], [TEXTS[0]])
+    record = prepare(parent=parent, general=["general.txt"]).record
+    smallest = np.sort(content_hashes(TEXTS))[:12]
+    seen = 12 - int(np.isin(content_hashes(TEXTS[:1]), smallest).sum())
+    assert record.held_out.seen_by_base == seen
+    assert record.notes() == [
+        f"{seen} of 12 held-out texts were trained on by the base: the gain is understated.",
+        "1 of 2 general texts were trained on by the base: what is forgotten is overstated.",
+    ]
+    assert record.lines()[-2:] == record.notes()
 
 
 # ---- general text
@@ -206,9 +294,16 @@ def test_at_most_two_thousand_general_texts_are_drawn_whatever_their_order(prepa
     assert _same(first, second)
 
 
-def test_general_text_that_is_the_corpus_is_one_line(prepare: Prepare) -> None:
-    _write_lines("general.txt", *TEXTS[:3])
-    with pytest.raises(LingyuError, match="no text is left of 3: 3 stand in the corpus"):
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (TEXTS[:3], "no text is left of 3: 3 stand in the corpus"),
+        (["好", "坏"], r"general\.txt: no text to measure on has two tokens"),
+    ],
+)
+def test_general_text_that_measures_nothing_is_one_line(prepare: Prepare, lines: list[str], message: str) -> None:
+    _write_lines("general.txt", *lines)
+    with pytest.raises(LingyuError, match=message):
         prepare(general=["general.txt"])
 
 
@@ -226,7 +321,7 @@ def test_an_encoded_corpus_is_used_again_until_anything_that_it_depends_on_chang
     assert _same(prepare().train, first.train)
     assert (folder / "train" / "ids.bin").stat().st_mtime_ns == written
     _write_lines("words.txt", "江景房")
-    _write_lines("other.txt", "不在里面")
+    _write_lines("other.txt", "不在里面", "也不在")
     changes: list[dict[str, object]] = [
         {"max_tokens": 20},
         {"segmenter": "whitespace"},
@@ -245,7 +340,7 @@ def test_an_encoded_corpus_is_used_again_until_anything_that_it_depends_on_chang
 
 
 def test_another_tokenizer_makes_another_corpus(prepare: Prepare, tiny_base: Path) -> None:
-    other = prepare_corpus(_dapt(), find_base(str(tiny_base)), 60, CACHE, _silent)
+    other = prepare_corpus(find_inputs(_dapt(), None), find_base(str(tiny_base)), 60, CACHE, _silent)
     assert other.fingerprint != prepare().fingerprint
 
 
@@ -274,7 +369,7 @@ def _stop_while_encoding(said: "multiprocessing.Queue[str]") -> None:
             said.put(what)
             time.sleep(60)
 
-    prepare_corpus(_dapt(held_out=0.3), find_base("embedded"), 60, CACHE, report)
+    prepare_corpus(find_inputs(_dapt(held_out=0.3), None), find_base("embedded"), 60, CACHE, report)
 
 
 def test_a_killed_build_leaves_a_hidden_folder_that_the_next_build_removes(prepare: Prepare) -> None:
@@ -302,7 +397,7 @@ def _prepare_slowly(out: "multiprocessing.Queue[int]") -> None:
         reports += 1
         time.sleep(0.2)
 
-    prepare_corpus(_dapt(), find_base("embedded"), 60, CACHE, report)
+    prepare_corpus(find_inputs(_dapt(), None), find_base("embedded"), 60, CACHE, report)
     out.put(reports)
 
 
@@ -335,10 +430,11 @@ import resource, sys
 from pathlib import Path
 from lingyu.bases import find_base
 from lingyu.dapt.corpus.prepared import prepare_corpus
+from lingyu.dapt.corpus.surveying import find_inputs
 from lingyu.recipe import Dapt
 
 dapt = Dapt.model_validate({"corpus": [sys.argv[1]], "segmenter": "rjieba"})
-prepare_corpus(dapt, find_base("embedded"), 60, Path("runs/.encoded"), lambda *_: None)
+prepare_corpus(find_inputs(dapt, None), find_base("embedded"), 60, Path("runs/.encoded"), lambda *_: None)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
     peaks = []

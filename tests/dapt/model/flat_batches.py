@@ -56,8 +56,6 @@ def flat_batch(lengths: Sequence[int], seed: int = 0, vocabulary: int = VOCABULA
         "lengths": torch.tensor(lengths, dtype=torch.int64),
         "masked_positions": masked,
         "labels": torch.randint(5, vocabulary, (len(masked),), generator=generator),
-        "batch_tokens": torch.tensor(tokens),
-        "batch_pairs": torch.tensor(0),
     }
 
 

@@ -2,7 +2,8 @@
 
 A batch is what one optimiser step sees. It is formed once, as a pure function of (seed, epoch), and only then cut into
 pieces for the processes and accumulation steps: so a resumed run sees the texts of an uninterrupted one, and two
-processes train what one does.
+processes, or two accumulation steps, train what one does. Only dropout, where there is any, falls otherwise on other
+pieces.
 
 The epoch's texts in a random order are one line of tokens. It is cut into a fixed number of batches at equal
 distances, each cut moved to the next text's beginning: so the number of batches is the same in every epoch, which

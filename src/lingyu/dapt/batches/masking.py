@@ -3,7 +3,9 @@
 Words are drawn, never tokens. A span of 1 to max_ngram consecutive words begins at each word; spans are taken in a
 random order, and the words of a span from left to right, until the share of the text's tokens is reached. Span
 lengths are drawn with weights max_ngram, ..., 2, 1: for four the 40, 30, 20 and 10 % of MacBERT (Cui et al. 2020,
-arXiv 2004.13922). No span goes across a special token.
+arXiv 2004.13922). No span goes across a special token; but spans also begin at max_ngram - 1 places before the first
+word after one, of which only what reaches into the words counts. Else the first words would lie in fewer spans than
+all others, and be masked less.
 
 The word that would go over the share is taken with the probability with which it fits: of a word of three tokens,
 where one is missing, one time in three. Leaving it out always (as BERT's own code does) would favour short words, and
@@ -108,17 +110,26 @@ def _turns(words: _Words, layout: Layout, max_ngram: int, draws: Draws) -> Bits:
     Taking spans in the order of their draws, and of each the words not yet taken, is the same as sorting words by this.
     """
     keys, position = layout.keys[words.text], layout.position[words.start]
-    turn = draws.bits(Stream.WORD, keys, position)
     if max_ngram == 1:
-        return turn
+        return draws.bits(Stream.WORD, keys, position)
+    second = layout.second[words.start].astype(np.int64)
+    stretch = 2 * words.text + second
+    first = np.flatnonzero(np.diff(stretch, prepend=-1))  # words between two special tokens; the first of each
+    before = max_ngram - 1
+    at = np.repeat(first, before)
+    drawn_by = -1 - np.tile(np.arange(before), len(first)) - before * second[at]  # where words have their position
+    keys, stretch = (np.insert(values, at, values[at]) for values in (keys, stretch))
+    position = np.insert(position, at, drawn_by)
+    is_word = np.insert(np.ones(len(words.start), dtype=np.bool_), at, False)
+
+    turn = draws.bits(Stream.WORD, keys, position)
     drawn = draws.uniform(Stream.SPAN, keys, position)
     span = 1 + np.searchsorted(np.cumsum(span_weights(max_ngram))[:-1], drawn, side="right")
-    stretch = 2 * words.text + layout.second[words.start]
     earliest = turn.copy()
     for back in range(1, max_ngram):
         covered = (span[:-back] > back) & (stretch[:-back] == stretch[back:])
         earliest[back:] = np.minimum(earliest[back:], np.where(covered, turn[:-back], _LAST))
-    return earliest
+    return earliest[is_word]
 
 
 def _up_to_share(words: _Words, turn: Bits, layout: Layout, share: float, draws: Draws) -> Flags:

@@ -30,12 +30,13 @@ _Marks = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class EncodedTexts:
-    """Texts without special tokens; a text that was cut is several here.
+    """Texts without special tokens; a text that was cut is several here, its pieces.
 
     ids: (tokens,) of all texts, one after another. starts_word: (tokens,) whether a word begins at the token; at the
     first token of a text it always does. offsets: (texts + 1,) where each text begins, and the end of the last.
     keys: (texts,) what random draws go by, a hash of the text's ids. middles: (texts,) the token at which a text's
-    second half begins, at the sentence end nearest its middle; 0 where it is one sentence only.
+    second half begins, at the sentence end nearest its middle; 0 where it is one sentence only. is_first: (texts,)
+    whether it is the first piece of a text as it was read.
     """
 
     ids: NDArray[np.int32]
@@ -43,6 +44,7 @@ class EncodedTexts:
     offsets: Counts
     keys: NDArray[np.uint64]
     middles: NDArray[np.int32]
+    is_first: _Marks
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -52,19 +54,18 @@ class EncodedTexts:
         """(texts,) tokens of each."""
         return np.diff(self.offsets)
 
+    @property
+    def came_from(self) -> Counts:
+        """(texts,) the number of the text, as it was read, that each is a piece of: 0, 0, 1, ..."""
+        return np.cumsum(self.is_first, dtype=np.int64) - 1
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedBatch:
-    """came_from: (encoded texts,) the place of each in the batch: cut texts are there repeatedly, empty ones not."""
+    """has_tokens: (texts of the batch,) those that are left out have none."""
 
     texts: EncodedTexts
-    came_from: Counts
-
-
-def encode_texts(texts: Iterable[str], tokenizer: Any, segmenter: Segmenter, max_tokens: int) -> EncodedTexts:
-    """All texts, in memory. max_tokens: see encode_batch. Texts without a token are left out."""
-    parts = [encode_batch(batch, tokenizer, segmenter, max_tokens).texts for batch in batches(texts)]
-    return _joined([encode_batch([], tokenizer, segmenter, max_tokens).texts, *parts])
+    has_tokens: _Marks
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -98,8 +99,9 @@ def encode_batch(texts: Sequence[str], tokenizer: Any, segmenter: Segmenter, max
     cuts = _cuts(offsets, starts_word, starts_sentence, max_tokens)
     offsets = np.unique(np.concatenate([offsets, cuts]))  # a text without a token begins where the next one does
     starts_word[offsets[:-1]] = True
-    encoded = EncodedTexts(ids, starts_word, offsets, _keys(ids, offsets), _middles(offsets, starts_sentence))
-    return EncodedBatch(encoded, np.searchsorted(np.cumsum(lengths), offsets[:-1], side="right"))
+    middles = _middles(offsets, starts_sentence)
+    is_first = ~np.isin(offsets[:-1], cuts)
+    return EncodedBatch(EncodedTexts(ids, starts_word, offsets, _keys(ids, offsets), middles, is_first), lengths > 0)
 
 
 def _without_lone_surrogates(text: str) -> str:
@@ -216,13 +218,3 @@ def _keys(ids: NDArray[np.int32], offsets: Counts) -> NDArray[np.uint64]:
 def _offsets(lengths: Sequence[int] | Counts) -> Counts:
     """(n + 1,) where each of n things begins that lie one after another, and the end of the last."""
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-
-
-def _joined(parts: Sequence[EncodedTexts]) -> EncodedTexts:
-    return EncodedTexts(
-        ids=np.concatenate([part.ids for part in parts]),
-        starts_word=np.concatenate([part.starts_word for part in parts]),
-        offsets=_offsets(np.concatenate([part.lengths for part in parts])),
-        keys=np.concatenate([part.keys for part in parts]),
-        middles=np.concatenate([part.middles for part in parts]),
-    )

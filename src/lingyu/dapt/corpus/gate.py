@@ -42,12 +42,7 @@ def load_test_sets(given: Sequence[str], steps: Sequence[Sequence[str]]) -> tupl
 
     Raises LingyuError for what can't be read or holds no text.
     """
-    try:
-        loaded = load_excluded(given, _COLUMN, "utf-8")
-    except LingyuError as error:
-        if error.next is None or "--exclude" not in error.next:
-            raise
-        raise LingyuError(error.what, error.where, error.next.replace("--exclude ", "dapt.exclude: ")) from None
+    loaded = load_excluded(given, _COLUMN, "utf-8", named_by="dapt.exclude: ")
     return tuple(_test_set(name, excluded, steps) for name, excluded in zip(given, loaded, strict=True))
 
 

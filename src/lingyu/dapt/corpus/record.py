@@ -1,10 +1,12 @@
 """What is said of a corpus in a base's lineage and card: where it comes from, and where every text of it went."""
 
+import re
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=0)]
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 class _Model(BaseModel):
@@ -53,17 +55,27 @@ class PartRecord(_Model):
     tokens: Count
 
 
+class MeasuredRecord(_Model):
+    """As PartRecord, each text once. seen_by_base: of the texts, those that the base was trained on, as far as it says;
+    there are some only where hardly another text is there."""
+
+    texts: Count
+    pieces: Count
+    tokens: Count
+    seen_by_base: Count = 0
+
+
 class GeneralRecord(_Model):
     """Text of no domain, to measure forgetting on. in_corpus: left out, since the corpus has the same text.
 
-    not_drawn: repeated, or beyond the 2,000 texts of the smallest content hashes.
+    not_drawn: repeated, trained on by the base, or beyond the 2,000 texts of the smallest content hashes.
     """
 
     sources: tuple[SourceRecord, ...]
     empty: Count
     in_corpus: Count
     not_drawn: Count
-    drawn: PartRecord
+    drawn: MeasuredRecord
 
     @property
     def read(self) -> int:
@@ -77,20 +89,21 @@ class GeneralRecord(_Model):
 
 
 class CorpusRecord(_Model):
-    """read = empty + removed for test sets + train + held out, always.
+    """read = empty + removed for test sets + train + held out + repeats of held out, always.
 
-    empty: texts of which cleaning or the tokenizer leaves nothing. repeats: texts of train and held out that are the
-    same text as an earlier one; they are kept, all on the same side. unknown_share: of the tokens of train.
-    max_tokens: of a piece, without special tokens.
+    empty: texts of which cleaning or the tokenizer leaves nothing. repeats: texts of train that are the same text as an
+    earlier one; they are kept. held_out_repeats: those of held out, which are left out: a text is measured once, and
+    not trained on. unknown_share: of the tokens of train. max_tokens: of a piece, without special tokens.
     """
 
     sources: tuple[SourceRecord, ...]
     excluded: tuple[ExcludedRecord, ...]
     empty: Count
     train: PartRecord
-    held_out: PartRecord
+    held_out: MeasuredRecord
     general: GeneralRecord | None
     repeats: Count
+    held_out_repeats: Count = 0
     unknown_share: Annotated[float, Field(ge=0, le=1)]
     steps: tuple[str, ...]
     segmenter: str
@@ -107,9 +120,41 @@ class CorpusRecord(_Model):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if self.read != self.empty + self.removed + self.train.texts + self.held_out.texts:
-            raise ValueError("read is not empty + removed + train + held out")
+        if self.read != self.empty + self.removed + self.train.texts + self.held_out.texts + self.held_out_repeats:
+            raise ValueError("read is not empty + removed + train + held out + repeats of held out")
         return self
+
+    def notes(self) -> list[str]:
+        """What a reader of the figures has to know, a sentence each."""
+        notes = []
+        if seen := self.held_out.seen_by_base:
+            notes.append(
+                f"{seen:,} of {self.held_out.texts:,} held-out texts were trained on by the base: "
+                "the gain is understated."
+            )
+        if self.general and (seen := self.general.drawn.seen_by_base):
+            notes.append(
+                f"{seen:,} of {self.general.drawn.texts:,} general texts were trained on by the base: "
+                "what is forgotten is overstated."
+            )
+        return notes
+
+    @property
+    def sum_in_words(self) -> str:
+        """Where every text went; places where none did are left out."""
+        places = {
+            "train": self.train.texts,
+            "held out": self.held_out.texts,
+            "repeats of held out": self.held_out_repeats,
+            "empty": self.empty,
+            "test texts": self.removed,
+        }
+        return f"read {self.read:,} = " + " + ".join(f"{name} {count:,}" for name, count in places.items() if count)
+
+    @property
+    def segmenter_in_short(self) -> str:
+        """With the first digits of its dictionary's SHA-256."""
+        return _DIGEST.sub(r"\1", self.segmenter)
 
     def lines(self) -> list[str]:
         """What a person wants to see before the wait."""
@@ -118,20 +163,20 @@ class CorpusRecord(_Model):
             for source in self.sources
         ]
         lines += [
-            f"left out for the test set {excluded.name}: {excluded.removed:,} texts" for excluded in self.excluded
+            f"left out for the test set {excluded.name}: {excluded.removed:,} texts"
+            for excluded in self.excluded
+            if excluded.removed
         ]
-        lines.append(
-            f"read {self.read:,} = train {self.train.texts:,} + held out {self.held_out.texts:,} "
-            f"+ empty {self.empty:,} + test texts {self.removed:,} (repeats among them, kept: {self.repeats:,})"
-        )
+        lines.append(self.sum_in_words + (f" (repeats in train, kept: {self.repeats:,})" if self.repeats else ""))
         lines.append(
             f"train {self.train.tokens:,} tokens in {self.train.pieces:,} pieces, held out "
             f"{self.held_out.tokens:,} in {self.held_out.pieces:,}; unknown {self.unknown_share:.2%}; "
-            f"words by {self.segmenter}"
+            f"words by {self.segmenter_in_short}"
         )
         if self.general is not None:
+            in_corpus = self.general.in_corpus
             lines.append(
                 f"general text {self.general.drawn.texts:,} of {self.general.read:,}, {self.general.drawn.tokens:,} "
-                f"tokens ({self.general.in_corpus:,} left out: they stand in the corpus)"
+                "tokens" + (f" ({in_corpus:,} left out: they stand in the corpus)" if in_corpus else "")
             )
-        return lines
+        return lines + self.notes()

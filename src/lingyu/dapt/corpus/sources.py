@@ -14,9 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, cast
 
-from lingyu.data import CorpusManifest, corpus_paragraphs, load_splits, read_corpus_manifest, read_table
+from lingyu.data import (
+    CorpusManifest,
+    corpus_paragraphs,
+    file_and_column,
+    load_splits,
+    read_corpus_manifest,
+    read_table,
+    shown_name,
+)
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.recipe import load_recipe
+from lingyu.recipe import is_recipe_file, load_recipe
 from lingyu.text import clean
 
 from .encoded import batches
@@ -26,7 +34,6 @@ Kind = Literal["corpus", "text", "table", "recipe"]
 
 _TEXT: Final = (".txt", ".txt.gz")
 _TABLES: Final = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
-_RECIPES: Final = (".yaml", ".yml")
 _COLUMN: Final = "text"
 _LONGEST_CHARACTERS = 1_000_000  # more is a file without line ends; the tokenizer would take gigabytes for it
 _LONGEST_BYTES = 4 * _LONGEST_CHARACTERS
@@ -75,10 +82,7 @@ def find_sources(given: Sequence[str], steps: Sequence[str], key: str) -> tuple[
 
 
 def _source(given: str, steps: tuple[str, ...], key: str) -> Source:
-    path = Path(given)
-    column = _COLUMN
-    if not path.exists() and ":" in given:
-        path, column = Path(given.rpartition(":")[0]), given.rpartition(":")[2]
+    path, column = file_and_column(given)
     if path.is_dir():
         return _built_corpus(path, given)
     if not path.exists():
@@ -86,14 +90,15 @@ def _source(given: str, steps: tuple[str, ...], key: str) -> Source:
     if not path.is_file():
         raise LingyuError("a pipe or a device", where=given, next="Save the text as a file")
     ending = path.name.lower()
-    if ending.endswith(_RECIPES):
+    if is_recipe_file(ending):
         return _task(path, given)
     if ending.endswith(_TEXT):
         return _file(path, given, steps, "text", _sha256(path), lambda: _raw_batches(path, steps))
     if ending.endswith(_TABLES):
-        fingerprint = _digest([_sha256(path), column])
-        return _file(path, given, steps, "table", fingerprint, lambda: _table_batches(path, column, steps, key))
-    known = ", ".join(other[1:] for other in (*_TEXT, *_TABLES, *_RECIPES))
+        read = column or _COLUMN
+        fingerprint = _digest([_sha256(path), read])
+        return _file(path, given, steps, "table", fingerprint, lambda: _table_batches(path, read, steps, key))
+    known = ", ".join((*(other[1:] for other in (*_TEXT, *_TABLES)), "yaml", "yml"))
     what = f"the ending `{path.suffix}` is none of {known}"
     raise LingyuError(what, where=given, next="Name it .txt where each line is a text")
 
@@ -106,17 +111,13 @@ def _file(
     fingerprint: str,
     read: Callable[[], Iterator[SourceBatch]],
 ) -> Source:
-    return Source(_shown(path), given, kind, fingerprint, (), steps, path.stat().st_size, read)
+    return Source(shown_name(path), given, kind, fingerprint, (), steps, path.stat().st_size, read)
 
 
 def _not_there(path: Path, key: str) -> LingyuError:
     near = did_you_mean(path.name, [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else [])
     next_step = f"Did you mean {path.with_name(near)}?" if near else f"Set {key} to folders and files that are there"
     return LingyuError("no such file or folder", where=path, next=next_step)
-
-
-def _shown(path: Path) -> str:
-    return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
 
 
 # ---- folders of `lingyu data corpus`
@@ -132,7 +133,7 @@ def _built_corpus(folder: Path, given: str) -> Source:
         if path.stat().st_size != shard.bytes or _sha256(path) != shard.sha256:
             raise LingyuError("a shard that is not as its corpus.json says", path, _BUILD_AGAIN)
     return Source(
-        name=_shown(folder),
+        name=shown_name(folder),
         given=given,
         kind="corpus",
         fingerprint=_digest([shard.sha256 for shard in manifest.shards]),
@@ -170,7 +171,7 @@ def _task(path: Path, given: str) -> Source:
     recipe = load_recipe(path)
     card, texts = recipe.card, load_splits(recipe.data).train.texts
     return Source(
-        name=_shown(path),
+        name=shown_name(path),
         given=given,
         kind="recipe",
         fingerprint=_digest(texts),

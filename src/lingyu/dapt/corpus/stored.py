@@ -1,6 +1,5 @@
 """Encoded texts as raw arrays in a folder: written by and by, read back memory-mapped."""
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +16,13 @@ _TYPES: Final[dict[str, DTypeLike]] = {
     "offsets": "<i8",
     "keys": "<u8",
     "middles": "<i4",
+    "is_first": "?",
 }
 """Array of EncodedTexts -> how its numbers lie in its file."""
 
 
 class EncodedWriter:
-    """Appends encoded texts to those of a new folder. As a context: the files are on the disk when it ends."""
+    """Appends encoded texts to those of a new folder. As a context: the files are whole when it ends."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -37,14 +37,11 @@ class EncodedWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._open:
-            for file in self._files.values():
-                file.flush()
-                os.fsync(file.fileno())
+        self._open.close()
 
     def write(self, texts: EncodedTexts) -> None:
         self._put("offsets", texts.offsets[1:] + self.tokens)
-        for name in ("ids", "starts_word", "keys", "middles"):
+        for name in _TYPES.keys() - {"offsets"}:
             self._put(name, getattr(texts, name))
         self.texts += len(texts)
         self.tokens += len(texts.ids)
@@ -55,10 +52,10 @@ class EncodedWriter:
 
 def open_encoded(folder: Path, texts: int, tokens: int) -> EncodedTexts | None:
     """What a writer left, memory-mapped; None where its files are not there or not of the sizes that belong to them."""
-    lengths = {"ids": tokens, "starts_word": tokens, "offsets": texts + 1, "keys": texts, "middles": texts}
+    lengths = {"ids": tokens, "starts_word": tokens, "offsets": texts + 1}
     arrays: dict[str, NDArray[Any]] = {}
-    for name, length in lengths.items():
-        array = open_array(_file(folder, name), _TYPES[name], length)
+    for name, dtype in _TYPES.items():
+        array = open_array(_file(folder, name), dtype, lengths.get(name, texts))
         if array is None:
             return None
         arrays[name] = array

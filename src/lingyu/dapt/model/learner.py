@@ -8,7 +8,7 @@ from lingyu.bases import Base
 from lingyu.recipe import PretrainingRecipe
 
 from .adapting import add_lora, merge_lora
-from .distilling import Distiller, student_layers, teacher_ids_of
+from .distiller import Distiller, student_layers, teacher_ids_of
 from .loading import Loaded, load_pretrainer
 from .pretrainer import Pretrainer
 

@@ -140,9 +140,14 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, is_token: Tensor | None, scale: flo
 
 
 def _has_kernel(query: Tensor, scale: float, dropout: float) -> bool:
-    """Whether torch's kernel for texts of unequal length can take this. It knows no dropout and, at first, no scale."""
+    """Whether torch's kernel for texts of unequal length can take this. It knows no dropout and, at first, no scale.
+
+    It is FlashAttention's, which GPUs before Ampere (compute capability 8.0) can't run.
+    """
     width = query.shape[-1]
     if not query.is_cuda or query.dtype not in (torch.bfloat16, torch.float16) or dropout > 0:
+        return False
+    if torch.cuda.get_device_capability(query.device) < (8, 0):
         return False
     return width % 8 == 0 and width <= 256 and math.isclose(scale, width**-0.5) and _kernel() is not None
 

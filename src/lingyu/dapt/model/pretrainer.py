@@ -70,14 +70,13 @@ class Pretrainer(nn.Module):
         masked_positions: Tensor,
         labels: Tensor | None = None,
         sentence_labels: Tensor | None = None,
-        batch_tokens: Tensor | None = None,
-        batch_pairs: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """A flat batch of T tokens, of which M are asked for. It may be empty.
 
         input_ids, position_ids, token_type_ids: (T,), positions from 0 in each text. lengths: (texts,), adding up to
-        T. masked_positions, labels: (M,), places in T and the tokens that belong there. sentence_labels: (texts,),
-        -100 for none. batch_tokens, batch_pairs: of the whole step's batch, for whoever divides the sums by them.
+        T, best on the CPU, where they are read: on a GPU reading them waits for all that it has still to do.
+        masked_positions, labels: (M,), places in T and the tokens that belong there. sentence_labels: (texts,), -100
+        for none.
 
         Gives logits (M, vocabulary), mlm_loss and, with sentence_labels, sentence_loss: sums, all in float32.
         """
@@ -124,7 +123,7 @@ class Pretrainer(nn.Module):
 
     def _sentence_loss(self, states: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
         assert self.sentence_head is not None
-        first = states.index_select(0, lengths.cumsum(0) - lengths)
+        first = states.index_select(0, (lengths.cumsum(0) - lengths).to(states.device))
         pooled = first if self.pooler is None else self.pooler(first[:, None])
         return functional.cross_entropy(self.sentence_head(pooled).float(), labels, reduction="sum")
 

@@ -8,26 +8,24 @@ import hashlib
 import itertools
 import json
 import math
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
-from safetensors.torch import save_file
-from transformers import BertConfig, BertForMaskedLM, BertForPreTraining
+from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertEncoder
 
-from lingyu.bases import Base
+from lingyu.bases import Base, masked_lm_of
 from lingyu.errors import LingyuError
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import Report
 
+from ..corpus.kept import made_once
+from ..model.pretrainer import Pretrainer
+from ..model.saving import WEIGHTS, save_model
 from .cooccurrence import Ids, Vectors, word_vectors
 from .neighbours import OFFSETS, Circles, Matrix
 from .vocabulary import build_vocabulary, whole_characters, write_tokenizer
@@ -35,9 +33,7 @@ from .vocabulary import build_vocabulary, whole_characters, write_tokenizer
 TextsOf = Callable[[tuple[str, ...]], Iterable[str]]
 """The cleaned texts of sources as a recipe names them (dapt.corpus). It is asked more than once."""
 
-_FORMAT = 1  # of what is made from the same key: counted up when that changes
-_DONE = "config.json"
-_HEAD_SIZE = 64
+_FORMAT = 2  # of what is made from the same key: counted up when that changes
 _SMALLEST_HEAD = 16  # eight circles: with fewer, a head sees its neighbour in many places
 _TEXTS_AT_ONCE = 1000
 
@@ -78,25 +74,20 @@ def start_folder(recipe: PretrainingRecipe, texts: TextsOf, fingerprint: str, ca
     """
     shape = encoder_shape(recipe)
     key = _key(recipe, shape, fingerprint)
-    with made_once(cache / key) as folder:
+    with made_once(cache / key, is_start) as folder:
         if folder is not None:
             _write_start(recipe, shape, texts, folder, report)
     return cache / key
 
 
+def is_start(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("config.json", "tokenizer.json", WEIGHTS))
+
+
 def encoder_shape(recipe: PretrainingRecipe) -> EncoderShape:
-    """What the recipe says, and its defaults. Raises LingyuError where the parts do not fit each other."""
-    said = recipe.dapt.shape
-    hidden_size = said.hidden_size or 256
-    heads = said.num_attention_heads or max(1, hidden_size // _HEAD_SIZE)
-    shape = EncoderShape(
-        hidden_size=hidden_size,
-        num_hidden_layers=said.num_hidden_layers or 4,
-        num_attention_heads=heads,
-        intermediate_size=said.intermediate_size or 4 * hidden_size,
-        max_position_embeddings=said.max_position_embeddings or 512,
-        vocab_size=said.vocab_size or 8000,
-    )
+    """What the recipe says, whole. Raises LingyuError where the parts do not fit each other."""
+    shape = EncoderShape(**recipe.dapt.shape.of_scratch().model_dump())
+    hidden_size, heads = shape.hidden_size, shape.num_attention_heads
     if hidden_size % heads:
         raise LingyuError(
             f"dapt.shape.hidden_size {hidden_size} is no multiple of {heads} heads",
@@ -130,54 +121,23 @@ def _key(recipe: PretrainingRecipe, shape: EncoderShape, fingerprint: str) -> st
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@contextmanager
-def made_once(folder: Path) -> Iterator[Path | None]:
-    """Where to write what is to become the folder; None where it is there. Another process that wants it waits."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if (folder / _DONE).is_file():
-            yield None
-            return
-        building = folder.with_name(f".{folder.name}.building")
-        for left in (building, folder):
-            shutil.rmtree(left, ignore_errors=True)
-        building.mkdir()
-        try:
-            yield building
-            for file in building.iterdir():
-                _sync(file)
-            _sync(building)
-            building.rename(folder)
-            _sync(folder.parent)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
 def _write_start(recipe: PretrainingRecipe, shape: EncoderShape, texts: TextsOf, folder: Path, report: Report) -> None:
     dapt, seed = recipe.dapt, recipe.train.seed
     counted_on = dapt.vocabulary_from or dapt.corpus
     vocabulary = build_vocabulary(texts(counted_on), shape.vocab_size)
     shape = replace(shape, vocab_size=len(vocabulary.entries))
     write_tokenizer(vocabulary, folder, shape.max_position_embeddings)
-    model = plain_start(shape, seed)
-    model.config.save_pretrained(folder)
+    config = BertConfig(**asdict(shape), hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+    model = plain_start(config, seed)
+    save_model(model, config, folder, "float32")
     tokenizer = _checked_tokenizer(folder, counted_on)
     if dapt.start == "cooccurrence":
         ids = _token_ids(texts(dapt.corpus), tokenizer)
         width = shape.hidden_size - shape.circles.width
         words = word_vectors(ids, shape.vocab_size, width, tokenizer.unk_token_id, seed, report)
-        set_embeddings(model.bert.embeddings, words, shape)
-        set_heads(model.bert.encoder, shape)
-    tensors = {name: model.state_dict()[name].contiguous() for name in _stored_names(model)}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        set_embeddings(model.encoder.embeddings, words, shape)
+        set_heads(model.encoder.encoder, shape)
+        save_model(model, config, folder, "float32")
 
 
 def _checked_tokenizer(folder: Path, counted_on: tuple[str, ...]) -> Any:
@@ -192,14 +152,11 @@ def _checked_tokenizer(folder: Path, counted_on: tuple[str, ...]) -> Any:
         ) from None
 
 
-def plain_start(shape: EncoderShape, seed: int) -> BertForPreTraining:
+def plain_start(config: BertConfig, seed: int) -> Pretrainer:
     """transformers' own first weights: normal with a deviation of 0.02, biases zero."""
-    config = BertConfig(**asdict(shape), hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
-    config.architectures = [BertForMaskedLM.__name__]
-    config.dtype = "float32"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BertForPreTraining(config)
+        return Pretrainer(config, masked_lm_of(config.model_type, "a new encoder"), sentence_order=False)
 
 
 def set_embeddings(embeddings: BertEmbeddings, words: Vectors, shape: EncoderShape) -> None:
@@ -245,10 +202,3 @@ def _token_ids(texts: Iterable[str], tokenizer: Any) -> Iterator[Ids]:
     while batch := list(itertools.islice(texts, _TEXTS_AT_ONCE)):
         for encoding in backend.encode_batch_fast([whole_characters(text) for text in batch], add_special_tokens=False):
             yield np.array(encoding.ids, dtype=np.int64)
-
-
-def _stored_names(model: BertForPreTraining) -> list[str]:
-    """What transformers reads as a BertForMaskedLM, and the pooler; the decoder's weight is that of the embeddings."""
-    tied = set(model.all_tied_weights_keys)
-    names = (name for name, _ in model.named_parameters())
-    return [name for name in names if name not in tied and not name.startswith("cls.seq_relationship.")]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,40 +10,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.bases import Base, find_base
-from lingyu.recipe import Dapt, PretrainingRecipe
+from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import Report
 
+from ..corpus.kept import made_once
 from ..corpus.prepared import corpus_texts, prepare_corpus
-from ..corpus.surveying import find_inputs
-from ..model.distilling import student_start
-from .scratch import made_once, start_folder
+from ..corpus.surveying import CorpusInputs, survey, vocabulary_inputs
+from .scratch import is_start, start_folder
+from .student import student_start
 
 _FORMAT = 1  # of what is made from the same key: counted up when that changes
+_TOKENS_AT_ONCE = 1 << 20
 
 
-def scratch_start(recipe: PretrainingRecipe, starts: Path, report: Report) -> Base:
-    """A new encoder with a vocabulary of the corpus, whose texts go through the gate that training's go through."""
+def scratch_start(recipe: PretrainingRecipe, inputs: CorpusInputs, starts: Path, report: Report) -> Base:
+    """A new encoder with a vocabulary of texts that go through the gate that training's go through.
 
-    def of(sources: tuple[str, ...]) -> Dapt:
-        return recipe.dapt.model_copy(update={"corpus": sources})
+    inputs: of the recipe. What is held out of the corpus is not counted either, wherever else it stands.
+    """
+    counted_on = vocabulary_inputs(recipe.dapt, inputs)
 
-    sources = {recipe.dapt.corpus, recipe.dapt.vocabulary_from or recipe.dapt.corpus}
-    fingerprint = "-".join(sorted(find_inputs(of(given)).fingerprint for given in sources))
-    return _named(start_folder(recipe, lambda given: corpus_texts(of(given), report), fingerprint, starts, report))
+    def texts(given: tuple[str, ...]) -> Iterator[str]:
+        if counted_on is inputs or given == recipe.dapt.corpus:
+            return corpus_texts(inputs, report)
+        return corpus_texts(counted_on, report, without=survey(inputs, report).division.held_out)
+
+    fingerprint = f"{inputs.fingerprint}-{counted_on.fingerprint}"
+    return _named(start_folder(recipe, texts, fingerprint, starts, report))
 
 
-def student_base(recipe: PretrainingRecipe, teacher: Base, encoded: Path, starts: Path, report: Report) -> Base:
+def student_base(
+    recipe: PretrainingRecipe, teacher: Base, inputs: CorpusInputs, encoded: Path, starts: Path, report: Report
+) -> Base:
     """Some of the teacher's layers and of its words, by how often they stand in the corpus. encoded: its cache."""
     shape = recipe.dapt.shape
     counted = None
     if shape.vocab_size is not None:
-        corpus = prepare_corpus(recipe.dapt, teacher, recipe.train.max_length - 2, encoded, report)
-        counted = np.bincount(corpus.train.ids, minlength=teacher.config.vocab_size)
+        corpus = prepare_corpus(inputs, teacher, recipe.train.max_length - 2, encoded, report)
+        counted = counts_of(corpus.train.ids, teacher.config.vocab_size)
     folder = starts / _key(recipe, teacher, counted)
-    with made_once(folder) as building:
+    with made_once(folder, is_start) as building:
         if building is not None:
             student_start(teacher, shape, counted, building)
     return _named(folder)
+
+
+def counts_of(ids: NDArray[np.int32], vocab_size: int) -> NDArray[np.int64]:
+    """(vocab_size,) how often each stands there. Memory does not grow with the ids, which may lie on disk."""
+    counts = np.zeros(vocab_size, dtype=np.int64)
+    for begin in range(0, len(ids), _TOKENS_AT_ONCE):
+        counts += np.bincount(ids[begin : begin + _TOKENS_AT_ONCE], minlength=vocab_size)
+    return counts
 
 
 def _key(recipe: PretrainingRecipe, teacher: Base, counted: NDArray[np.int64] | None) -> str:

@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 from lingyu.data.loading import load_splits
 from lingyu.data.near import NEAR, NearIndex
 from lingyu.errors import LingyuError
-from lingyu.recipe import load_recipe
+from lingyu.recipe import is_recipe_file, load_recipe
 from lingyu.text import Hashes, clean, content_hashes, form_hashes, same_text_form
 
 from .inside import InsideIndex
-from .sources import how_to_utf8, shown_name, texts_of
+from .sources import file_and_column, how_to_utf8, shown_name, texts_of
 
 Level = Literal["exact", "same", "near", "inside"]
 LEVELS: Final[tuple[Level, ...]] = ("inside", "near", "same", "exact")
 """How a paragraph can touch a test set, the weakest first."""
 
-_RECIPES = (".yaml", ".yml")
 _SHORTEST_INSIDE = NEAR.shortest
 
 Touches = NDArray[np.int8]
@@ -50,13 +49,17 @@ class ExcludedSet:
         return hashlib.sha256(hashes.astype("<i8").tobytes()).hexdigest()
 
 
-def load_excluded(names: Sequence[str], text: str, encoding: str) -> tuple[ExcludedSet, ...]:
+def load_excluded(
+    names: Sequence[str], text: str, encoding: str, named_by: str = "--exclude "
+) -> tuple[ExcludedSet, ...]:
     """The test sets of these names: tables (`data/test.csv`, or `data/test.csv:review` where the column is not the one
     called text), files with a text a line, and recipes, of which dev and test are taken after their own split.
 
-    Raises LingyuError for what can't be read.
+    named_by: what a person writes before a name. Raises LingyuError for what can't be read.
     """
-    return tuple(_of_recipe(name) if name.endswith(_RECIPES) else _of_table(name, text, encoding) for name in names)
+    return tuple(
+        _of_recipe(name) if is_recipe_file(name) else _of_table(name, text, encoding, named_by) for name in names
+    )
 
 
 def _of_recipe(path: str) -> ExcludedSet:
@@ -65,16 +68,15 @@ def _of_recipe(path: str) -> ExcludedSet:
     return ExcludedSet(recipe.name, splits.dev.texts + splits.test.texts)
 
 
-def _of_table(name: str, text: str, encoding: str) -> ExcludedSet:
-    path, column = Path(name), text
-    if not path.exists() and ":" in name:
-        path, column = Path(name.rpartition(":")[0]), name.rpartition(":")[2]
+def _of_table(name: str, text: str, encoding: str, named_by: str) -> ExcludedSet:
+    path, column = file_and_column(name)
     try:
-        texts = tuple(filter(None, (found.strip() for found in _texts(path, column, encoding))))
+        texts = tuple(filter(None, (found.strip() for found in _texts(path, column or text, encoding))))
     except LingyuError as error:
         if "no column" not in error.what:
             raise
-        raise LingyuError(error.what, error.where, f"Name its column: --exclude {shown_name(path)}:COLUMN") from None
+        next_step = f"Name its column: {named_by}{shown_name(path)}:COLUMN"
+        raise LingyuError(error.what, error.where, next_step) from None
     if not texts:
         raise LingyuError("an excluded set without a text", where=name, next="Give the file that holds the test texts")
     return ExcludedSet(shown_name(path), texts)

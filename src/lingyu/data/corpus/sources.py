@@ -75,6 +75,12 @@ def shown_name(path: Path) -> str:
     return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
 
 
+def file_and_column(name: str) -> tuple[Path, str | None]:
+    """Of `data/test.csv:review`; without a column, or where a file has the whole name, (the path, None)."""
+    path, sign, column = name.rpartition(":")
+    return (Path(path), column) if sign and not Path(name).exists() else (Path(name), None)
+
+
 def _named(path: Path) -> SourceFile:
     if not path.exists():
         near = did_you_mean(path.name, [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else [])

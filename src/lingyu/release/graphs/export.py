@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from lingyu.bases import Ancestor, Base
+from lingyu.folders import new_folder, require_free
 from lingyu.lora import WEIGHTS, find_base_of, load_adapter, package_versions
 from lingyu.reporting import Report, counted
 from lingyu.store import Version
 from lingyu.tasks import task_named
 
 from ..ancestry import require_lineage
-from ..folders import new_folder, require_free
 from ..gate import unmerged_logits
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_vocabulary

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lingyu.bases import Ancestor, Base, find_base
 from lingyu.errors import LingyuError
+from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import load_recipe
 from lingyu.reporting import Report, counted
@@ -20,7 +21,6 @@ from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
 from lingyu.tasks import task_named
 
 from ..ancestry import require_lineage
-from ..folders import new_folder, require_free
 from ..gate import difference_of, merged_logits, require_same_answers, unmerged_logits
 from ..limits import TOLERANCE
 from ..texts import GateTexts, gate_texts

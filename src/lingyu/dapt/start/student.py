@@ -1,139 +1,29 @@
-"""mode: distil. A student of fewer layers and words learns its teacher's hidden states beside the masked words."""
+"""Where a student starts: a base folder cut from its teacher's, with some of its layers and of its words."""
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lingyu.bases import Base
 from lingyu.errors import LingyuError
 from lingyu.recipe import Shape
 
-from .loading import Loaded, load_pretrainer
-from .packed_attention import Packing
-from .pretrainer import Pretrainer, pack
-from .saving import VOCABULARY, copy_tokenizer, save_model
+from ..model.distiller import student_layers
+from ..model.loading import Loaded, load_pretrainer
+from ..model.pretrainer import Pretrainer
+from ..model.saving import VOCABULARY, copy_tokenizer, save_model
 
 _WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.weight"
 _POSITION_EMBEDDINGS = "encoder.embeddings.position_embeddings.weight"
 _BIAS = "head.bias"
 _LAYER = "encoder.encoder.layer."
-
-
-class Distiller(nn.Module):
-    """The student in training, its teacher beside it. Same arguments and outputs as the student, and hidden_loss.
-
-    The teacher is no submodule: neither checkpoints nor optimisers see it, it never leaves eval mode, and gets no
-    gradient. It follows the student to its device.
-    """
-
-    teacher_ids: Tensor
-
-    def __init__(self, student: Pretrainer, teacher: Pretrainer, layers: Sequence[int], teacher_ids: Tensor) -> None:
-        """layers: for each of the student's layers the one of the teacher's that it learns, counted from 1.
-
-        teacher_ids: (student's vocabulary,) the teacher's id of each of the student's tokens.
-        """
-        super().__init__()
-        self.student = student
-        self._teacher = (teacher.eval().requires_grad_(False),)
-        self.layers = (0, *layers)  # 0: the embeddings
-        self.register_buffer("teacher_ids", teacher_ids, persistent=False)
-
-    @property
-    def teacher(self) -> Pretrainer:
-        return self._teacher[0]
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        position_ids: Tensor,
-        token_type_ids: Tensor,
-        lengths: Tensor,
-        masked_positions: Tensor,
-        labels: Tensor | None = None,
-        sentence_labels: Tensor | None = None,
-        batch_tokens: Tensor | None = None,
-        batch_pairs: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """As Pretrainer.forward, without the order of sentences.
-
-        hidden_loss: the sum over tokens of the mean squared difference to the teacher's hidden states, over the width
-        and over the embeddings and layers that are compared; so its weight means the same at any depth.
-        """
-        packing = pack(lengths, input_ids.device)
-        states = self.student.encode(input_ids, position_ids, token_type_ids, packing, every_layer=True)
-        outputs = self.student.predict(states[-1], masked_positions, labels)
-        theirs = self._teacher_states(input_ids, position_ids, token_type_ids, packing)
-        tokens = len(input_ids)  # an empty batch has a row of states that is no token's
-        differences = [
-            (own[:tokens].float() - other[:tokens].float()).square().mean(-1).sum()
-            for own, other in zip(states, theirs, strict=True)
-        ]
-        return outputs | {"hidden_loss": torch.stack(differences).mean()}
-
-    @torch.no_grad()
-    def _teacher_states(
-        self, input_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor, packing: Packing
-    ) -> list[Tensor]:
-        ids = self.teacher_ids[input_ids]
-        states = self.teacher.encode(ids, position_ids, token_type_ids, packing, every_layer=True)
-        return [states[layer] for layer in self.layers]
-
-    def activation_checkpointing_enable(self, **settings: Any) -> None:
-        self.student.activation_checkpointing_enable(**settings)
-
-    def activation_checkpointing_disable(self) -> None:
-        self.student.activation_checkpointing_disable()
-
-    def gradient_checkpointing_enable(self, **settings: Any) -> None:
-        self.student.gradient_checkpointing_enable(**settings)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distiller":
-        """What .to() and its like go through."""
-        self.teacher._apply(fn)  # type: ignore[no-untyped-call]
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
-
-
-def student_layers(teacher: Base, shape: Shape) -> tuple[int, ...]:
-    """The teacher's layers, counted from 1, that the student's start as and learn: evenly spread, the last among them.
-
-    Raises LingyuError for more than the teacher has.
-    """
-    theirs = int(teacher.config.num_hidden_layers)
-    own = shape.num_hidden_layers or max(1, theirs // 2)
-    if own > theirs:
-        raise LingyuError(
-            f"dapt.shape.num_hidden_layers is {own}, but the teacher has {theirs} layers",
-            where=teacher.id,
-            next=f"Set dapt.shape.num_hidden_layers={theirs} or fewer",
-        )
-    return tuple(theirs * (layer + 1) // own for layer in range(own))
-
-
-def teacher_ids_of(student: Base, teacher: Base) -> Tensor:
-    """(student's vocabulary,) int64: the teacher's id of the same token, [UNK]'s for a row that is no token's.
-
-    Raises LingyuError for a token that the teacher does not know.
-    """
-    theirs = teacher.tokenizer.get_vocab()
-    ids = torch.full((student.config.vocab_size,), teacher.tokenizer.unk_token_id, dtype=torch.int64)
-    for token, own in student.tokenizer.get_vocab().items():
-        if token not in theirs:
-            raise LingyuError(
-                f"the teacher {teacher.id} does not know its token {token!r}",
-                where=student.id,
-                next="A student's vocabulary is part of its teacher's",
-            )
-        ids[own] = theirs[token]
-    return ids
 
 
 def student_start(teacher: Base, shape: Shape, counts: NDArray[np.int64] | None, folder: Path) -> None:

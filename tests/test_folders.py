@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.release.folders import HIDDEN, new_folder
+from lingyu.folders import HIDDEN, REPLACED, clean, new_folder
 
 
 def fill(folder: Path) -> None:
@@ -80,10 +80,47 @@ def test_a_place_that_is_no_name_is_refused(out: str, tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_replaced_is_gone_as_a_whole(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        with new_folder(tmp_path / "hotel", replace=True) as folder:
+            (folder / name).touch()
+            assert (tmp_path / "hotel" / "old").exists() == (name == "new"), "the old one stays until the end"
+    assert [file.name for file in (tmp_path / "hotel").iterdir()] == ["new"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["hotel"]
+
+
+def test_after_a_failure_what_was_to_be_replaced_is_there(tmp_path: Path) -> None:
+    (tmp_path / "hotel").mkdir()
+    (tmp_path / "hotel" / "old").touch()
+    with pytest.raises(ValueError), new_folder(tmp_path / "hotel", replace=True):  # noqa: PT011
+        raise ValueError
+    assert [file.name for file in (tmp_path / "hotel").iterdir()] == ["old"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["hotel"]
+
+
+@pytest.mark.parametrize("name", ["file", "link"])
+def test_only_a_folder_is_replaced(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(".")
+    with pytest.raises(LingyuError, match="exists already"), new_folder(tmp_path / name, replace=True):
+        pytest.fail("it must not come to writing")
+
+
+def test_a_folder_that_lost_its_name_to_a_killed_writer_gets_it_back(tmp_path: Path) -> None:
+    for name in ("hotel", "books"):
+        (tmp_path / f"{REPLACED}{name}").mkdir()
+        (tmp_path / f"{REPLACED}{name}" / "old").touch()
+    (tmp_path / "books").mkdir()
+    clean(tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["books", "hotel"]
+    assert (tmp_path / "hotel" / "old").exists()
+    assert not (tmp_path / "books" / "old").exists(), "the new one had its name"
+
+
 WRITER = """
 import sys, time
 from pathlib import Path
-from lingyu.release.folders import new_folder
+from lingyu.folders import new_folder
 with new_folder(Path(sys.argv[1])) as folder:
     (folder / "model.safetensors").write_bytes(b"half")
     print("writing", flush=True)
@@ -136,7 +173,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from lingyu.errors import exit_status
-from lingyu.release.folders import new_folder
+from lingyu.folders import new_folder
 def write():
     with new_folder(Path(sys.argv[1])) as folder:
         (folder / "model.safetensors").write_bytes(bytes(10_000))
