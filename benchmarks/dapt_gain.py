@@ -214,7 +214,8 @@ def before_after(content: dict[str, Any], text: str) -> str:
     measured = content["metrics"].get(text)
     if measured is None:
         return ""
-    return f"{measured['before']['accuracy']:.3f} to {measured['after']['accuracy']:.3f}"
+    before, after = (measured[when]["accuracy"]["value"] for when in ("before", "after"))
+    return f"{before:.3f} to {after:.3f}"
 
 
 def table_of(size: str, runs: Sequence[dict[str, Any]]) -> str:

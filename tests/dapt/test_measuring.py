@@ -146,9 +146,19 @@ def test_forgetting_is_told_from_noise() -> None:
     assert "General text (some of it is forgotten)" in verdict({"held_out": gain, "general": compare(before, worse)})[1]
     assert "nothing of it" in verdict({"held_out": gain, "general": compare(worse, before)})[1]
     said = verdict({"held_out": gain, "general": compare(before, noise)})[1]
-    assert "General text (what is forgotten is not told apart from zero)" in said
+    assert "General text (no forgetting told apart from zero)" in said
+    assert verdict({"held_out": compare(worse, before)})[0].startswith("Held-out text (better): loss -0.500")
     assert verdict({"held_out": gain})[1] == "Forgetting was not measured: dapt.general names no text."
     assert table_of({"held_out": gain, "general": gain}).row_count == 4
+
+
+def test_what_a_random_start_did_not_know_is_no_gain_and_nothing_is_forgotten() -> None:
+    before = measured([8.0, 9.0], [0, 0], [2, 2])
+    learnt = compare(before, measured([4.0, 5.0], [1, 2], [2, 2]), before_knew=False)
+    held_out, general, said = verdict({"held_out": learnt, "general": learnt})
+    assert held_out.startswith("Held-out text: loss -2.000")
+    assert general.startswith("General text: loss -2.000")
+    assert said == "Before is a start that knew no word, so this is no gain of a trained encoder."
 
 
 def test_other_masks_are_never_compared() -> None:

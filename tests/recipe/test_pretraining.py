@@ -133,6 +133,12 @@ def test_keys_that_do_not_go_together_are_told(tmp_path: Path, override: str, fa
     [
         ("scratch", "dapt.head_warmup_steps=10", "dapt.head_warmup_steps: mode scratch makes a head together with"),
         ("lora", "lora.loraplus_lr_ratio=16", "lora.loraplus_lr_ratio: a pretraining has one rate for A and B"),
+        (
+            "scratch",
+            "dapt.shape.num_attention_heads=3",
+            "dapt.shape.num_attention_heads: hidden_size 256 is no multiple",
+        ),
+        ("scratch", "train.max_length=600", "train.max_length: 600 tokens do not fit the new encoder's 512 positions"),
         ("distil", "dapt.shape.hidden_size=64", "dapt.shape: a student has its teacher's hidden_size"),
         ("distil", "dapt.objective=[mlm, word_order]", "dapt.objective: mode distil learns by mlm"),
     ],

@@ -132,8 +132,10 @@ def _of_batch(model: nn.Module, batch: dict[str, torch.Tensor], device: torch.de
 _INPUTS = ("input_ids", "position_ids", "token_type_ids", "lengths", "masked_positions")
 
 
-def compare(before: Masked, after: Masked) -> Metrics:
+def compare(before: Masked, after: Masked, *, before_knew: bool = True) -> Metrics:
     """Two measurements of the same texts with the same masks as JSON: both, and their differences over drawn texts.
+
+    before_knew: False where before is of a start or a masked-LM head without training.
 
     Intervals go from the 2.5th to the 97.5th percentile of a bootstrap. Whole texts are drawn, with all their pieces,
     since the tokens of a text are alike; of few texts such intervals are too narrow.
@@ -144,6 +146,7 @@ def compare(before: Masked, after: Masked) -> Metrics:
     return {
         "texts": len(before.tokens),
         "pieces": pieces,
+        "before_knew": before_knew,
         "masked_tokens": int(before.tokens.sum()),
         "before": _figures(before, draws.accuracy(before)),
         "after": _figures(after, draws.accuracy(after)),
@@ -182,22 +185,32 @@ class _Draws:
 
 
 def verdict(metrics: Mapping[str, Any]) -> list[str]:
-    """What was gained on held-out text and lost on general text, a sentence each; noise is called noise."""
-    lines = []
-    gain = metrics["held_out"]
-    lines.append(f"Held-out text: {_change(gain)}.")
-    if "general" in metrics:
-        lines.append(f"General text ({_FORGETTING[_worse(metrics['general'])]}): {_change(metrics['general'])}.")
-    else:
+    """What was gained on held-out text and lost on general text, a sentence each, by the loss.
+
+    Where what there was before knew nothing, its figures are no measure of an encoder, and that is said instead.
+    """
+    gain, general = metrics["held_out"], metrics.get("general")
+    knew = gain["before_knew"]
+    lines = [f"Held-out text{_in_brackets(_GAIN, gain)}: {_change(gain)}."]
+    if general is not None:
+        lines.append(f"General text{_in_brackets(_FORGETTING, general)}: {_change(general)}.")
+    elif knew:
         lines.append("Forgetting was not measured: dapt.general names no text.")
+    if not knew:
+        lines.append("Before is a start that knew no word, so this is no gain of a trained encoder.")
     return lines
 
 
+_GAIN = {True: "worse", False: "better", None: "no gain told apart from zero"}
 _FORGETTING = {
     True: "some of it is forgotten",
     False: "nothing of it is forgotten",
-    None: "what is forgotten is not told apart from zero",
+    None: "no forgetting told apart from zero",
 }
+
+
+def _in_brackets(words: Mapping[bool | None, str], compared: Mapping[str, Any]) -> str:
+    return f" ({words[_worse(compared)]})" if compared["before_knew"] else ""
 
 
 def _worse(compared: Mapping[str, Any]) -> bool | None:
@@ -209,10 +222,10 @@ def _worse(compared: Mapping[str, Any]) -> bool | None:
 def _change(compared: Mapping[str, Any]) -> str:
     accuracy = Interval(**compared["accuracy_difference"])
     loss = Interval(**compared["loss_difference"])
-    noise = "" if accuracy.judgement != "noise" else ", which is noise"
     return (
-        f"masked accuracy {accuracy.in_points}{noise}, loss {loss.value:+.3f} [{loss.low:.3f}, {loss.high:.3f}], "
-        f"perplexity {compared['before']['perplexity']:,.1f} to {compared['after']['perplexity']:,.1f}"
+        f"loss {loss.value:+.3f} [{loss.low:.3f}, {loss.high:.3f}], perplexity "
+        f"{compared['before']['perplexity']:,.1f} to {compared['after']['perplexity']:,.1f}, masked accuracy "
+        f"{accuracy.in_points}"
     )
 
 

@@ -247,7 +247,8 @@ def _measure_and_publish(job: Job, learner: Learner, run: Run, before: Measured,
     """Measure the base as it lies in the run's folder, and publish that."""
     recipe = job.recipe
     after = _measure(load_as_recipe(recipe, find_base(str(run.base))).model, job, progress)
-    metrics = {part: compare(before[part], after[part]) for part in before}
+    knew = job.parent is not None and not learner.head_is_new
+    metrics = {part: compare(before[part], after[part], before_knew=knew) for part in before}
     trained = _read_trained(run)
     record = Record(
         recipe=recipe,

@@ -1,5 +1,6 @@
 """A recipe with `dapt`: masked-LM pretraining on a domain's text, or of a new encoder. What comes out is a base."""
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -275,7 +276,9 @@ class PretrainingRecipe(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        require_rules(*_rules_of_modes(self), *_rules_of_students(self.dapt), *_rules_of_keys(self))
+        require_rules(
+            *_rules_of_modes(self), *_rules_of_new_shapes(self), *_rules_of_students(self.dapt), *_rules_of_keys(self)
+        )
         return self
 
 
@@ -299,6 +302,27 @@ def _rules_of_modes(recipe: PretrainingRecipe) -> Iterator[Rule]:
         says_nothing = getattr(holder, name) == type(holder).model_fields[name].default
         what = f"mode {mode} {otherwise}; {name} is for mode: {', '.join(modes)}"
         yield mode in modes or says_nothing, key, what
+
+
+def _rules_of_new_shapes(recipe: PretrainingRecipe) -> Iterator[Rule]:
+    if recipe.dapt.mode == "scratch":
+        shape = recipe.dapt.shape.of_scratch()
+        hidden_size, heads, positions = shape.hidden_size, shape.num_attention_heads, shape.max_position_embeddings
+        assert hidden_size, "of_scratch fills it in, as all of them"
+        assert heads
+        assert positions
+        yield (
+            hidden_size % heads == 0,
+            "dapt.shape.num_attention_heads",
+            f"hidden_size {hidden_size} is no multiple of {heads} heads; take a divisor of it, "
+            f"such as {math.gcd(hidden_size, heads)}",
+        )
+        yield (
+            recipe.train.max_length <= positions,
+            "train.max_length",
+            f"{recipe.train.max_length} tokens do not fit the new encoder's {positions} positions; lower it, or raise "
+            "dapt.shape.max_position_embeddings",
+        )
 
 
 def _rules_of_students(dapt: Dapt) -> Iterator[Rule]:

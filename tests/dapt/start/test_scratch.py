@@ -136,8 +136,6 @@ def test_defaults_of_the_shape_are_those_that_the_recipe_says() -> None:
 @pytest.mark.parametrize(
     ("dapt", "said"),
     [
-        ({"shape": {"hidden_size": 64, "num_attention_heads": 3}}, "hidden_size 64 is no multiple of 3 heads"),
-        ({"shape": {"max_position_embeddings": 16}}, "max_length is 32, and the new encoder has 16 positions"),
         ({"shape": {"hidden_size": 32}, "start": "cooccurrence"}, "cooccurrence needs heads of 16 dimensions"),
         ({"shape": {"vocab_size": 50}}, "vocab_size is 50, and marks"),
     ],

@@ -87,18 +87,7 @@ def is_start(folder: Path) -> bool:
 def encoder_shape(recipe: PretrainingRecipe) -> EncoderShape:
     """What the recipe says, whole. Raises LingyuError where the parts do not fit each other."""
     shape = EncoderShape(**recipe.dapt.shape.of_scratch().model_dump())
-    hidden_size, heads = shape.hidden_size, shape.num_attention_heads
-    if hidden_size % heads:
-        raise LingyuError(
-            f"dapt.shape.hidden_size {hidden_size} is no multiple of {heads} heads",
-            next=f"Set dapt.shape.num_attention_heads to a divisor of it, such as {math.gcd(hidden_size, heads)}",
-        )
-    if recipe.train.max_length > shape.max_position_embeddings:
-        raise LingyuError(
-            f"train.max_length is {recipe.train.max_length}, and the new encoder has "
-            f"{shape.max_position_embeddings} positions",
-            next="Raise dapt.shape.max_position_embeddings, or lower train.max_length",
-        )
+    hidden_size = shape.hidden_size
     if recipe.dapt.start == "cooccurrence" and min(shape.head_size, shape.circles.width) < _SMALLEST_HEAD:
         raise LingyuError(
             f"dapt.start: cooccurrence needs heads of {_SMALLEST_HEAD} dimensions and a width of {4 * _SMALLEST_HEAD} "
