@@ -341,6 +341,11 @@ def test_bad_input_is_one_line_and_starts_no_run(
     assert not place.base.exists()
 
 
+def test_a_run_that_is_not_there_is_told_before_a_corpus_is_read(place: PretrainingPlace) -> None:
+    assert dapt([str(place.recipe), "--resume", "yesterday"]) == 2
+    assert not list(place.folder.glob("runs/.encoded/*"))
+
+
 def spoil(folder: Path) -> None:
     (folder / "empty.txt").write_text("")
     (folder / "binary.txt").write_bytes(bytes(range(256)) * 4)

@@ -22,6 +22,7 @@ from lingyu.training import (
     TrainingProgress,
     agreed_run,
     find_or_start,
+    find_run,
     fit,
     of_masked_words,
     read_metrics,
@@ -81,6 +82,8 @@ def pretrain(
     unfinished run. Raises LingyuError for every mistake of the user, and Stopped after a signal once the checkpoint is
     written.
     """
+    if resume:
+        find_run(recipe, run_name)  # a run that is not there is told before a corpus is read
     job = prepare(recipe, progress, resume=resume)
     for line in job.lines():
         console.print(line)
