@@ -53,11 +53,11 @@ ARMS = ("base", "tapt", "dapt", "both", "wrong", "lora")
 
 # looked for on dev, on the base arm, and the same for all arms
 SETTINGS = {
-    ("hotel", "200"): "{learning_rate: 7e-4, num_train_epochs: 20, tokens_per_batch: 1024}",
+    ("hotel", "200"): "{learning_rate: 7e-4, num_train_epochs: 20, tokens_per_batch: 1024, max_length: 256}",
     ("customer_service", "200"): "{learning_rate: 1.5e-3, num_train_epochs: 40, tokens_per_batch: 256}",
-    ("hotel", "2000"): "{learning_rate: 7e-4, num_train_epochs: 6, tokens_per_batch: 2048}",
+    ("hotel", "2000"): "{learning_rate: 7e-4, num_train_epochs: 6, tokens_per_batch: 2048, max_length: 256}",
     ("customer_service", "2000"): "{learning_rate: 1.5e-3, num_train_epochs: 20, tokens_per_batch: 512}",
-    ("hotel", "all"): "{learning_rate: 7e-4, num_train_epochs: 3, tokens_per_batch: 4096}",
+    ("hotel", "all"): "{learning_rate: 7e-4, num_train_epochs: 3, tokens_per_batch: 4096, max_length: 256}",
     ("customer_service", "all"): "{learning_rate: 1.5e-3, num_train_epochs: 12, tokens_per_batch: 512}",
 }
 
