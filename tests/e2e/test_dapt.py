@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,24 +20,13 @@ from lingyu.cli.dapt import main as dapt
 from lingyu.training import read_metrics
 
 from ..dapt.workplace import PretrainingPlace, make_place
+from .running import launch, wait_for_step
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def start(place: PretrainingPlace, repo: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(repo / "dapt.py"), str(place.recipe), *arguments]
-    return subprocess.Popen(command, cwd=place.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def wait_for_step(place: PretrainingPlace, step: int, timeout_s: float = 90) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        for file in place.folder.glob("runs/tiny/*/metrics.jsonl"):
-            lines = file.read_text("utf-8").splitlines()
-            if lines and json.loads(lines[-1])["step"] >= step:
-                return
-        time.sleep(0.002)
-    pytest.fail(f"step {step} was not reached in {timeout_s} s")
+    return launch(repo / "dapt.py", place.recipe, place.folder, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +181,7 @@ def test_a_run_that_is_killed_ends_with_the_same_bytes(
     trained: PretrainingPlace, place: PretrainingPlace, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     killed = start(place, repo)
-    wait_for_step(place, 6)
+    wait_for_step(place.folder, 6)
     killed.kill()
     killed.communicate()
     assert not place.base.exists()
@@ -214,7 +202,7 @@ def test_a_run_that_is_stopped_and_then_killed_ends_with_the_same_bytes(
     trained: PretrainingPlace, place: PretrainingPlace, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped = start(place, repo)
-    wait_for_step(place, 5)
+    wait_for_step(place.folder, 5)
     stopped.send_signal(signal.SIGINT)
     _, err = stopped.communicate(timeout=60)
     assert stopped.returncode == 130, err
@@ -223,7 +211,7 @@ def test_a_run_that_is_stopped_and_then_killed_ends_with_the_same_bytes(
     recipe, *rest = last.partition("dapt.py ")[2].split()
 
     killed = start(place, repo, "--resume")
-    wait_for_step(place, 10)
+    wait_for_step(place.folder, 10)
     killed.kill()
     killed.communicate()
     assert not place.base.exists()
@@ -271,7 +259,7 @@ def test_every_way_to_pretrain_survives_two_kills(
     assert process.returncode == 0, err
     for kill, step in enumerate((6, 11)):
         process = start(place, repo, setting, *(["--resume"] if kill else []))
-        wait_for_step(place, step)
+        wait_for_step(place.folder, step)
         process.kill()
         process.communicate()
     assert dapt([str(place.recipe), setting, "--resume"]) == 0

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,24 +14,13 @@ import torch
 from safetensors.torch import load_file
 
 from .conftest import Workplace, make_workplace
+from .running import launch, wait_for_step
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def start(place: Workplace, repo: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(repo / "train_lora.py"), str(place.recipe), *arguments]
-    return subprocess.Popen(command, cwd=place.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def wait_for_step(place: Workplace, step: int, timeout_s: float = 90) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        for file in place.folder.glob("runs/tiny/*/metrics.jsonl"):
-            lines = file.read_text("utf-8").splitlines()
-            if lines and json.loads(lines[-1])["step"] >= step:
-                return
-        time.sleep(0.005)
-    pytest.fail(f"step {step} was not reached in {timeout_s} s")
+    return launch(repo / "train_lora.py", place.recipe, place.folder, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +62,7 @@ def test_a_run_killed_at_a_random_step_ends_with_the_same_bytes(
     step = random.randint(11, 85)
     print(f"killed at step {step}")
     process = start(workplace, repo)
-    wait_for_step(workplace, step)
+    wait_for_step(workplace.folder, step)
     process.kill()
     process.communicate()
     audited = (workplace.runs()[0] / "audit.json").read_bytes()
@@ -96,7 +84,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(
     number: signal.Signals, status: int, trained: Workplace, workplace: Workplace, repo: Path
 ) -> None:
     process = start(workplace, repo)
-    wait_for_step(workplace, 23)
+    wait_for_step(workplace.folder, 23)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == status, err
@@ -114,7 +102,7 @@ def test_the_launchers_end_by_sigterm_leaves_a_checkpoint(trained: Workplace, wo
     launcher = subprocess.Popen(
         [*command, str(workplace.recipe)], cwd=workplace.folder, stderr=subprocess.PIPE, text=True
     )
-    wait_for_step(workplace, 23)
+    wait_for_step(workplace.folder, 23)
     launcher.terminate()
     _, err = launcher.communicate(timeout=60)  # the training holds the pipe until it has ended
     assert "is saved. Go on with: accelerate launch train_lora.py" in err
@@ -138,7 +126,7 @@ def test_every_way_to_train_survives_three_kills(
     assert process.returncode == 0, err
     for kill, step in enumerate((random.randint(11, 25), random.randint(30, 45), random.randint(50, 65))):
         process = start(workplace, repo, setting, *(["--resume"] if kill else []))
-        wait_for_step(workplace, step)
+        wait_for_step(workplace.folder, step)
         process.kill()
         process.communicate()
     resumed = start(workplace, repo, setting, "--resume")

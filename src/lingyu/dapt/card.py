@@ -4,16 +4,13 @@ Front matter, then what it is, how to use it, what it gained and forgot, texts a
 the recipe in full, limits.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from lingyu.bases import Base, encoder_tensors, is_hub_id
 from lingyu.evaluation import Interval
-from lingyu.store import bullets, fenced, inline, table
+from lingyu.store import bullets, fenced, front_matter, inline, section, table
 
 from .corpus.record import CorpusRecord, SourceRecord
 from .lineage import Stage, duration, hours_of
@@ -57,38 +54,32 @@ class CardFacts:
 def render_card(card: CardFacts) -> str:
     """The whole page, Markdown with front matter."""
     sections = (
-        f"---\n{_front_matter(card)}---",
+        _front_matter(card),
         f"# {inline(card.name)}",
         _what_it_is(card),
-        *_section("How to use it", _how_to_use(card)),
-        *_section("What it gained and what it forgot", _measured(card)),
-        *_section("Texts", _texts(card)),
-        *_section("Stages", _stages(card)),
-        *_section("Recipe", iter([fenced(card.recipe, "yaml")])),
-        *_section("Versions", _versions(card)),
-        *_section("Limits", _limits(card)),
+        *section("How to use it", _how_to_use(card)),
+        *section("What it gained and what it forgot", _measured(card)),
+        *section("Texts", _texts(card)),
+        *section("Stages", _stages(card)),
+        *section("Recipe", iter([fenced(card.recipe, "yaml")])),
+        *section("Versions", _versions(card)),
+        *section("Limits", _limits(card)),
     )
     return "\n\n".join(sections) + "\n"
 
 
-def _section(title: str, paragraphs: Iterator[str]) -> Iterator[str]:
-    yield f"## {title}"
-    yield from paragraphs
-
-
 def _front_matter(card: CardFacts) -> str:
     parent = card.parent.id if card.parent and is_hub_id(card.parent.id) else None
-    known = {
-        "library_name": "transformers",
-        "base_model": parent,
-        "pipeline_tag": "fill-mask",
-        "language": "zh",
-        "license": card.license,
-        "tags": ["masked-lm", "chinese", "lingyu"],
-    }
-    text = io.StringIO()
-    YAML().dump({key: value for key, value in known.items() if value is not None}, text)
-    return text.getvalue()
+    return front_matter(
+        {
+            "library_name": "transformers",
+            "base_model": parent,
+            "pipeline_tag": "fill-mask",
+            "language": "zh",
+            "license": card.license,
+            "tags": ["masked-lm", "chinese", "lingyu"],
+        }
+    )
 
 
 def _what_it_is(card: CardFacts) -> str:

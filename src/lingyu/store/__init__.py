@@ -18,7 +18,7 @@ from .manifest import (
     VersionFacts,
     read_manifest,
 )
-from .markdown import bullets, fenced, inline, table
+from .markdown import bullets, fenced, front_matter, inline, section, table
 from .names import STABLE, AdapterReference, check_channel, check_name
 from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scores
 from .store import Store, open_adapter
@@ -71,6 +71,7 @@ __all__ = [
     "check_channel",
     "check_name",
     "fenced",
+    "front_matter",
     "inline",
     "open_adapter",
     "open_version",
@@ -88,6 +89,7 @@ __all__ = [
     "require_base",
     "require_own_name",
     "require_store",
+    "section",
     "table",
     "tenant_faults",
     "write_answers",

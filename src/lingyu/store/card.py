@@ -4,17 +4,14 @@ PEFT's front matter, then what it is, how to load it, labels, scores beside a ba
 follows from them, data and leaks, the recipe in full, versions, limits.
 """
 
-import io
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ruamel.yaml import YAML
-
 from .manifest import SplitRecord, VersionFacts
-from .markdown import bullets, fenced, inline, table
+from .markdown import bullets, fenced, front_matter, inline, section, table
 from .scores import Figures, Interval, Measured, ParentDev, Scores
 from .verification import AUDIT
 
@@ -67,25 +64,20 @@ def render_card(card: CardFacts) -> str:
     """The whole page, Markdown with front matter."""
     scores = None if card.metrics is None else Scores.model_validate(card.metrics)
     sections = (
-        f"---\n{_front_matter(card)}---",
+        _front_matter(card),
         f"# {card.name} {card.version}",
         _what_it_is(card),
-        *_section("How to use it", _how_to_use(card)),
-        *_section("Labels", _labels(card)),
-        *_section("Scores", _scores(card, scores) if scores else iter([_NO_SCORES])),
-        *_section("Data", _data(card)),
-        *(_section("Data audit", _data_audit(card, card.audit)) if card.audit else ()),
-        *(_section("How it was made", _how_it_was_made(card, scores)) if scores and card.facts.parents else ()),
-        *(_section("Recipe", iter([fenced(card.recipe, "yaml")])) if card.recipe else ()),
-        *_section("Versions", _versions(card)),
-        *_section("Limits", _limits(card)),
+        *section("How to use it", _how_to_use(card)),
+        *section("Labels", _labels(card)),
+        *section("Scores", _scores(card, scores) if scores else iter([_NO_SCORES])),
+        *section("Data", _data(card)),
+        *(section("Data audit", _data_audit(card, card.audit)) if card.audit else ()),
+        *(section("How it was made", _how_it_was_made(card, scores)) if scores and card.facts.parents else ()),
+        *(section("Recipe", iter([fenced(card.recipe, "yaml")])) if card.recipe else ()),
+        *section("Versions", _versions(card)),
+        *section("Limits", _limits(card)),
     )
     return "\n\n".join(sections) + "\n"
-
-
-def _section(title: str, paragraphs: Iterator[str]) -> Iterator[str]:
-    yield f"## {title}"
-    yield from paragraphs
 
 
 def _front_matter(card: CardFacts) -> str:
@@ -100,10 +92,7 @@ def _front_matter(card: CardFacts) -> str:
         "metrics": None if card.metrics is None else ["accuracy", "f1"],
         "tags": [*([f"base_model:adapter:{base}"] if base else []), "lora", "transformers", "lingyu"],
     }
-    yaml = YAML()
-    text = io.StringIO()
-    yaml.dump({key: value for key, value in known.items() if value is not None}, text)
-    return text.getvalue()
+    return front_matter(known)
 
 
 def _what_it_is(card: CardFacts) -> str:

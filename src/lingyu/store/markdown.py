@@ -1,7 +1,10 @@
 """Values in Markdown: no label, path or licence can break the page, start markup, or smuggle HTML into it."""
 
+import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+
+from ruamel.yaml import YAML
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _MARKUP = re.compile(r"[\\`*\[\]|#~]|(?<!\w)_|_(?!\w)")
@@ -32,3 +35,15 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
+
+
+def section(title: str, paragraphs: Iterable[str]) -> Iterator[str]:
+    yield f"## {title}"
+    yield from paragraphs
+
+
+def front_matter(known: Mapping[str, object]) -> str:
+    """What a hub reads at the head of a card, as YAML between its marks; what is None is left out."""
+    text = io.StringIO()
+    YAML().dump({key: value for key, value in known.items() if value is not None}, text)
+    return f"---\n{text.getvalue()}---"

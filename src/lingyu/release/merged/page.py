@@ -1,12 +1,9 @@
 """The README.md of a merged model: what it is, how a text is prepared, what it was made of, and the gate."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ruamel.yaml import YAML
-
-from lingyu.store import LineageEntry, Manifest, bullets, fenced, inline, table
+from lingyu.store import LineageEntry, Manifest, bullets, fenced, front_matter, inline, section, table
 
 from .certificate import CastProof, GateProof
 
@@ -26,35 +23,29 @@ class PageFacts:
 def render_page(facts: PageFacts) -> str:
     """Markdown with front matter."""
     sections = (
-        f"---\n{_front_matter(facts)}---",
+        _front_matter(facts),
         f"# {facts.manifest.name} {facts.manifest.version}, merged",
         _what_it_is(facts),
-        *_section("How to use it", _how_to_use(facts)),
-        *_section("Labels", _labels(facts)),
-        *_section("Is it the same model?", _gate(facts)),
-        *_section("Made of", _made_of(facts)),
+        *section("How to use it", _how_to_use(facts)),
+        *section("Labels", _labels(facts)),
+        *section("Is it the same model?", _gate(facts)),
+        *section("Made of", _made_of(facts)),
     )
     return "\n\n".join(sections) + "\n"
 
 
-def _section(title: str, paragraphs: Iterator[str]) -> Iterator[str]:
-    yield f"## {title}"
-    yield from paragraphs
-
-
 def _front_matter(facts: PageFacts) -> str:
     base = facts.manifest.base.id
-    known = {
-        "library_name": "transformers",
-        "base_model": base,
-        "pipeline_tag": "text-classification",
-        "language": "zh",
-        "license": facts.license,
-        "tags": [f"base_model:finetune:{base}", "lora", "merged", "lingyu"],
-    }
-    text = io.StringIO()
-    YAML().dump({key: value for key, value in known.items() if value is not None}, text)
-    return text.getvalue()
+    return front_matter(
+        {
+            "library_name": "transformers",
+            "base_model": base,
+            "pipeline_tag": "text-classification",
+            "language": "zh",
+            "license": facts.license,
+            "tags": [f"base_model:finetune:{base}", "lora", "merged", "lingyu"],
+        }
+    )
 
 
 def _what_it_is(facts: PageFacts) -> str:
