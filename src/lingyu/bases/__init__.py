@@ -1,6 +1,6 @@
 """Finding a base; its family, tokenizer and fingerprints; loading it as a classifier."""
 
-from .base import EMBEDDED, LINEAGE, Ancestor, Base, Classifier, Encoded, find_base, is_hub_id, quiet_transformers
+from .base import EMBEDDED, LINEAGE, Ancestor, Base, Classifier, Encoded, Head, find_base, is_hub_id, quiet_transformers
 from .families import (
     FAMILIES,
     Family,
@@ -24,6 +24,7 @@ __all__ = [
     "Classifier",
     "Encoded",
     "Family",
+    "Head",
     "MaskedLM",
     "StoredTensor",
     "auto_target_modules",

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
@@ -25,16 +26,40 @@ from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, 
 EMBEDDED = Path(__file__).parent / "embedded"
 LINEAGE = "lineage.json"
 _MODELSCOPE = "modelscope:"
+Head = Literal["row", "token"]
+"""Whether a head answers once a row, or once a token."""
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # never a pickle, never code
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """input_ids: a list of token ids a text, special tokens included. truncated: whether a text was cut."""
+    """input_ids: a list of token ids a row, special tokens included. truncated: whether a row was cut.
+
+    token_type_ids: like input_ids, 0 for the first text and 1 for the second; None without second texts, and for a base
+    that does not tell the two apart by it. spans: where it was asked for, (tokens, 2) a row: the characters that each
+    token stands for, from and up to; 0, 0 for special tokens.
+    """
 
     input_ids: list[list[int]]
     truncated: list[bool]
+    token_type_ids: list[list[int]] | None = None
+    spans: list[NDArray[np.int64]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    @property
+    def lengths(self) -> list[int]:
+        return [len(ids) for ids in self.input_ids]
+
+    def take(self, rows: Sequence[int]) -> "Encoded":
+        return Encoded(
+            [self.input_ids[row] for row in rows],
+            [self.truncated[row] for row in rows],
+            None if self.token_type_ids is None else [self.token_type_ids[row] for row in rows],
+            None if self.spans is None else [self.spans[row] for row in rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -156,12 +181,30 @@ class Base:
             )
         return (replace(chain[0], id=self.id), *chain[1:])
 
-    def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
-        """Token ids, cut at max_length. A literal '[MASK]' in a text is text, never the special token."""
+    def encode(
+        self, texts: Sequence[str], max_length: int, pairs: Sequence[str] | None = None, *, spans: bool = False
+    ) -> Encoded:
+        """Token ids, cut at max_length. A literal '[MASK]' in a text is text, never the special token.
+
+        pairs: a second text for each; of the two the longer one is cut. spans: of which characters the tokens are.
+        """
         if not texts:
             return Encoded([], [])
-        batch = self.tokenizer(list(texts), truncation=True, max_length=max_length, split_special_tokens=True)
-        return Encoded(batch["input_ids"], [bool(encoding.overflowing) for encoding in batch.encodings])
+        batch = self.tokenizer(
+            list(texts),
+            None if pairs is None else list(pairs),
+            truncation=True,
+            max_length=max_length,
+            split_special_tokens=True,
+            return_token_type_ids=pairs is not None and getattr(self.config, "type_vocab_size", 0) > 1,
+            return_offsets_mapping=spans,
+        )
+        return Encoded(
+            batch["input_ids"],
+            [bool(encoding.overflowing) for encoding in batch.encodings],
+            batch.get("token_type_ids"),
+            [np.asarray(offsets, dtype=np.int64) for offsets in batch["offset_mapping"]] if spans else None,
+        )
 
     @property
     def max_length(self) -> int:
@@ -176,14 +219,20 @@ class Base:
                 next=f"Set train.max_length={max_positions(self.config)}",
             )
 
-    def load_classifier(self, labels: Sequence[str], seed: int = 0) -> Classifier:
+    def load_classifier(self, labels: Sequence[str], seed: int = 0, head: Head = "row") -> Classifier:
         """The encoder with a fresh head, in float32. seed: of every weight that the base does not bring.
 
+        labels: a name for each logit. head: one answer a row, or one a token.
         Loaded is what the fingerprint counts, and nothing else: a published classifier's own head makes way for ours,
         and no other file of the folder has a say.
         """
-        from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, set_seed
+        from transformers import (
+            MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+            MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+            set_seed,
+        )
 
+        models = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if head == "row" else MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
         config = copy.deepcopy(self.config)
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: i for i, label in enumerate(labels)}
@@ -191,7 +240,7 @@ class Base:
         set_seed(seed)
         with warnings.catch_warnings(), quiet_transformers():
             warnings.simplefilter("ignore")
-            model, info = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)].from_pretrained(
+            model, info = models[type(config)].from_pretrained(
                 None,
                 config=config,
                 state_dict=weights,

@@ -31,6 +31,8 @@ class MaskedLM:
 class Family:
     """head: ends of the module paths that are trained whole and saved with the adapter.
 
+    token_head: the same of a model that answers once a token.
+
     mixes_rows: whether every linear layer sees the batch row by row, so that each row may have an adapter of its own.
     DeBERTa's key and query layers also see the relative positions, once for all rows.
     reads_first_token: whether the head reads no other, of layers that are BERT's own in form.
@@ -38,9 +40,15 @@ class Family:
     """
 
     head: tuple[str, ...]
+    token_head: tuple[str, ...] = ("classifier",)
     mixes_rows: bool = True
     reads_first_token: bool = False
     masked_lm: MaskedLM | None = None
+
+    @property
+    def leaves(self) -> frozenset[str]:
+        """Ends of the module paths of either head."""
+        return frozenset((*self.head, *self.token_head))
 
     @property
     def peft_task_type(self) -> str | None:
@@ -115,7 +123,7 @@ def encoder_linears(model: nn.Module, family: Family) -> list[str]:
     return [
         path
         for path, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not _is_named(path, family.head)
+        if isinstance(module, nn.Linear) and not _is_named(path, family.leaves)
     ]
 
 
