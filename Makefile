@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 BIN       = .venv/bin
 INSTALLED = .venv/.installed
 BEGUN     = .venv/.installing
-EXTRAS    = .[demo,data,corpora,dapt,wandb,export,dev]
+EXTRAS    = .[demo,data,corpora,dapt,qlora,wandb,export,dev]
 
 # What `accelerate launch` would otherwise warn that it assumes, and all cores instead of the one it assumes silently.
 # It uses the GPU where there is one; bf16 comes from the recipe (train.bf16), which wins over --mixed_precision.

@@ -65,9 +65,9 @@ def probabilities_alone(version: Version, texts: list[str]) -> np.ndarray:
     """(texts, labels): the adapter in plain PEFT, with no other."""
     manifest, base = version.manifest, find_base_of(version)
     model = load_adapter(base, manifest.labels, version.folder)
-    rows = base.encode(texts, manifest.max_length).input_ids
+    rows = base.encode(texts, manifest.max_length)
     logits = logits_of(model, rows, pad_token_id=base.tokenizer.pad_token_id).numpy()
-    return task_named(manifest.task, manifest.labels).probabilities(logits, manifest.calibration.temperature)
+    return task_named(manifest.task, manifest.labels).probabilities(logits, manifest.calibration.of_task)
 
 
 def gates(version: Version) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def tiny_vocabulary() -> list[str]:
     return special + list(dict.fromkeys(TINY_CHINESE + TINY_ASCII + TINY_MARKS)) + pieces
 
 
-def _write_tiny_base(folder: Path, *, pooler: bool) -> Path:
+def _write_tiny_base(folder: Path, *, pooler: bool, **shape: int) -> Path:
     import torch
     from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
 
@@ -105,7 +105,7 @@ def _write_tiny_base(folder: Path, *, pooler: bool) -> Path:
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
-        config = BertConfig(vocab_size=len(vocabulary), **TINY_SHAPE)
+        config = BertConfig(vocab_size=len(vocabulary), **{**TINY_SHAPE, **shape})
         model = BertModel(config, add_pooling_layer=True) if pooler else BertForMaskedLM(config)
     model.save_pretrained(folder)
     # by position: BertTokenizer(vocab_file=...) silently knows five tokens (transformers 5)
@@ -123,6 +123,13 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_base_with_pooler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same shape with a pooler and without a masked-LM head. Read only."""
     return _write_tiny_base(tmp_path_factory.mktemp("bases") / "tiny-with-pooler", pooler=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_base_in_blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As tiny_base, but 64 wide and 128 between: nf4 holds weights in blocks of 64. Read only."""
+    folder = tmp_path_factory.mktemp("bases") / "tiny-in-blocks"
+    return _write_tiny_base(folder, pooler=False, hidden_size=64, intermediate_size=128)
 
 
 @pytest.fixture

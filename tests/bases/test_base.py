@@ -30,6 +30,7 @@ SMALL = {
     "embedding_size": 32,
     "max_position_embeddings": 64,
 }
+OF_FAMILY = {"modernbert": {"pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3}}  # its own are beyond the 50
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,9 @@ def test_the_seed_decides_over_fresh_weights_only(tiny_base: Path) -> None:
 @pytest.mark.parametrize("model_type", sorted(FAMILIES))
 def test_a_published_head_makes_way_for_a_fresh_one(model_type: str, tmp_path: Path) -> None:
     """The same number of labels or not: the classifier is that of the encoder alone, weight for weight."""
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(model_type, **SMALL, num_labels=2))
+    model = AutoModelForSequenceClassification.from_config(
+        AutoConfig.for_model(model_type, **SMALL, **OF_FAMILY.get(model_type, {}), num_labels=2)
+    )
     model.save_pretrained(tmp_path / "published")
     shutil.copytree(tmp_path / "published", tmp_path / "encoder")
     tensors = load_file(tmp_path / "published" / "model.safetensors")
@@ -197,11 +200,13 @@ def test_auto_targets_every_linear_but_the_head_in_each_family(model_type: str) 
     from peft import LoraConfig, get_peft_model
 
     family = FAMILIES[model_type]
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(model_type, **SMALL, num_labels=3))
+    model = AutoModelForSequenceClassification.from_config(
+        AutoConfig.for_model(model_type, **SMALL, **OF_FAMILY.get(model_type, {}), num_labels=3)
+    )
     linears = {path for path, module in model.named_modules() if type(module).__name__ == "Linear"}
     head = {path for path in linears if path.endswith(family.head)}
     config = LoraConfig(
-        task_type=family.peft_task_type,
+        task_type=family.peft_task_type(),
         target_modules=auto_target_modules(model, family),
         modules_to_save=list(family.head),
     )
@@ -242,7 +247,7 @@ def test_wrong_target_modules_are_one_line(tiny_base: Path, names: list[str], sa
 
 @pytest.mark.parametrize("model_type", [name for name, family in FAMILIES.items() if family.masked_lm is not None])
 def test_the_masked_lm_head_lies_where_the_table_says_in_each_family(model_type: str, tmp_path: Path) -> None:
-    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(model_type, **SMALL))
+    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(model_type, **SMALL, **OF_FAMILY.get(model_type, {})))
     model.save_pretrained(tmp_path)
     base = find_base(str(tmp_path))
     head, state = base.masked_lm_weights(), model.state_dict()
@@ -262,7 +267,7 @@ def test_a_base_without_a_masked_lm_head_brings_none(tiny_base_with_pooler: Path
     assert {"pooler.dense.weight", "embeddings.LayerNorm.bias"} <= base.encoder_weights().keys()
 
 
-@pytest.mark.parametrize("model_type", ["megatron-bert", "deberta-v2", "roformer"])
+@pytest.mark.parametrize("model_type", ["megatron-bert", "deberta-v2", "roformer", "modernbert"])
 def test_a_family_without_a_place_for_our_attention_is_one_line(model_type: str) -> None:
     with pytest.raises(
         LingyuError, match=f"'{model_type}' can't be pretrained here.*bert, ernie, roberta, xlm-"
@@ -273,7 +278,7 @@ def test_a_family_without_a_place_for_our_attention_is_one_line(model_type: str)
 
 @pytest.mark.parametrize("model_type", sorted(FAMILIES))
 def test_positions_begin_where_the_family_counts_from(model_type: str) -> None:
-    config = AutoConfig.for_model(model_type, **SMALL)
+    config = AutoConfig.for_model(model_type, **SMALL, **OF_FAMILY.get(model_type, {}))
     assert first_position(config) == (2 if "roberta" in model_type else 0)
 
 
@@ -281,3 +286,14 @@ def test_the_words_of_a_vocabulary_stand_in_the_order_of_their_ids(tiny_base: Pa
     assert "".join(f"{word}\n" for word in find_base(str(tiny_base)).word_pieces) == (
         tiny_base / "vocab.txt"
     ).read_text("utf-8")
+
+
+def test_a_text_is_cut_on_the_side_that_is_asked_for(tiny_base: Path) -> None:
+    base = find_base(str(tiny_base))
+    context, reply = "早餐很好房间很大", "热情"
+    right, left = (base.encode([context], 8, [reply], truncation_side=side) for side in ("right", "left"))
+    decode = base.tokenizer.decode
+    assert decode(right.input_ids[0], skip_special_tokens=True).replace(" ", "") == "早餐很热情"
+    assert decode(left.input_ids[0], skip_special_tokens=True).replace(" ", "") == "间很大热情"
+    assert right.truncated == left.truncated == [True]
+    assert base.encode([context], 8, [reply]).input_ids == right.input_ids  # the base's own tokenizer is as it was

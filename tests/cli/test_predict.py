@@ -21,7 +21,7 @@ from lingyu import Lingyu
 from lingyu.cli import main
 from lingyu.cli.classifier import Classifier
 from lingyu.cli.predict_file import CHUNK_ROWS
-from lingyu.tasks import Result
+from lingyu.tasks import Answer, Result
 
 from ..e2e.conftest import Workplace
 from ..serving.trained import reviews, trained
@@ -368,11 +368,11 @@ def test_ctrl_c_leaves_what_was_there(predict: Predict, tmp_path: Path, monkeypa
     (tmp_path / "out.csv").write_text("from before")
     answer, asked = Classifier.answer, []
 
-    def answer_once(self: Classifier, texts: list[str], tenants: list[str]) -> object:
+    def answer_once(self: Classifier, texts: list[str], tenants: list[str], pairs: list[None]) -> object:
         asked.append(len(texts))
         if len(asked) > 1:
             raise KeyboardInterrupt
-        return answer(self, texts, tenants)
+        return answer(self, texts, tenants, pairs)
 
     monkeypatch.setattr(Classifier, "answer", answer_once)
     assert predict("--file", "in.csv", "--out", "out.csv") == 130
@@ -561,14 +561,14 @@ def test_a_pipe_that_turns_out_to_be_no_utf8_leaves_no_answers(
 ) -> None:
     long = "text\n" + "房间很好，前台很差\n" * 10_000
     lines_of(long.encode() + "很好\n".encode("gbk"), monkeypatch)
-    monkeypatch.setattr(Classifier, "answer", lambda self, texts, tenants: [RESULT] * len(texts))
+    monkeypatch.setattr(Classifier, "answer", lambda self, texts, tenants, pairs: [RESULT] * len(texts))
     assert predict("--file", "-", "--out", "out.csv") == 2
     assert len(predict.err) == 1
     assert predict.err[0].startswith("stdin: not UTF-8 at byte 280005 (line 10002): the file mixes encodings")
     assert nothing_but(tmp_path)
 
 
-RESULT = Result("很好", "正面", 0.9, {"负面": 0.1, "正面": 0.9}, "hotel@v1", False)
+RESULT = Result("很好", Answer("正面", 0.9, {"负面": 0.1, "正面": 0.9}), "hotel@v1", False)
 
 
 def start(folder: Path, *words: object, **streams: int) -> "subprocess.Popen[bytes]":

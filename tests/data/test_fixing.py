@@ -22,12 +22,12 @@ from lingyu.data import (
     propose_fixes,
     read_table,
 )
-from lingyu.data.audit.parts import as_hexadecimal
 from lingyu.data.audit.report import Finding, Source
 from lingyu.data.fixing.fix_list import Fix, read_list, write_list
 from lingyu.data.fixing.proposals import proposals
 from lingyu.data.fixing.sources import named_sources
 from lingyu.data.reading import sha256_of
+from lingyu.data.row_hashes import as_hexadecimal
 from lingyu.errors import LingyuError
 from lingyu.text import clean, content_hash
 

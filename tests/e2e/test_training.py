@@ -115,7 +115,13 @@ def test_the_launchers_end_by_sigterm_leaves_a_checkpoint(trained: Workplace, wo
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
-    ["lora.init_lora_weights=pissa_niter_4", "train.gradient_accumulation_steps=3", "lora.use_dora=true"],
+    [
+        "lora.init_lora_weights=pissa_niter_4",
+        "train.gradient_accumulation_steps=3",
+        "lora.use_dora=true",
+        "train.fgm_epsilon=0.5",
+        "data.augment={max_copies: 2}",
+    ],
 )
 def test_every_way_to_train_survives_three_kills(
     setting: str, workplace: Workplace, tmp_path: Path, tiny_base: Path, repo: Path

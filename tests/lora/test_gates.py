@@ -162,3 +162,22 @@ def test_near_rows_are_counted_as_the_audit_counts_them(place: Workplace, shared
     counted = {(note.split()[1], note.split(" in ")[1].split()[0]): int(note.split()[0]) for note in near_notes(splits)}
     assert counted == {pair: rows for pair, rows in crossed.items() if rows}
     assert counted["test", "train"] > 100
+
+
+def test_a_row_of_two_texts_counts_where_its_first_text_was_read(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_base, "base")
+    rows = "".join(f"第{n}家店,{aspect},{label}\n" for n in range(40) for aspect, label in (("菜", 1), ("价格", 0)))
+    Path("rows.csv").write_text(f"text,aspect,label\n{rows}", "utf-8")
+    content = "name: a\nbase: ./base\ntask: single_label\ndata: {train: rows.csv, text_pair: aspect, labels: [0, 1]}\n"
+    Path("r.yaml").write_text(content, "utf-8")
+    ours = load_recipe("r.yaml")
+    test = load_splits(ours.data).test
+    read = [*test.texts[:2], "菜", "没有人写过的话"]
+    save_file({"corpus": np.sort(content_hashes(read))}, Path("base/hashes.safetensors"))
+    rows_read = sum(text in read for text in test.texts)
+    assert notes_of(check_data(ours)) == [
+        f"{rows_read} of {test.rows} test texts ({rows_read / test.rows:.1%}) stand in the corpus of base ./base"
+    ]

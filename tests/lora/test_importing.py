@@ -9,14 +9,14 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from lingyu.bases import find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import import_adapter, read_foreign
 from lingyu.store import Store, Version
 
-from .foreign import LABELS, save_foreign
+from .foreign import LABELS, save_foreign, save_foreign_of_tokens
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
@@ -199,3 +199,47 @@ def test_a_symlink_of_the_hubs_cache_is_not_followed(foreign, tmp_path):
     (foreign / WEIGHTS).symlink_to(tmp_path / "blob")
     with pytest.raises(LingyuError, match=r"is a symlink, as in the hub's cache.*--local-dir"):
         read_foreign(foreign)
+
+
+# Heads of other kinds
+
+TAGS = ("O", "B-品牌", "I-品牌", "B-地点", "I-地点")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_of_tokens_becomes_one_of_entities(tiny_base: Path, tmp_path: Path, store: Store) -> None:
+    folder = save_foreign_of_tokens(tiny_base, tmp_path / "foreign", len(TAGS))
+    version = imported(folder, store, tiny_base, labels=TAGS, text_steps=("width",))
+    assert (version.manifest.task, version.manifest.labels) == ("token", ("品牌", "地点"))
+    ids = torch.arange(5, 45).reshape(2, 20)
+    found = []
+    for place in (folder, version.folder):
+        model = AutoModelForTokenClassification.from_pretrained(tiny_base, num_labels=len(TAGS))
+        with torch.inference_mode():
+            found.append(PeftModel.from_pretrained(model, str(place)).eval()(ids).logits)
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"labels": ("B-品牌", "I-品牌", "B-地点", "I-地点", "O")}, "no tags in the order that is read here"),
+        ({"labels": ("品牌", "地点", "人", "时间", "O")}, "no tags in the order that is read here"),
+        ({"labels": TAGS, "text_steps": ("html", "width")}, "html: moves the characters that tags stand at"),
+        ({"labels": TAGS[:3]}, "its head has 5 outputs, but 3 labels are given"),
+    ],
+)
+def test_tags_in_another_order_or_that_are_moved_are_refused(
+    settings: dict[str, Any], says: str, tiny_base: Path, tmp_path: Path, store: Store
+) -> None:
+    folder = save_foreign_of_tokens(tiny_base, tmp_path / "foreign", len(TAGS))
+    with pytest.raises(LingyuError, match=says):
+        imported(folder, store, tiny_base, **settings)
+    assert not store.root.exists()
+
+
+def test_a_head_with_one_output_is_refused_by_name(tiny_base: Path, tmp_path: Path, store: Store) -> None:
+    folder = save_foreign_of_tokens(tiny_base, tmp_path / "foreign", 1)
+    changed(folder, task_type="SEQ_CLS")
+    with pytest.raises(LingyuError, match="its head has one output: a number or a score"):
+        imported(folder, store, tiny_base, labels=("score",))

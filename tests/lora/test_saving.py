@@ -54,7 +54,7 @@ def trained(base: Base, lora: Lora, folder: Path) -> torch.nn.Module:
 def test_every_variant_comes_back_as_it_was_trained(variant: str, tiny_base: Path, tmp_path: Path) -> None:
     base = find_base(str(tiny_base))
     live = trained(base, VARIANTS[variant], tmp_path / "adapter")
-    rows = base.encode(["早餐很差", "下次还来", "前台态度好，推荐"], 64).input_ids
+    rows = base.encode(["早餐很差", "下次还来", "前台态度好，推荐"], 64)
     untouched = logits_of(base.load_classifier(LABELS, seed=1).model, rows, pad_token_id=0)
     assert (logits_of(live, rows, pad_token_id=0) - untouched).abs().max() > 0.1, "nothing was trained"
     reloaded = load_adapter(base, LABELS, tmp_path / "adapter", seed=99)
@@ -64,7 +64,7 @@ def test_every_variant_comes_back_as_it_was_trained(variant: str, tiny_base: Pat
 def test_plain_peft_in_a_new_process_gives_the_same_logits(tiny_base: Path, tmp_path: Path) -> None:
     base = find_base(str(tiny_base))
     live = trained(base, Lora(), tmp_path / "adapter")
-    ids = base.encode(["早餐很差"], 64).input_ids
+    encoded = base.encode(["早餐很差"], 64)
     script = f"""
 import json, torch
 from peft import PeftModel
@@ -72,11 +72,11 @@ from transformers import AutoModelForSequenceClassification
 torch.manual_seed(5)
 base = AutoModelForSequenceClassification.from_pretrained({str(tiny_base)!r}, num_labels=3)
 model = PeftModel.from_pretrained(base, {str(tmp_path / "adapter")!r}).eval()
-print(json.dumps(model(input_ids=torch.tensor({ids})).logits.tolist()))
+print(json.dumps(model(input_ids=torch.tensor({encoded.input_ids})).logits.tolist()))
 """
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     logits = torch.tensor(json.loads(answer.stdout.splitlines()[-1]))
-    assert torch.allclose(logits, logits_of(live, ids, pad_token_id=0), atol=1e-6)
+    assert torch.allclose(logits, logits_of(live, encoded, pad_token_id=0), atol=1e-6)
 
 
 def test_the_base_is_named_as_the_recipe_writes_it(tiny_base: Path, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_head_that_is_not_saved_is_noticed(tiny_base: Path, tmp_path: Path) ->
     live = trained(base, Lora(), tmp_path / "adapter")
     other = base.load_classifier(LABELS, seed=3).model
     with pytest.raises(LingyuError, match="answers differently"):
-        require_same_answers(live, other, base.encode(["好"], 64).input_ids, 0)
+        require_same_answers(live, other, base.encode(["好"], 64), 0)
 
 
 def test_heads_and_lora_are_float32_on_a_half_precision_base(tiny_base: Path) -> None:

@@ -85,7 +85,9 @@ zzz: 1
     assert faults_of(write(tmp_path, text), "lora.rr=3", "foo", "train.max_length=7", "data.labels.0=3") == [
         'r.yaml:1: name: "Hotel" is not a name. '
         "Small letters, digits, _ and - make one, at most 64, a letter or digit first",
-        'r.yaml:2: task: "single_lable" will not do. Write single_label',
+        'r.yaml:2: task: "single_lable" is not one of single_label, multi_label, token, ordinal, regression, '
+        "preference. "
+        "Did you mean single_label?",
         "r.yaml:4: lora.target_module: no such key. Did you mean target_modules?",
         'r.yaml:5: lora.r: "eight" is not a whole number. Write it in digits, for instance 3',
         "r.yaml:6: lora.lora_alpha: 0 will not do. It has to be more than 0",
@@ -109,7 +111,7 @@ zzz: 1
         "r.yaml:22: report_to: 3 is not a list. Write it in brackets: [3]",
         'r.yaml:23: publish: "adapters" is not a mapping. Write key: value pairs under it',
         "r.yaml:24: zzz: no such key. Keys of a recipe: "
-        "name, base, revision, task, data, lora, train, report_to, publish, card",
+        "name, base, revision, task, data, method, quantization, lora, train, report_to, publish, card",
         "command line: foo: not an override of the form key=value. Write it like train.num_train_epochs=3",
         "command line: data.labels.0: can't be set on the command line. Set it whole: 'data.labels={0: 负面, 1: 正面}'",
         "command line: lora.rr: no such key. Did you mean r?",

@@ -30,20 +30,31 @@ def load(name: str) -> Recipe:
 
 def test_all_of_them_are_found() -> None:
     assert [path.stem for path in RECIPES] == [
+        "car_subjects",
         "chnsenticorp",
         "customer_service-large",
+        "customer_service-structbert-large",
         "customer_service",
         "dapt-customer_service",
         "dapt-hotel",
         "ecommerce-large",
+        "ecommerce-structbert-large",
         "ecommerce",
         "embedded-domains",
         "embedded-general",
         "embedded",
+        "goods",
         "hotel-chain",
         "hotel-large",
+        "hotel-structbert-large-4bit",
+        "hotel-structbert-large",
         "hotel",
+        "laptop",
         "quickstart",
+        "replies",
+        "restaurant",
+        "similar_questions",
+        "stars",
         "tapt-customer_service",
         "tapt-hotel",
     ]
@@ -100,6 +111,19 @@ def test_a_domain_names_its_larger_sibling(name: str) -> None:
     sibling = load(f"{name}-large")
     assert larger == f"recipes/{name}-large.yaml on {sibling.base}"
     assert list(sibling.data.labels.items()) == list(load(name).data.labels.items())
+
+
+@pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service"])
+def test_structbert_differs_from_the_other_large_base_in_the_base_alone(name: str) -> None:
+    structbert, other = load(f"{name}-structbert-large"), load(f"{name}-large")
+    assert structbert.base == "modelscope:iic/nlp_structbert_backbone_large_std"
+    assert structbert.model_copy(update={"name": other.name, "base": other.base}) == other
+
+
+def test_four_bits_are_all_that_a_recipe_in_four_bits_changes() -> None:
+    four_bit, full = load("hotel-structbert-large-4bit"), load("hotel-structbert-large")
+    assert (four_bit.quantization, full.quantization) == ("nf4", None)
+    assert four_bit.model_copy(update={"name": full.name, "quantization": None}) == full
 
 
 def test_customer_service_has_its_72_intents_with_the_merged_ones_last() -> None:

@@ -90,6 +90,8 @@ def a_recipe(**data: Any) -> Recipe:
 def test_a_resolved_recipe_has_every_key() -> None:
     text = resolved_yaml(a_recipe())
     for key in TASK.keys:
+        if key.startswith("data.augment."):
+            continue  # a section that this recipe leaves out
         assert f"{key.rpartition('.')[2]}:" in text
     assert '  labels:\n    "0": 负面\n    "1": 正面\n' in text
     assert "  learning_rate: 0.0005\n" in text
@@ -157,7 +159,7 @@ def test_a_key_is_explained_with_type_default_and_description_for_each_kind() ->
     )
     assert explain("stages.corpus.to") == "stages.corpus.to: text; needed\n    The folder of the corpus."
     assert explain("train.warmup_ratio").count("train.warmup_ratio") == 1
-    assert explain("task").startswith("task: single_label; needed\n")
+    assert explain("task").startswith("task: single_label or multi_label or token or")
 
 
 def test_a_section_is_explained_with_all_its_keys() -> None:

@@ -53,7 +53,7 @@ def adapted(base: Base, labels: tuple[str, ...], seed: int, **lora: Any) -> Peft
     model = get_peft_model(
         base.load_classifier(labels, seed=seed).model,
         LoraConfig(
-            task_type=base.family.peft_task_type,
+            task_type=base.family.peft_task_type(),
             modules_to_save=list(base.family.head),
             inference_mode=True,
             **settings,

@@ -16,7 +16,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import ElectraConfig, ElectraModel
 
-from lingyu.bases import find_base
+from lingyu.bases import Encoded, find_base
 from lingyu.errors import LingyuError
 from lingyu.release import Combined, combine
 from lingyu.release.combined import making as room
@@ -77,7 +77,7 @@ def mean_of_merged(adapters: Sequence[Version], weights: Sequence[float], base: 
 def distance_from_mean(made: Version, adapters: Sequence[Version], weights: Sequence[float], base: Path) -> float:
     """The largest difference of a logit to the mean of what PEFT merges."""
     reference = mean_of_merged(adapters, weights, base)
-    ours = logits_by_plain_peft(made.folder, base, ROWS)
+    ours = logits_by_plain_peft(made.folder, base, Encoded(ROWS, [False] * len(ROWS)))
     with torch.inference_mode():
         theirs = [reference(input_ids=torch.tensor([row])).logits[0] for row in ROWS]
     return float((torch.stack(list(ours)) - torch.stack(theirs)).abs().max())  # NaN where one is

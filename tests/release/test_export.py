@@ -22,8 +22,10 @@ from lingyu.release.graphs.folder import MODEL_FILES, Comparison, RuntimeName
 from lingyu.release.graphs.gate import compare, require_agreement, require_same_logits
 from lingyu.release.graphs.runtimes import open_runtime, untracked
 from lingyu.release.graphs.speed import texts_per_s, timed_batches
+from lingyu.release.graphs.token_rows import TokenRows
 from lingyu.release.graphs.tracing import quantise, quiet, require_packages, trace
 from lingyu.store import Version
+from lingyu.tasks import Calibration, SingleLabel
 
 from .ready_adapters import FAMILY_SHAPES, MAX_LENGTH, TEXTS, publish, write_base
 
@@ -191,7 +193,7 @@ def test_a_graph_of_another_model_is_not_written(
         bias.CopyFrom(onnx_format.numpy_helper.from_array(onnx_format.numpy_helper.to_array(bias) + 2e-4, bias.name))
         onnx_format.save(model, folder / "model.onnx")
 
-    monkeypatch.setattr("lingyu.release.graphs.export.trace", lambda model, max_length: None)
+    monkeypatch.setattr("lingyu.release.graphs.export.trace", lambda model, max_length, has_types: None)
     monkeypatch.setattr("lingyu.release.graphs.export.write_graph", write_another)
     says = r"hotel@v1: the graph answers differently .* by 0\.0002 \(allowed: 0\.0001\)"
     with pytest.raises(LingyuError, match=says) as no:
@@ -219,9 +221,10 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     sound = np.zeros((2, 3), dtype=np.float32)
     spoilt = sound.copy()
     spoilt[1, 2] = np.nan
-    assert compare(sound, sound, "hotel@v1") == Comparison(largest_difference=0.0, changed_labels=0)
+    task, calibration = SingleLabel(("a", "b", "c")), Calibration()
+    assert compare(sound, sound, task, calibration, "hotel@v1") == Comparison(largest_difference=0.0, changed_labels=0)
     with pytest.raises(LingyuError, match="no finite numbers"):
-        compare(spoilt, sound, "hotel@v1")
+        compare(spoilt, sound, task, calibration, "hotel@v1")
 
 
 def test_an_existing_folder_stays_as_it_is(adapter: Version, tmp_path: Path) -> None:
@@ -303,7 +306,7 @@ def test_use_is_reported_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_speeds_are_medians_of_turns_on_the_same_batches() -> None:
-    batches = timed_batches([[1] * (1 + row % 7) for row in range(1000)], 0, 64)
+    batches = timed_batches(TokenRows([[1] * (1 + row % 7) for row in range(1000)], [False] * 1000), 0, 64)
     assert sum(len(batch.rows) for batch in batches) == 256
     calls: list[str] = []
 

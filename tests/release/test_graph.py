@@ -22,7 +22,7 @@ from lingyu.release import Exported, Graph, verify_graph
 from lingyu.release.graphs.folder import SEAL, open_graph_folder
 from lingyu.release.graphs.graph import VerifiedGraph
 from lingyu.release.graphs.runtimes import open_runtime
-from lingyu.release.graphs.token_rows import TokenFile, batches_of
+from lingyu.release.graphs.token_rows import TokenFile, TokenRows, batches_of
 from lingyu.serving import load
 from lingyu.store import Version
 from lingyu.tasks import Failed, Result
@@ -151,7 +151,7 @@ def test_token_ids_are_those_of_the_embedded_base(tmp_path: Path) -> None:
 
     base = find_base("embedded")
     base.encode(["padded", "by others"], 5)  # leaves its truncation behind
-    _write_tokenizer(base, 12, tmp_path)
+    _write_tokenizer(base, 12, "right", tmp_path)
     found = TokenFile(tmp_path / "tokenizer.json").encode(PROBES)
     expected = base.encode(PROBES, 12)
     assert (found.input_ids, found.truncated) == (expected.input_ids, expected.truncated)
@@ -164,7 +164,7 @@ def test_token_ids_are_those_of_the_embedded_base(tmp_path: Path) -> None:
 def test_batches_hold_every_row_once_within_the_budget(lengths: list[int], budget: int) -> None:
     rows = [[7 + row] * length for row, length in enumerate(lengths)]
     seen = []
-    for batch in batches_of(rows, 0, budget):
+    for batch in batches_of(TokenRows(rows, [False] * len(rows)), 0, budget):
         seen += batch.rows
         assert batch.input_ids.shape == batch.attention_mask.shape
         assert batch.input_ids.size <= budget or len(batch.rows) == 1
@@ -202,8 +202,8 @@ SPOILT = {
     "no manifest": (lambda f: (f / "graph.json").unlink(), r"holds no graph\.json"),
     "a manifest that is none": (lambda f: (f / "graph.json").write_text("[1]"), "holds no JSON object"),
     "a later format": (lambda f: rewrite_manifest(f, format=2), "has format 2, but this lingyu reads format 1"),
-    "no labels": (lambda f: rewrite_manifest(f, labels=[]), "labels: "),
-    "a later task": (lambda f: rewrite_manifest(f, task="token"), "does not know the task 'token'"),
+    "no labels": (lambda f: rewrite_manifest(f, labels=[]), "0 labels, but logits of 3"),
+    "a later task": (lambda f: rewrite_manifest(f, task="later"), "does not know the task 'later'"),
     "a later step": (lambda f: rewrite_manifest(f, text_steps=["html2"]), "does not know the text step 'html2'"),
     "a path for a file": (lambda f: rewrite_manifest(f, files={"../x": {"sha256": "0" * 64, "size": 1}}), "files"),
     "a flipped bit in the manifest": (lambda f: flip_a_bit(f, "graph.json"), r"graph\.json: "),

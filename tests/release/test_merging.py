@@ -24,6 +24,7 @@ from lingyu.release import Merged, merge, verify_merged
 from lingyu.release.gate import difference_of, require_same_answers
 from lingyu.release.merged.plan import PlannedTensor
 from lingyu.store import Store, Version, VersionFacts
+from lingyu.tasks import Calibration, SingleLabel
 from lingyu.text import clean, content_hashes
 
 from .ready_adapters import (
@@ -396,10 +397,11 @@ def test_logits_that_are_no_numbers_pass_no_gate() -> None:
     sound = torch.zeros(2, 3)
     spoilt = sound.clone()
     spoilt[1, 2] = float("nan")
-    require_same_answers(difference_of(sound, sound), "hotel@v1")
+    task, calibration = SingleLabel(LABELS), Calibration()
+    require_same_answers(difference_of(sound, sound, task, calibration), "hotel@v1")
     for pair in ((spoilt, sound), (sound, spoilt), (spoilt, spoilt)):
         with pytest.raises(LingyuError, match="answers differently"):
-            require_same_answers(difference_of(*pair), "hotel@v1")
+            require_same_answers(difference_of(*pair, task, calibration), "hotel@v1")
 
 
 def test_a_dtype_that_is_none_is_a_slip_of_the_pen(adapter: Version, nowhere: Path) -> None:

@@ -1,17 +1,18 @@
-"""Adapters with random weights, as plain PEFT writes them: any rank, scaling, targets, labels, DoRA. No training."""
+"""Adapters with random weights, as plain PEFT writes them: any task, rank, targets, labels, DoRA. No training."""
 
 import json
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from lingyu.bases import FAMILIES, find_base
-from lingyu.store import BaseRecord, LineageEntry, Store, Version, VersionFacts
+from lingyu.bases import FAMILIES, Encoded, find_base
+from lingyu.store import BaseRecord, Calibration, LineageEntry, Store, Version, VersionFacts
+from lingyu.tasks import Task, task_named
 
 DENSE = ("attention.output.dense", "intermediate.dense", "output.dense")
 
@@ -28,15 +29,25 @@ class Kind:
     use_dora: bool = False
     target_modules: tuple[str, ...] = ("query", "value")
     max_length: int = 32
+    task: str = "single_label"
+    text_pair: bool = False
+    calibration: Calibration = field(default_factory=Calibration)
+    text_steps: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> Task:
+        return task_named(self.task, self.labels)
 
 
 def write_adapter(folder: Path, base: Path, kind: Kind) -> None:
     """PEFT's two files."""
     torch.manual_seed(kind.seed)
-    model = plain_base(base, len(kind.labels))
-    heads = list(FAMILIES[model.config.model_type].head)
+    task = kind.answers
+    model = plain_base(base, task.num_outputs, task.head)
+    family = FAMILIES[model.config.model_type]
+    heads = list(family.head_of(task.head))
     config = LoraConfig(
-        task_type="SEQ_CLS" if "classifier" in heads else None,
+        task_type=family.peft_task_type(task.head),
         r=kind.r,
         lora_alpha=kind.lora_alpha,
         use_rslora=kind.use_rslora,
@@ -68,8 +79,11 @@ def publish(store: Path, name: str, base: Path, kind: Kind, *, channel: str | No
 
 def facts_of(weights_fingerprint: str, tokenizer_fingerprint: str, kind: Kind) -> VersionFacts:
     return VersionFacts(
-        task="single_label",
+        task=kind.task,
         labels=kind.labels,
+        text_pair=kind.text_pair,
+        calibration=kind.calibration,
+        text_steps=kind.text_steps,
         max_length=kind.max_length,
         base=BaseRecord(
             id="./bases/tiny", weights_fingerprint=weights_fingerprint, tokenizer_fingerprint=tokenizer_fingerprint
@@ -79,16 +93,27 @@ def facts_of(weights_fingerprint: str, tokenizer_fingerprint: str, kind: Kind) -
     )
 
 
-def plain_base(base: Path, num_labels: int) -> torch.nn.Module:
-    return AutoModelForSequenceClassification.from_pretrained(base, num_labels=num_labels)
+def plain_base(base: Path, num_outputs: int, head: str = "row") -> torch.nn.Module:
+    model = AutoModelForSequenceClassification if head == "row" else AutoModelForTokenClassification
+    return model.from_pretrained(base, num_labels=num_outputs)
 
 
 @torch.inference_mode()
-def logits_by_plain_peft(folder: Path, base: Path, input_ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-    """(labels,) for each row, one row at a time, without a line of lingyu."""
-    labels = json.loads((folder / "lingyu.json").read_text("utf-8"))["labels"]
+def logits_by_plain_peft(folder: Path, base: Path, rows: Encoded) -> list[torch.Tensor]:
+    """(outputs,) for each row, or (tokens, outputs), one row at a time, without a line of lingyu's models."""
+    model = _plain_peft(folder, base)
+    types = rows.token_type_ids or [None] * len(rows)
+    return [
+        model(input_ids=torch.tensor([ids]), token_type_ids=None if own is None else torch.tensor([own])).logits[0]
+        for ids, own in zip(rows.input_ids, types, strict=True)
+    ]
+
+
+@cache
+def _plain_peft(folder: Path, base: Path) -> PeftModel:
+    manifest = json.loads((folder / "lingyu.json").read_text("utf-8"))
+    task = task_named(manifest["task"], manifest["labels"])
     torch.manual_seed(99)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = PeftModel.from_pretrained(plain_base(base, len(labels)), str(folder)).eval()
-    return [model(input_ids=torch.tensor([list(ids)])).logits[0] for ids in input_ids]
+        return PeftModel.from_pretrained(plain_base(base, task.num_outputs, task.head), str(folder)).eval()

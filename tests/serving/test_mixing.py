@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
 
-from lingyu.bases import FAMILIES, find_base
+from lingyu.bases import FAMILIES, Encoded, find_base
 from lingyu.errors import LingyuError
-from lingyu.serving.engine import Engine, Resident
+from lingyu.serving.engine import Engine, Logits, Resident
 from lingyu.store import open_version
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
+from ..tiny_families import write_family
 from .random_adapters import DENSE, Kind, logits_by_plain_peft, publish
 
 TOLERANCE = 1e-5
@@ -27,6 +28,12 @@ KINDS = [
     Kind(seed=5, r=3, use_dora=True, target_modules=("query", "output.dense")),
     Kind(seed=6, use_dora=True, use_rslora=True, target_modules=("key", *DENSE)),
     Kind(seed=7, labels=("否", "是", "难说"), r=1, target_modules=("layer.1.attention.self.value",)),
+    Kind(seed=8, task="token", labels=("品牌",)),
+    Kind(seed=9, task="token", labels=tuple("地时人"), r=3, use_dora=True, target_modules=("value", *DENSE)),
+    Kind(seed=10, task="multi_label", labels=("味道", "服务", "价格", "环境"), r=6),
+    Kind(seed=11, task="ordinal", labels=tuple("12345"), use_rslora=True),
+    Kind(seed=12, task="regression", labels=()),
+    Kind(seed=13, task="preference", labels=(), text_pair=True, target_modules=DENSE),
 ]
 
 
@@ -37,61 +44,99 @@ def residents(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> list
     return [engine.admit(publish(store, f"a{kind.seed}", tiny_base, kind)) for kind in KINDS]
 
 
+ids_of = st.lists(st.integers(5, 100), min_size=1, max_size=15)
 rows_of = st.lists(
-    st.tuples(st.integers(0, len(KINDS) - 1), st.lists(st.integers(5, 100), min_size=1, max_size=30)),
+    st.tuples(st.integers(0, len(KINDS) - 1), ids_of, st.none() | ids_of),
     min_size=1,
     max_size=12,
 )
 
 
+def encoded(*rows: tuple[list[int], list[int] | None]) -> Encoded:
+    """Of texts, or of pairs of them, by their token ids."""
+    ids = [[2, *first, 3] + ([*second, 3] if second else []) for first, second in rows]
+    types = [[0] * (len(first) + 2) + [1] * (len(second) + 1 if second else 0) for first, second in rows]
+    return Encoded(ids, [False] * len(ids), types if any(second for _, second in rows) else None)
+
+
+def of_row(logits: Logits, row: int) -> np.ndarray:
+    """(outputs,) or (tokens, outputs), as many as any adapter of the mix has."""
+    return logits.tokens.get(row, logits.rows[row])
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows_of)
 def test_every_row_of_a_random_mix_equals_its_adapter_alone_in_plain_peft(
-    rows: list[tuple[int, list[int]]], residents: list[Resident], tiny_base: Path
+    rows: list[tuple[int, list[int], list[int] | None]], residents: list[Resident], tiny_base: Path
 ) -> None:
-    index, input_ids = np.array([which for which, _ in rows]), [[2, *ids, 3] for _, ids in rows]
+    index, batch = np.array([which for which, *_ in rows]), encoded(*((first, second) for _, first, second in rows))
     engine = residents[0].engine
-    logits = engine.logits(engine.stack(tuple(residents)), index, input_ids)
+    logits = engine.logits(engine.stack(tuple(residents)), index, batch)
     for which in set(index.tolist()):
         mine = np.flatnonzero(index == which)
         resident = residents[which]
-        alone = logits_by_plain_peft(resident.version.folder, tiny_base, [input_ids[row] for row in mine])
-        for row, expected in zip(mine, alone, strict=True):
-            found = logits[row, : len(expected)]
-            assert np.abs(found - expected.numpy()).max() < TOLERANCE
-            assert not logits[row, len(expected) :].any(), "no label of another adapter gets a say"
+        alone = logits_by_plain_peft(resident.version.folder, tiny_base, batch.take(mine.tolist()))
+        for row, expected in zip(mine.tolist(), alone, strict=True):
+            found, outputs = of_row(logits, row), resident.task.num_outputs
+            assert found.ndim == expected.ndim
+            assert np.abs(found[..., :outputs] - expected.numpy()).max() < TOLERANCE
+            assert not found[..., outputs:].any(), "no label of another adapter gets a say"
 
 
 def test_the_random_adapters_differ_enough_to_be_told_apart(residents: list[Resident]) -> None:
     engine = residents[0].engine
-    ids = [[2, 20, 30, 40, 3]] * len(residents)
-    logits = engine.logits(engine.stack(tuple(residents)), np.arange(len(residents)), ids)[:, :2]
-    apart = np.abs(logits[:, None] - logits[None]).max(axis=2) + np.eye(len(residents))
-    assert apart.min() > 0.01
+    batch = encoded(*[([20, 30, 40], None)] * len(residents))
+    logits = engine.logits(engine.stack(tuple(residents)), np.arange(len(residents)), batch)
+    first = np.array([np.atleast_2d(of_row(logits, row))[0, :1] for row in range(len(residents))])
+    apart = np.abs(first[:, None] - first[None]).max(axis=2) + np.eye(len(residents))
+    assert apart.min() > 0.003
 
 
-def test_one_adapter_alone_and_the_same_in_a_mix_agree(residents: list[Resident]) -> None:
+@pytest.mark.parametrize("which", [4, 8, 12])
+def test_one_adapter_alone_and_the_same_in_a_mix_agree(which: int, residents: list[Resident]) -> None:
     engine = residents[0].engine
-    ids = [[2, *range(10, 10 + length), 3] for length in (1, 5, 30)]
-    mixed = engine.logits(engine.stack(tuple(residents)), np.array([4, 4, 4]), ids)[:, :2]
-    alone = engine.logits(engine.stack((residents[4],)), np.array([0, 0, 0]), ids)
-    np.testing.assert_allclose(mixed, alone, atol=TOLERANCE)
+    batch = encoded(*((list(range(10, 10 + length)), None) for length in (1, 5, 30)))
+    mixed = engine.logits(engine.stack(tuple(residents)), np.full(3, which), batch)
+    alone = engine.logits(engine.stack((residents[which],)), np.zeros(3, dtype=np.int64), batch)
+    outputs = residents[which].task.num_outputs
+    for row in range(3):
+        expected = of_row(alone, row)[..., :outputs]
+        np.testing.assert_allclose(of_row(mixed, row)[..., :outputs], expected, atol=TOLERANCE)
+
+
+def test_all_tokens_go_through_the_last_layer_only_where_a_row_needs_them(
+    residents: list[Resident], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    engine = residents[0].engine
+    engine._encoder.encoder.layer[-1].output.dense.register_forward_hook(
+        lambda module, inputs, output: widths.append(output.shape[1])
+    )
+    stack, batch = engine.stack(tuple(residents)), encoded(([20, 30, 40], None), ([20, 30], None))
+    by_row, by_token = 0, 7
+    for index in ([by_row, by_row], [by_row, by_token], [by_token, by_token], [by_row, by_row]):
+        engine.logits(stack, np.array(index), batch)
+    assert widths == [1, 5, 5, 1]
 
 
 def test_outside_a_mix_the_bare_base_answers_nobody(residents: list[Resident]) -> None:
     with pytest.raises(LookupError):
-        residents[0].engine._model(input_ids=torch.tensor([[2, 3]]))
+        residents[0].engine._encoder(input_ids=torch.tensor([[2, 3]]))
+    with pytest.raises(LookupError):
+        residents[0].engine._forms["row"].classifier(input_ids=torch.tensor([[2, 3]]))
 
 
 def test_an_exception_in_a_forward_leaves_nothing_behind(residents: list[Resident]) -> None:
     engine = residents[0].engine
-    stack, ids = engine.stack(tuple(residents)), [[2, 20, 30, 3], [2, 40, 3]]
-    before = engine.logits(stack, np.array([0, 1]), ids)
+    stack, batch = engine.stack(tuple(residents)), encoded(([20, 30], None), ([40], None))
+    before = engine.logits(stack, np.array([0, 1]), batch)
     with pytest.raises(IndexError):
-        engine.logits(stack, np.array([2, 3]), [[2, 10**6, 3], [2, 3]])
-    np.testing.assert_array_equal(engine.logits(stack, np.array([0, 1]), ids), before)
+        engine.logits(stack, np.array([2, 7]), encoded(([10**6], None), ([20], None)))
+    after = engine.logits(stack, np.array([0, 1]), batch)
+    np.testing.assert_array_equal(after.rows, before.rows)
+    assert not after.tokens
     with pytest.raises(LookupError):
-        engine._model(input_ids=torch.tensor([[2, 3]]))
+        engine._encoder(input_ids=torch.tensor([[2, 3]]))
 
 
 # Other families
@@ -113,12 +158,18 @@ def test_a_family_whose_head_is_composite_mixes_too(tmp_path: Path) -> None:
     _assert_mixes(base, tmp_path / "adapters", targets=("query", "value", "embeddings_project"))
 
 
-@pytest.mark.parametrize("model_type", sorted(FAMILIES.keys() - {"electra", "deberta-v2", "bert"}))
+@pytest.mark.parametrize("model_type", sorted(FAMILIES.keys() - {"electra", "deberta-v2", "bert", "modernbert"}))
 def test_every_other_family_mixes_too(model_type: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
     model = AutoModel.from_config(AutoConfig.for_model(model_type, vocab_size=len(tiny_vocabulary()), **TINY_SHAPE))
     base = write_base(tmp_path / "bases" / model_type, model)
     _assert_mixes(base, tmp_path / "adapters", targets=("query", "value", "output.dense"))
+
+
+def test_a_family_whose_heads_have_a_layer_in_common_keeps_them_apart(tmp_path: Path) -> None:
+    """ModernBERT's `head.dense` stands before either classifier, and each adapter trains its own."""
+    base = write_family(tmp_path / "bases/modernbert", "ModernBERT")
+    _assert_mixes(base, tmp_path / "adapters", targets=("attn.Wqkv", "mlp.Wi", "mlp.Wo"))
 
 
 def test_a_family_whose_layers_see_more_than_rows_is_answered_adapter_by_adapter(tmp_path: Path) -> None:
@@ -141,17 +192,23 @@ def test_a_family_whose_layers_see_more_than_rows_is_answered_adapter_by_adapter
 def _assert_mixes(base: Path, store: Path, targets: tuple[str, ...]) -> None:
     kinds = [
         Kind(seed=1, target_modules=targets),
-        Kind(seed=2, labels=("a", "b", "c"), r=2, target_modules=targets[:1]),
+        Kind(seed=2, labels=("a", "b", "c"), r=2, target_modules=targets[:1], text_pair=True),
         Kind(seed=3, use_dora=True, target_modules=targets[1:]),
+        Kind(seed=4, task="token", labels=("a", "b"), target_modules=targets),
     ]
-    engine = Engine(find_base(str(base)))
+    found_base = find_base(str(base))
+    engine = Engine(found_base)
     residents = tuple(engine.admit(publish(store, f"a{kind.seed}", base, kind)) for kind in kinds)
-    index = np.array([2, 0, 1, 1, 0, 2])
-    ids = [[2, *range(10, 10 + length), 3] for length in (3, 9, 1, 20, 9, 4)]
-    logits = engine.logits(engine.stack(residents), index, ids)
-    for row, which in enumerate(index):
-        (alone,) = logits_by_plain_peft(residents[which].version.folder, base, [ids[row]])
-        assert np.abs(logits[row, : len(alone)] - alone.numpy()).max() < TOLERANCE
+    has_types = getattr(found_base.config, "type_vocab_size", 0) > 1
+    index = np.array([2, 0, 1, 3, 1, 0, 2, 3])
+    texts = [(list(range(10, 10 + length)), None) for length in (3, 9, 1, 7, 20, 9, 4, 12)]
+    batch = encoded(*texts[:2], ([10, 11], [12] if has_types else None), *texts[3:])
+    logits = engine.logits(engine.stack(residents), index, batch)
+    for row, which in enumerate(index.tolist()):
+        (alone,) = logits_by_plain_peft(residents[which].version.folder, base, batch.take([row]))
+        found = of_row(logits, row)[..., : alone.shape[-1]]
+        assert found.shape == alone.shape
+        assert np.abs(found - alone.numpy()).max() < TOLERANCE
 
 
 # What does not fit
@@ -165,3 +222,14 @@ def test_an_adapter_of_another_shape_is_refused(residents: list[Resident], tiny_
     with pytest.raises(LingyuError, match=r"classifier has shape \(2, 32\), but needs \(3, 32\)"):
         residents[0].engine.admit(odd)
     assert residents[0].engine.admit(open_version(version.folder)).task.num_outputs == 2
+
+
+def test_a_head_of_another_kind_than_the_task_says_is_refused(
+    residents: list[Resident], tiny_base: Path, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    version = publish(tmp_path / "adapters", "odd", tiny_base, Kind(seed=1, labels=("a", "b", "c")))
+    odd = replace(version, manifest=version.manifest.model_copy(update={"task": "token", "labels": ("a",)}))
+    with pytest.raises(LingyuError, match=r"holds head tensors without a place: bert\.pooler\.dense"):
+        residents[0].engine.admit(odd)

@@ -8,8 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, f1_score
 
-from lingyu.tasks import IGNORED, UNCERTAIN, SingleLabel, class_weights_of
+from lingyu.tasks import (
+    IGNORED,
+    UNCERTAIN,
+    Calibration,
+    SingleLabel,
+    fit_temperature,
+    label_counts,
+)
 
 TASK = SingleLabel(labels=("负面", "中性", "正面"))
 
@@ -32,9 +40,19 @@ def test_a_piece_of_filling_alone_has_no_loss() -> None:
     assert TASK.loss(torch.randn(1, 3), torch.tensor([IGNORED]), 5) == 0
 
 
+def test_weights_and_smoothing_are_torchs_own() -> None:
+    logits, labels, weights = torch.randn(5, 3), torch.tensor([0, 2, 1, 1, 0]), (0.5, 1.0, 3.0)
+    expected = torch.nn.functional.cross_entropy(
+        logits, labels, weight=torch.tensor(weights), label_smoothing=0.2, reduction="sum"
+    )
+    task = SingleLabel(TASK.labels, class_weights=weights, label_smoothing_factor=0.2)
+    assert torch.allclose(task.loss(logits, labels, 5), expected / 5)
+
+
 @given(arrays(np.float32, (4, 3), elements=st.floats(-20, 20, width=32)), st.floats(0.1, 10))
 def test_probabilities_are_a_softmax_in_label_order(logits: np.ndarray, temperature: float) -> None:
-    for row, answer in zip(logits, TASK.decode(logits, temperature=temperature), strict=True):
+    probabilities = TASK.probabilities(logits, Calibration(temperature=temperature))
+    for row, answer in zip(logits, map(TASK.answer, probabilities), strict=True):
         exponentials = [math.exp(float(value) / temperature - float(row.max()) / temperature) for value in row]
         expected = [value / sum(exponentials) for value in exponentials]
         assert list(answer.probabilities) == list(TASK.labels)
@@ -43,18 +61,35 @@ def test_probabilities_are_a_softmax_in_label_order(logits: np.ndarray, temperat
 
 
 def test_below_the_threshold_the_answer_is_uncertain() -> None:
-    logits = np.array([[2.0, 0.0, 0.0], [0.1, 0.0, 0.0]])
-    assert [answer.label for answer in TASK.decode(logits, threshold=0.6)] == ["负面", UNCERTAIN]
+    probabilities = TASK.probabilities(np.array([[2.0, 0.0, 0.0], [0.1, 0.0, 0.0]]), Calibration())
+    assert [TASK.answer(row, threshold=0.6).label for row in probabilities] == ["负面", UNCERTAIN]
+    assert TASK.answer(probabilities[0], threshold=0.9, thresholds={"负面": 0.6}).label == "负面"
+    assert TASK.answer(probabilities[0], thresholds={"负面": 0.9}).label == UNCERTAIN
 
 
-def test_balanced_weights_give_each_label_the_same_say() -> None:
-    labels = np.array([0, 0, 0, 1, 2, 2])
-    weights = class_weights_of("balanced", TASK.labels, labels)
-    assert weights is not None
-    says = [weight * count for weight, count in zip(weights, np.bincount(labels), strict=True)]
-    assert says == pytest.approx([2.0, 2.0, 2.0])
+rows_of_labels = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
 
 
-def test_named_weights_stand_in_the_order_of_the_labels() -> None:
-    assert class_weights_of({"正面": 3.0}, TASK.labels, np.array([0])) == (1.0, 1.0, 3.0)
-    assert class_weights_of(None, TASK.labels, np.array([0])) is None
+@given(rows_of_labels)
+def test_figures_are_those_of_the_metrics_to_the_last_digit(rows: list[tuple[int, int]]) -> None:
+    true, predicted = (np.array(column) for column in zip(*rows, strict=True))
+    found = {
+        name: float(value) for name, value in TASK.figures_of(TASK.statistics(predicted, true).sum(axis=0)).items()
+    }
+    assert found == {
+        "accuracy": accuracy_score(true, predicted),
+        "macro_f1": pytest.approx(f1_score(true, predicted, average="macro", zero_division=0), abs=1e-15),
+    }
+
+
+def test_the_statistics_begin_with_the_counts_of_each_label() -> None:
+    statistics = TASK.statistics(np.array([0, 0, 2, 1]), np.array([0, 1, 2, IGNORED]))
+    right, predicted, true = label_counts(statistics.sum(axis=0), 3)
+    assert (right.tolist(), predicted.tolist(), true.tolist()) == ([1, 0, 1], [2, 0, 1], [1, 1, 1])
+    assert statistics[3].tolist() == [0] * 9
+
+
+def test_calibration_is_the_temperature_of_dev() -> None:
+    random = np.random.default_rng(0)
+    logits, labels = random.normal(scale=3, size=(200, 3)), random.integers(0, 3, 200)
+    assert TASK.calibrate(logits, labels) == Calibration(temperature=fit_temperature(logits, labels))

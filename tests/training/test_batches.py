@@ -4,12 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lingyu.bases import Encoded
 from lingyu.tasks import IGNORED
-from lingyu.training import EncodedRows, TokenBudgetBatches, plan_batches
-from lingyu.training.batches import PaddingCollator, bucket_bounds, piece
+from lingyu.training import EncodedComparisons, EncodedRows, TokenBudgetBatches, plan_batches
+from lingyu.training.batches import FILL, PaddingCollator, bucket_bounds, piece
 
 LENGTHS = st.lists(st.integers(2, 128), min_size=1, max_size=300)
 
@@ -72,7 +74,7 @@ def test_pieces_of_all_processes_are_the_batches_of_one(lengths: list[int], proc
 
 def test_a_piece_is_never_empty_and_its_filling_counts_for_nothing() -> None:
     assert piece([7], 1, 2) == [-1]
-    rows = EncodedRows([[2, 5, 3], [2, 3]], np.array([1, 0]))
+    rows = EncodedRows(Encoded([[2, 5, 3], [2, 3]], [False, False]), np.array([1, 0]))
     assert rows[-1] == {"input_ids": [2, 5, 3], "labels": IGNORED}
 
 
@@ -86,3 +88,74 @@ def test_rows_are_padded_to_the_longest_of_them() -> None:
 def test_a_row_over_the_budget_is_our_own_mistake() -> None:
     with pytest.raises(AssertionError):
         plan_batches([10], 5, 0, 0)
+
+
+@st.composite
+def encoded_rows(draw: st.DrawFn, rows: int, with_pairs: bool) -> Encoded:
+    lengths = draw(st.lists(st.integers(2, 20), min_size=rows, max_size=rows))
+    ids = [list(range(2, 2 + length)) for length in lengths]
+    types = [[0] * (length // 2) + [1] * (length - length // 2) for length in lengths] if with_pairs else None
+    return Encoded(ids, [False] * rows, types)
+
+
+TARGETS = {
+    "single_label, ordinal": lambda encoded: np.arange(len(encoded)),
+    "multi_label": lambda encoded: np.arange(3 * len(encoded)).reshape(-1, 3) % 2,
+    "regression": lambda encoded: np.arange(len(encoded), dtype=np.float32) / 2,
+    "token": lambda encoded: [np.arange(length) for length in encoded.lengths],
+}
+
+
+@pytest.mark.parametrize("shape", TARGETS)
+@given(st.data(), st.integers(1, 6), st.booleans())
+def test_a_batch_holds_each_row_with_its_target_whatever_its_shape(
+    shape: str, data: st.DataObject, count: int, with_pairs: bool
+) -> None:
+    encoded = data.draw(encoded_rows(count, with_pairs))
+    rows = EncodedRows(encoded, TARGETS[shape](encoded))
+    asked = data.draw(st.lists(st.sampled_from([FILL, *range(count)]), min_size=1, max_size=8))
+    batch = rows.collator(pad_token_id=0)([rows[row] for row in asked])
+    assert ("token_type_ids" in batch) == with_pairs
+    for at, row in enumerate(asked):
+        whole, length = row if row != FILL else 0, int(batch["attention_mask"][at].sum())
+        assert batch["input_ids"][at, :length].tolist() == encoded.input_ids[whole]
+        assert not batch["input_ids"][at, length:].any()
+        if encoded.token_type_ids is not None:
+            assert batch["token_type_ids"][at, :length].tolist() == encoded.token_type_ids[whole]
+            assert not batch["token_type_ids"][at, length:].any()
+        target = batch["labels"][at].numpy()
+        if row == FILL:
+            assert (target == IGNORED).all()
+        else:
+            counted = target[:length] if shape == "token" else target
+            assert (counted == rows.targets[row]).all()
+            assert shape != "token" or (target[length:] == IGNORED).all()
+
+
+@given(st.data(), st.integers(1, 6), st.booleans())
+def test_a_comparison_is_never_without_its_counterpart_and_keeps_its_segments(
+    data: st.DataObject, count: int, with_pairs: bool
+) -> None:
+    chosen, rejected = (data.draw(encoded_rows(count, with_pairs)) for _ in range(2))
+    rows = EncodedComparisons(chosen, rejected)
+    asked = data.draw(st.lists(st.sampled_from([FILL, *range(count)]), min_size=1, max_size=8))
+    batch = rows.collator(pad_token_id=0)([rows[row] for row in asked])
+    assert batch["labels"].tolist() == [IGNORED if row == FILL else 0 for row in asked]
+    assert len(batch["input_ids"]) == 2 * len(asked)
+    assert batch["input_ids"].numel() <= len(asked) * max(rows.lengths)
+    for half, encoded in enumerate((chosen, rejected)):
+        for at, row in enumerate(asked):
+            ids, place = encoded.input_ids[max(row, 0)], half * len(asked) + at
+            assert batch["input_ids"][place, : len(ids)].tolist() == ids
+            assert int(batch["attention_mask"][place].sum()) == len(ids)
+            if encoded.token_type_ids is not None:
+                assert batch["token_type_ids"][place, : len(ids)].tolist() == encoded.token_type_ids[max(row, 0)]
+
+
+def test_scores_of_comparisons_come_back_side_by_side_in_the_order_of_the_rows() -> None:
+    first, second = Encoded([[2, 3], [2, 5, 3]], [False] * 2), Encoded([[2, 9, 9, 9, 3], [2, 3]], [False] * 2)
+    rows = EncodedComparisons(first, second).sorted_by_length()
+    assert rows.lengths == [10, 6]
+    assert rows.sequences.input_ids == [[2, 3], [2, 5, 3], [2, 9, 9, 9, 3], [2, 3]]
+    scores = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+    assert rows.of_rows(scores).tolist() == [[1.0, 3.0], [2.0, 4.0]]

@@ -1,8 +1,7 @@
-"""Finding a base, reading its tokenizer, loading it as a classifier."""
+"""A base on disk: its tokenizer, its weights, what is known of it, loading it as a classifier."""
 
 import copy
 import json
-import os
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,19 +16,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
-from lingyu.errors import LingyuError, did_you_mean
-from lingyu.text import Hashes
+from lingyu.errors import LingyuError, missing_extra
+from lingyu.text import Hashes, cut_by_jieba
 
-from .families import FAMILIES, Family, MaskedLM, family_of, masked_lm_of, max_positions
+from .families import Family, Head, MaskedLM, family_of, masked_lm_of, max_positions
 from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, weights_fingerprint
 
 EMBEDDED = Path(__file__).parent / "embedded"
 LINEAGE = "lineage.json"
-_MODELSCOPE = "modelscope:"
-Head = Literal["row", "token"]
-"""Whether a head answers once a row, or once a token."""
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # never a pickle, never code
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,15 @@ class Encoded:
     def lengths(self) -> list[int]:
         return [len(ids) for ids in self.input_ids]
 
+    def joined(self, other: "Encoded") -> "Encoded":
+        """These rows, then those of the other, which has second texts and spans just where this has."""
+        return Encoded(
+            self.input_ids + other.input_ids,
+            self.truncated + other.truncated,
+            None if self.token_type_ids is None else self.token_type_ids + (other.token_type_ids or []),
+            None if self.spans is None else self.spans + (other.spans or []),
+        )
+
     def take(self, rows: Sequence[int]) -> "Encoded":
         return Encoded(
             [self.input_ids[row] for row in rows],
@@ -64,10 +68,14 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model and the keys of its weights that the base did not bring: random, so an adapter has to hold them."""
+    """A model and the keys of its weights that the base did not bring: random, so an adapter has to hold them.
+
+    head: what of.
+    """
 
     model: torch.nn.Module
     fresh: frozenset[str]
+    head: Head = "row"
 
 
 @dataclass(frozen=True)
@@ -113,10 +121,7 @@ class Base:
     @cached_property
     def tokenizer(self) -> Any:
         """Raises LingyuError for one that can't be read, does not fit the weights or knows no Chinese."""
-        from transformers import AutoTokenizer
-
-        with _in_one_line("its tokenizer can't be read", self.id, _COPY_TOKENIZER):
-            tokenizer = AutoTokenizer.from_pretrained(self.folder)
+        tokenizer = self.load_tokenizer()
         if len(tokenizer) > self.config.vocab_size:
             raise LingyuError(
                 f"its tokenizer has {len(tokenizer):,} entries, its embeddings {self.config.vocab_size:,}",
@@ -131,6 +136,28 @@ class Base:
                 next="Is vocab.txt or tokenizer.json missing or of another model?",
             )
         return tokenizer
+
+    def load_tokenizer(self) -> Any:
+        """Another one, unchecked, whose settings are the caller's. Raises LingyuError for one that can't be read."""
+        from transformers import AutoTokenizer
+
+        with _in_one_line("its tokenizer can't be read", self.id, _COPY_TOKENIZER):
+            tokenizer = AutoTokenizer.from_pretrained(self.folder)
+        if _cuts_by_jieba(tokenizer):
+            cut_by_jieba(tokenizer.backend_tokenizer)
+        return tokenizer
+
+    @cached_property
+    def _tokenizer_cutting_left(self) -> Any:
+        """Of its own: the side is a tokenizer's state, and threads read texts for other adapters meanwhile."""
+        tokenizer = self.load_tokenizer()
+        tokenizer.truncation_side = "left"
+        return tokenizer
+
+    @property
+    def cuts_by_jieba(self) -> bool:
+        """Whether its tokenizer finds words before word pieces, which no tokenizer.json can say."""
+        return _cuts_by_jieba(self.tokenizer)
 
     @cached_property
     def corpus_hashes(self) -> Hashes:
@@ -182,7 +209,13 @@ class Base:
         return (replace(chain[0], id=self.id), *chain[1:])
 
     def encode(
-        self, texts: Sequence[str], max_length: int, pairs: Sequence[str] | None = None, *, spans: bool = False
+        self,
+        texts: Sequence[str],
+        max_length: int,
+        pairs: Sequence[str] | None = None,
+        *,
+        spans: bool = False,
+        truncation_side: Literal["right", "left"] = "right",
     ) -> Encoded:
         """Token ids, cut at max_length. A literal '[MASK]' in a text is text, never the special token.
 
@@ -190,7 +223,8 @@ class Base:
         """
         if not texts:
             return Encoded([], [])
-        batch = self.tokenizer(
+        tokenizer = self._tokenizer_cutting_left if truncation_side == "left" else self.tokenizer
+        batch = tokenizer(
             list(texts),
             None if pairs is None else list(pairs),
             truncation=True,
@@ -249,9 +283,8 @@ class Base:
                 output_loading_info=True,
             )
         model.name_or_path = model.config.name_or_path = str(self.folder)  # where PEFT looks for the config
-        return Classifier(
-            model, frozenset(info["missing_keys"]) | frozenset(entry[0] for entry in info["mismatched_keys"])
-        )
+        lacking = {*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])}
+        return Classifier(model, frozenset(key for key in lacking if self.family.fixed_value(key) is None), head)
 
     @property
     def masked_lm(self) -> MaskedLM:
@@ -278,98 +311,10 @@ class Base:
     @property
     def word_pieces(self) -> list[str]:
         """The vocabulary in the order of the ids; empty where a line a word can't say what the tokenizer is."""
-        backend = json.loads(self.tokenizer.backend_tokenizer.to_str())
         words = sorted(self.tokenizer.get_vocab().items(), key=lambda item: item[1])
         is_whole = [number for _, number in words] == list(range(len(words)))
-        return [word for word, _ in words] if backend["model"]["type"] == "WordPiece" and is_whole else []
-
-
-def find_base(id: str, revision: str | None = None) -> Base:
-    """The base that a recipe names: `embedded`, a folder, or a hub id.
-
-    Raises LingyuError where it is nowhere, is of no known family, holds pickles only, or wants to run code of its own.
-    """
-    folder, revision = _find_folder(id, revision)
-    config = folder / "config.json"
-    if not config.is_file():
-        raise LingyuError("holds no config.json", where=id, next="Give the folder of a transformers encoder")
-    _check_config(config, id)
-    weight_files(folder)
-    return Base(id=id, revision=revision, folder=folder)
-
-
-def is_hub_id(id: str) -> bool:
-    """Whether a base of this name is looked for on the hub: it has the form owner/name, and no such folder is here."""
-    is_path = id.startswith((".", "/", "~", "bases/", _MODELSCOPE)) or Path(id).is_dir()
-    return id.count("/") == 1 and not is_path
-
-
-def _check_config(file: Path, id: str) -> None:
-    """Raises LingyuError for a config that names code, or no family of ours. Read without waiting for transformers."""
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except ValueError:
-        raise LingyuError("is not JSON", where=file, next="Copy the base anew") from None
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
-    if "auto_map" in config:
-        raise LingyuError("asks to run code of its own (auto_map)", where=file, next="Take another base")
-    family_of(config["model_type"], id)
-
-
-def _find_folder(id: str, revision: str | None) -> tuple[Path, str | None]:
-    """Where the base lies, and for a hub's the commit that its revision led to."""
-    if is_hub_id(id):
-        return _from_hub(id, revision)
-    if id.startswith(_MODELSCOPE):
-        name = id.removeprefix(_MODELSCOPE)
-        raise LingyuError(
-            "this version reads folders and hub ids of Hugging Face's protocol only",
-            where=id,
-            next=f"Fetch it with `modelscope download --model {name} --local_dir bases/{Path(name).name}`, "
-            "and give that folder",
-        )
-    folder = EMBEDDED if id == "embedded" else Path(id)
-    if not folder.is_dir():
-        raise _nowhere(id)
-    if revision is not None:
-        raise LingyuError(
-            f"a folder has no revision {revision}", where=id, next="Leave revision out, or give the id of a hub"
-        )
-    return folder, None
-
-
-def _nowhere(id: str) -> LingyuError:
-    siblings = [str(Path(id).parent / p.name) for p in Path(id).parent.glob("*") if p.is_dir()]
-    near = did_you_mean(id, [*siblings, "embedded"])
-    hint = f"Did you mean {near}?" if near else "Give embedded, a folder, or a hub id such as hfl/chinese-macbert-base"
-    return LingyuError("no such base" if "/" not in id else "no such folder", where=id, next=hint)
-
-
-def _from_hub(id: str, revision: str | None) -> tuple[Path, str]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(id, revision=revision, allow_patterns=_HUB_FILES))
-    except HFValidationError:
-        raise LingyuError("is no hub id", where=id, next="A hub id is owner/name") from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise LingyuError(
-            f"can't be fetched from {endpoint} and is not in the cache ({type(error).__name__})",
-            where=id,
-            next="Set HF_ENDPOINT to a mirror, or give a folder that holds the base",
-        ) from None
-    if not any(folder.glob("*.safetensors")):
-        raise LingyuError(
-            f"its repository on the hub holds no safetensors at revision {revision or 'main'}, a pickle at most, "
-            "which can run code when it is read",
-            where=id,
-            next="Set revision to one that holds them (often refs/pr/N, see the repository's pull requests), "
-            "or convert it and give the folder",
-        )
-    return folder, folder.name  # a snapshot's folder is named by its commit
+        has_pieces = type(self.tokenizer.backend_tokenizer.model).__name__ == "WordPiece"
+        return [word for word, _ in words] if has_pieces and is_whole else []
 
 
 def _tensors_named(names: Collection[str], folder: Path) -> dict[str, torch.Tensor]:
@@ -398,12 +343,21 @@ def _masked_lm_names(place: MaskedLM) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _cuts_by_jieba(tokenizer: Any) -> bool:
+    """Whether it is RoFormer's own, which finds words before word pieces."""
+    from transformers import RoFormerTokenizer
+
+    return isinstance(tokenizer, RoFormerTokenizer)
+
+
 @contextmanager
 def _in_one_line(what: str, where: str, next: str) -> Iterator[None]:
     """For files that others wrote: transformers and tokenizers raise whatever their parsers do, bare Exception too."""
     try:
         yield
     except Exception as error:
+        if isinstance(error, ImportError) and "rjieba" in str(error):
+            raise missing_extra("rjieba", "dapt") from None
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise LingyuError(f"{what} ({reason})", where=where, next=next) from error
 

@@ -1,16 +1,20 @@
 """Where LoRA goes, which leaf Linears are the head and where masked-LM's lies, family by family: the one table of it.
 
 A head is named by its leaf Linears, never by a composite module: PEFT can't answer a mixed batch with a composite
-head, and 'pooler' as a whole would hide that `pooler.dense` is what has to be trained and saved.
+head, and 'pooler' as a whole would hide that `pooler.dense` is what has to be trained and saved. LoRA goes to every
+other Linear of the model: the encoder's.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from lingyu.errors import LingyuError
+
+Head = Literal["row", "token"]
+"""Whether a head answers once a row, or once a token."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,19 @@ class Family:
 
     token_head: the same of a model that answers once a token.
 
+    fixed: ends of the paths of norms within a head, which are 1 and 0 wherever the base does not bring them: the same
+    at every load, so no adapter has to save them.
+
     mixes_rows: whether every linear layer sees the batch row by row, so that each row may have an adapter of its own.
     DeBERTa's key and query layers also see the relative positions, once for all rows.
     reads_first_token: whether the head reads no other, of layers that are BERT's own in form.
-    masked_lm: None where it can't be pretrained here: transformers gives no way to put our attention into its layers.
+    masked_lm: None where it can't be pretrained here: transformers gives no way to put our attention into its layers,
+    or they look at neighbours only, which ours does not.
     """
 
     head: tuple[str, ...]
     token_head: tuple[str, ...] = ("classifier",)
+    fixed: tuple[str, ...] = ()
     mixes_rows: bool = True
     reads_first_token: bool = False
     masked_lm: MaskedLM | None = None
@@ -50,10 +59,22 @@ class Family:
         """Ends of the module paths of either head."""
         return frozenset((*self.head, *self.token_head))
 
-    @property
-    def peft_task_type(self) -> str | None:
-        """PEFT adds `classifier` to the saved modules of a SEQ_CLS model: wrong where that is a composite module."""
-        return "SEQ_CLS" if "classifier" in self.head else None
+    def head_of(self, head: Head) -> tuple[str, ...]:
+        """Ends of the module paths that are trained whole and saved, for an answer a row or a token."""
+        return self.head if head == "row" else self.token_head
+
+    def peft_task_type(self, head: Head = "row") -> str | None:
+        """PEFT adds `classifier` to the saved modules of such a model: wrong where that is a composite module."""
+        if "classifier" not in self.head_of(head):
+            return None
+        return "SEQ_CLS" if head == "row" else "TOKEN_CLS"
+
+    def fixed_value(self, name: str) -> float | None:
+        """What a weight of this name is where the base does not bring it; None for one that would be random."""
+        path, _, part = name.rpartition(".")
+        if not _is_named(path, self.fixed):
+            return None
+        return 1.0 if part == "weight" else 0.0
 
 
 _POOLED = Family(head=("pooler.dense", "classifier"))
@@ -80,6 +101,7 @@ _ELECTRA = replace(
         activation="gelu",
     ),
 )
+_MODERN_HEAD = ("head.dense", "classifier")
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -90,6 +112,7 @@ FAMILIES: dict[str, Family] = {
     "xlm-roberta": _ROBERTA,
     "electra": _ELECTRA,
     "roformer": _DENSE_HEAD,
+    "modernbert": Family(head=_MODERN_HEAD, token_head=_MODERN_HEAD, fixed=("head.norm",)),
 }
 
 
@@ -158,13 +181,13 @@ def check_target_modules(model: nn.Module, family: Family, names: Iterable[str],
     return sorted(names)
 
 
-def require_saved(missing: Iterable[str], family: Family, where: object) -> None:
+def require_saved(missing: Iterable[str], family: Family, where: object, head: Head = "row") -> None:
     """The guard: every weight that the base did not bring must be saved with the adapter.
 
-    missing: keys that loading the base reported as missing, so random. Raises LingyuError naming those that would be
-    lost, since the adapter would answer with other random numbers after a reload.
+    missing: Classifier.fresh, so random. Raises LingyuError naming those that would be lost, since the adapter would
+    answer with other random numbers after a reload.
     """
-    lost = sorted(key for key in missing if not _is_named(key.rpartition(".")[0], family.head))
+    lost = sorted(key for key in missing if not _is_named(key.rpartition(".")[0], family.head_of(head)))
     if lost:
         raise LingyuError(
             f"the base lacks {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}, and no adapter would save it",

@@ -18,7 +18,8 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 # The body of an encoder: heads are a task's, position_ids a constant that older versions stored.
-_BODY = re.compile(r"^(embeddings|encoder|pooler|layers|final_norm|embeddings_project)\b")
+# ModernBERT's `head` stands between its layers and any classifier as BERT's pooler does, and has no name of its own.
+_BODY = re.compile(r"^(embeddings|encoder|pooler|layers|final_norm|embeddings_project|head\.(dense|norm))\b")
 _NOT_BODY = re.compile(r"(^|\.)position_ids$")
 _LARGEST_HEADER = 100 * 1024 * 1024  # safetensors' own cap
 

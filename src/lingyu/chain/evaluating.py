@@ -9,21 +9,25 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.store import ANSWERS, Store, Version, read_answers, read_scores
+from lingyu.tasks import IGNORED, Calibration, Logits, Task, task_named
+from lingyu.text import Hashes
 
 from .state import read_document, write_document
 
 if TYPE_CHECKING:
     from lingyu.data import Splits
-    from lingyu.evaluation import Metrics
+    from lingyu.evaluation import Answers, Metrics
     from lingyu.recipe import Recipe
 
 TOLERANCE = 1e-3
 """Largest difference of a logit to the stored ones, float32: another machine adds in another order."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Measured:
-    """largest_difference: of a logit to the stored answers. changed_labels: of test rows, which can be ties only."""
+    """largest_difference: of a logit to the stored answers. changed_labels: test
+    rows that are answered otherwise, which can be ties only."""
 
     version: Version
     metrics: "Metrics"
@@ -38,7 +42,7 @@ class Measured:
             "largest_logit_difference": self.largest_difference,
             "changed_labels": self.changed_labels,
             "verdict": self.verdict,
-            "metrics": self.metrics,
+            "metrics": self.metrics.as_json(),
         }
 
 
@@ -49,17 +53,17 @@ def evaluate_adapter(reference: str, recipe: "Recipe", *, store: str, to: Path) 
     measured on, or its answers or figures are not those that it keeps.
     """
     from lingyu.data import load_splits
+    from lingyu.evaluation import baselines_of, evaluate_answers, verdict
 
     version = Store(store).open(reference)
-    splits = load_splits(recipe.data)
+    splits = load_splits(recipe.data, recipe.task)
     _require_same_rows(version, splits)
-    logits = _logits(version, splits.test.texts)
-    difference, changed = _require_same_answers(version, splits, logits)
-    metrics = _metrics(version, splits, logits, recipe.train.seed)
+    task = task_named(version.manifest.task, version.manifest.labels)
+    answers, spans = _answers(version, task, splits)
+    difference, changed = _require_same_answers(version, task, answers, splits.test.hashes)
+    baselines = baselines_of(task, splits.train, splits.test, spans, recipe.data.baseline_column)
+    metrics = evaluate_answers(task, answers, baselines, recipe.train.seed)
     _require_same_figures(version, metrics, changed)
-
-    from lingyu.evaluation import verdict
-
     measured = Measured(version, metrics, verdict(metrics), difference, changed)
     write_document(to, measured.as_json())
     return measured
@@ -84,28 +88,33 @@ def _require_same_rows(version: Version, splits: "Splits") -> None:
             )
 
 
-def _logits(version: Version, texts: tuple[str, ...]) -> NDArray[np.float32]:
-    """(rows, labels), by plain PEFT on the base that the version names."""
-    from lingyu.lora import find_base_of, load_adapter
-    from lingyu.training import begin_process, logits_of, uses_cpu
+def _answers(version: Version, task: Task, splits: "Splits") -> "tuple[Answers, list[NDArray[np.int64]] | None]":
+    """By plain PEFT on the base that the version names; and of token the characters of each test row's tokens."""
+    from lingyu.evaluation import Answers
+    from lingyu.lora import encode_part, find_base_of, load_adapter
+    from lingyu.training import begin_process, uses_cpu
 
     begin_process()
     base = find_base_of(version)
-    model = load_adapter(base, version.manifest.labels, version.folder).to("cpu" if uses_cpu() else "cuda")
-    input_ids = base.encode(texts, version.manifest.max_length).input_ids
-    found: NDArray[np.float32] = logits_of(model, input_ids, pad_token_id=base.tokenizer.pad_token_id).numpy()
-    return found
+    model = load_adapter(base, task.output_names, version.folder, head=task.head).to("cpu" if uses_cpu() else "cuda")
+    test = encode_part(base, splits.test, task, version.manifest.max_length)
+    logits = test.logits(model, base.tokenizer.pad_token_id)
+    return Answers(logits, test.targets, splits.leaked, version.manifest.calibration.of_task), test.spans
 
 
-def _require_same_answers(version: Version, splits: "Splits", logits: NDArray[np.float32]) -> tuple[float, int]:
-    """(largest difference of a logit to the stored answers, labels that are others)."""
+def _require_same_answers(version: Version, task: Task, answers: "Answers", hashes: Hashes) -> tuple[float, int]:
+    """(largest difference of a logit to the stored answers, rows that are answered otherwise)."""
     if ANSWERS not in version.manifest.files:
         what = "keeps no test answers to compare with"
         raise LingyuError(what, where=version.reference, next="Measure a version that was trained here", status=1)
     stored = read_answers(version.folder / ANSWERS)
-    ours = logits[np.argsort(splits.test.hashes, kind="stable")]
+    order = np.argsort(hashes, kind="stable")
+    ours, counted = answers.logits[order], answers.targets[order] != IGNORED
+    if ours.shape != stored.logits.shape:
+        what = f"keeps answers of shape {stored.logits.shape}, and the rows of the recipe have {ours.shape}"
+        raise LingyuError(what, where=version.reference, next="Train it anew", status=1)
     difference = float(np.abs(ours - stored.logits).max())
-    changed = int((ours.argmax(axis=1) != stored.logits.argmax(axis=1)).sum())
+    changed = _changed(task, ours, stored.logits, answers.calibration, counted)
     if not difference <= TOLERANCE:
         raise LingyuError(
             f"answers otherwise than when it was published: logits differ by {difference:.2g}, {changed:,} of "
@@ -117,32 +126,35 @@ def _require_same_answers(version: Version, splits: "Splits", logits: NDArray[np
     return difference, changed
 
 
-def _metrics(version: Version, splits: "Splits", logits: NDArray[np.float32], seed: int) -> "Metrics":
-    from lingyu.evaluation import Answers, evaluate_answers, majority_baseline, tfidf_baseline
-
-    train, test = splits.train, splits.test
-    temperature = version.manifest.calibration.temperature
-    return evaluate_answers(
-        Answers(splits.labels, logits, test.labels, splits.leaked, temperature),
-        tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)),
-        majority_baseline(train.labels, test.rows, len(splits.labels)),
-        seed,
-    )
+def _changed(task: Task, ours: Logits, stored: Logits, calibration: Calibration, counted: NDArray[np.bool_]) -> int:
+    """Rows whose answer is another one; of numbers none, which differ by as much as their logits."""
+    if task.name == "regression":
+        return 0
+    mine, theirs = (task.predictions(task.probabilities(logits, calibration), calibration) for logits in (ours, stored))
+    differs = (mine != theirs) & counted
+    return int(differs.reshape(len(differs), -1).any(axis=1).sum())
 
 
 def _require_same_figures(version: Version, metrics: "Metrics", changed: int) -> None:
-    """Raises LingyuError where metrics.json says another accuracy or macro-F1 than its answers come to."""
+    """Raises LingyuError where metrics.json says another figure than its answers come to."""
     says = read_scores(version.folder).test
-    rows = metrics["test"]["rows"]
-    for name in ("accuracy", "macro_f1"):
-        stored = None if says is None else getattr(says, name).value
-        found = metrics["test"][name]["value"]
-        # a tie that fell the other way moves macro-F1 by the share of a class, which may be small
-        allowed = 1e-9 if not changed else changed if name == "macro_f1" else changed / rows + 1e-9
-        if stored is None or abs(stored - found) > allowed:
+    for figure, measured in metrics.test.scores.items():
+        interval = None if says is None else says.figures.get(figure)
+        stored, found = None if interval is None else interval.value, measured.value
+        if stored is None or abs(stored - found) > _allowed(version, figure, changed, metrics.test.rows):
             raise LingyuError(
-                f"says {name} {stored} of itself, and {found} was measured",
+                f"says {figure} {stored} of itself, and {found} was measured",
                 where=version.reference,
                 next="Don't trust its card; train it anew",
                 status=1,
             )
+
+
+def _allowed(version: Version, figure: str, changed: int, rows: int) -> float:
+    """By how much a figure may differ where so many rows are answered otherwise."""
+    if version.manifest.task == "regression":
+        return TOLERANCE * max(1.0, version.manifest.calibration.scale)
+    if not changed:
+        return _ROUNDING
+    # a tie that fell the other way moves macro-F1 by the share of a class, which may be small
+    return changed / rows + _ROUNDING if figure in ("accuracy", "exact_match") else changed

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +26,10 @@ _CHANNEL_HELP = "The channel, such as stable or canary."
 
 @dataclass(frozen=True)
 class Row:
-    """One version in the list. What can't be read has an error in place of everything after the channels."""
+    """One version in the list. What can't be read has an error in place of everything after the channels.
+
+    test_figure: the one that its task is judged by; test_accuracy is the same where that is accuracy.
+    """
 
     adapter: str
     version: str
@@ -34,6 +38,9 @@ class Row:
     labels: int | None = None
     rows: int | None = None
     test_accuracy: float | None = None
+    task: str | None = None
+    test_figure: str | None = None
+    test_value: float | None = None
     error: str | None = None
 
 
@@ -284,17 +291,36 @@ def _rows(store: "Store", name: str) -> list[Row]:
 
 
 def _row(store: "Store", name: str, version: str, channels: tuple[str, ...]) -> Row:
-    from lingyu.store import METRICS, read_scores
+    from lingyu.store import judging_figure
+    from lingyu.tasks import task_named
 
     try:
         manifest = store.manifest(name, version)
-        folder = store.root / name / version
-        test = read_scores(folder).test if METRICS in manifest.files else None
-        accuracy = test.accuracy.value if test else None
+        figure = judging_figure(task_named(manifest.task, manifest.labels))
+        value = _test_value(store.root / name / version, manifest, figure)
     except LingyuError as error:
         return Row(name, version, channels, error=str(error))
-    rows = sum(part.rows for part in manifest.data.values())
-    return Row(name, version, channels, manifest.base.id, len(manifest.labels), rows, accuracy)
+    return Row(
+        name,
+        version,
+        channels,
+        manifest.base.id,
+        labels=len(manifest.labels),
+        rows=sum(part.rows for part in manifest.data.values()),
+        test_accuracy=value if figure == "accuracy" else None,
+        task=manifest.task,
+        test_figure=None if value is None else figure,
+        test_value=value,
+    )
+
+
+def _test_value(folder: Path, manifest: "Manifest", figure: str) -> float | None:
+    from lingyu.store import METRICS, read_scores
+
+    test = read_scores(folder).test if METRICS in manifest.files else None
+    if test is None or figure not in test.figures:
+        return None
+    return test.figures[figure].value
 
 
 def _plain(value: str) -> Text:
@@ -308,19 +334,25 @@ def _list_table(rows: list[Row]) -> Table:
         table.add_column(heading, no_wrap=True)
     for heading in ("channels", "base"):
         table.add_column(heading, overflow="fold")
-    for heading in ("labels", "rows", "test accuracy"):
+    only_accuracy = all(row.test_figure in (None, "accuracy") for row in rows)
+    for heading in ("labels", "rows", "test accuracy" if only_accuracy else "test"):
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(*map(_plain, _cells(row)))
+        table.add_row(*map(_plain, _cells(row, with_figure=not only_accuracy)))
     return table
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, *, with_figure: bool) -> tuple[str, ...]:
+    """with_figure: say which one it is, where the rows of a list are judged by several."""
+    from lingyu.store import TITLES
+
     named = (row.adapter, row.version, ", ".join(row.channels))
     if row.error is not None:
         return (*named, row.error)
-    accuracy = "" if row.test_accuracy is None else f"{row.test_accuracy:.3f}"
-    return (*named, str(row.base), f"{row.labels:,}", f"{row.rows:,}", accuracy)
+    value = "" if row.test_value is None else f"{row.test_value:.3f}"
+    if with_figure and row.test_figure is not None:
+        value = f"{TITLES[row.test_figure]} {value}"
+    return (*named, str(row.base), f"{row.labels:,}", f"{row.rows:,}", value)
 
 
 def _summary_table(version: "Version") -> Table:
@@ -339,15 +371,22 @@ def _summary(manifest: "Manifest") -> dict[str, str]:
         "adapter": f"{manifest.name}@{manifest.version}",
         "created": manifest.created.isoformat(),
         "task": manifest.task,
-        "labels": ", ".join(manifest.labels),
+        "labels": ", ".join(manifest.labels) or "none",
+        **({"reads": "two texts, together"} if manifest.text_pair else {}),
         "max_length": f"{manifest.max_length} tokens",
         "base": f"{base.id} (weights {base.weights_fingerprint[:12]}, tokenizer {base.tokenizer_fingerprint[:12]})",
         "text steps": ", ".join(manifest.text_steps) or "none",
+        **({"thresholds": _thresholds(manifest)} if manifest.calibration.thresholds else {}),
         "rows": ", ".join(f"{part} {record.rows:,}" for part, record in manifest.data.items()) or "none of its own",
         **({"combined from": _parents(manifest)} if manifest.parents else {}),
         "size": f"{sum(file.size for file in manifest.files.values()) / 1e6:.1f} MB in {len(manifest.files)} files",
         "packages": ", ".join(f"{name} {number}" for name, number in sorted(manifest.packages.items())),
     }
+
+
+def _thresholds(manifest: "Manifest") -> str:
+    named = zip(manifest.labels, manifest.calibration.thresholds, strict=False)
+    return ", ".join(f"{label} {threshold:.3f}" for label, threshold in named)
 
 
 def _parents(manifest: "Manifest") -> str:

@@ -11,10 +11,11 @@ from rich.text import Text
 from lingyu.errors import printable
 
 if TYPE_CHECKING:
-    from lingyu.evaluation import Comparison, Interval, Part, Scores
+    from lingyu.evaluation import Comparison, Part, Scores
     from lingyu.store import Version
 
 _MISSING = "–"
+_SHOWN_WHERE_THEY_DIFFER = ("reads", "thresholds", "parents")
 _WIDTH_OF_AN_INTERVAL = len("0.883 [0.861, 0.905]")
 
 
@@ -39,15 +40,17 @@ def _versions(one: "Version", other: "Version") -> Iterator[tuple[str, ...]]:
         "created": lambda version: f"{version.manifest.created:%Y-%m-%d %H:%M}",
         "base": lambda version: f"{version.manifest.base.id} ({version.manifest.base.weights_fingerprint[:12]})",
         "task": lambda version: version.manifest.task,
-        "labels": lambda version: ", ".join(version.manifest.labels),
+        "labels": lambda version: ", ".join(version.manifest.labels) or "none",
         "max_length": lambda version: f"{version.manifest.max_length} tokens",
+        "reads": lambda version: "two texts" if version.manifest.text_pair else "one text",
         "text steps": lambda version: ", ".join(version.manifest.text_steps) or "none",
         "temperature": lambda version: f"{version.manifest.calibration.temperature:.3f}",
+        "thresholds": lambda version: ", ".join(f"{t:.3f}" for t in version.manifest.calibration.thresholds) or "none",
         "parents": lambda version: ", ".join(parent.reference for parent in version.manifest.parents) or "none",
     }
     for name, fact in facts.items():
         ones, others = fact(one), fact(other)
-        if name != "parents" or ones != others:
+        if name not in _SHOWN_WHERE_THEY_DIFFER or ones != others:
             yield name, ones, others, "same" if ones == others else ""
 
 
@@ -88,12 +91,10 @@ def _in_both(part: "Part") -> str:
 
 def _test(comparison: "Comparison") -> Iterator[tuple[str, ...]]:
     """Each on its own test, then both on the texts that they share."""
-    metrics: dict[str, Callable[[Scores], Interval]] = {
-        "accuracy": lambda scores: scores.accuracy,
-        "macro-F1": lambda scores: scores.macro_f1,
-    }
-    for name, of in metrics.items():
-        yield f"test {name}", *(_MISSING if scores is None else str(of(scores)) for scores in comparison.scores), ""
+    from lingyu.store import TITLES
+
+    for figure in comparison.figures:
+        yield f"test {TITLES[figure]}", *(_figure(scores, figure) for scores in comparison.scores), ""
     paired = comparison.paired
     if paired is None or comparison.parts[-1].rows == (paired.rows, paired.rows):
         return  # nothing is shared, or all of both tests, of which the lines above are
@@ -103,5 +104,9 @@ def _test(comparison: "Comparison") -> Iterator[tuple[str, ...]]:
         if count
     ]
     yield "shared texts", f"{paired.rows:,}", f"{paired.rows:,}", ", ".join(left_out)
-    for name, of in metrics.items():
-        yield f"shared {name}", str(of(paired.one)), str(of(paired.other)), ""
+    for figure in comparison.figures:
+        yield f"shared {TITLES[figure]}", _figure(paired.one, figure), _figure(paired.other, figure), ""
+
+
+def _figure(scores: "Scores | None", figure: str) -> str:
+    return _MISSING if scores is None or figure not in scores else str(scores[figure])

@@ -185,7 +185,8 @@ def _as_text(file: str, recipe: AnyRecipe, lines: Iterable[str], shows: _Shows) 
 def _in_short(recipe: AnyRecipe) -> str:
     """What a recipe does, in a few words."""
     if isinstance(recipe, Recipe):
-        return f"{recipe.task}, {len(recipe.data.labels)} labels, base {recipe.base}"
+        labels = [_counted(len(recipe.data.labels), "label")] if recipe.data.labels else []
+        return ", ".join([recipe.task, *labels, f"base {recipe.base}"])
     if isinstance(recipe, PretrainingRecipe):
         start = "" if recipe.dapt.mode == "scratch" else f", base {recipe.base}"
         return f"dapt {recipe.dapt.mode}, {' + '.join(recipe.dapt.objective)}{start} -> {recipe.publish.to}"

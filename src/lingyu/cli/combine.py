@@ -158,7 +158,8 @@ def _table(parents_dev: "Sequence[ParentDev]") -> Table:
     for dev in parents_dev:
         for number, figures in enumerate(dev.scores or ()):
             first = (dev.parent, f"{dev.rows:,}") if number == 0 else ("", "")
-            cells = (*first, figures.adapter, _shown(figures.accuracy), f"{figures.macro_f1.value:.3f}")
+            macro_f1 = f"{figures.figures['macro_f1'].value:.3f}"
+            cells = (*first, figures.adapter, _shown(figures.figures["accuracy"]), macro_f1)
             table.add_row(*(Text(printable(cell)) for cell in cells))
         table.add_section()
     return table

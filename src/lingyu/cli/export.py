@@ -52,7 +52,13 @@ def export(
     """Write ADAPTER on its base as a graph, if it answers as the two of them do.
 
     ADAPTER is NAME[@VERSION|@CHANNEL] in the store, or a folder. Without --texts, graph and torch are compared on the
-    dev split of the adapter's recipe where that is at hand, else on sentences of lingyu.
+    dev split of the adapter's recipe where that is at hand, else on sentences of lingyu. With an adapter that reads two
+    texts these are read each beside the next one; its graph answers pairs:
+
+    \b
+      Graph.load("graphs/restaurant").classify(["菜好吃，就是上菜慢"], text_pairs=["服务"])
+
+    No graph is written of an adapter that answers token by token.
     """
     from lingyu import release
     from lingyu.folders import require_free

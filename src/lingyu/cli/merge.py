@@ -49,11 +49,11 @@ def merge(
 ) -> None:
     """Merge ADAPTER into its base, if the merged model answers as the two of them do, and write it to FOLDER.
 
-    ADAPTER is NAME[@VERSION|@CHANNEL] in the store, or a folder. Base, labels, tokenizer and max_length are the
-    adapter's own.
+    ADAPTER is NAME[@VERSION|@CHANNEL] in the store, or a folder, of any task. Base, labels, tokenizer and max_length
+    are the adapter's own. One that reads two texts is compared on each text beside the next one, but for the dev split.
 
-    With --into, merge several adapters of one base with the same labels into one: the average of what they change
-    and of their heads, by --weights. It is published as an adapter, which --out then merges like any other:
+    With --into, merge several adapters of single_label, of one base with the same labels, into one: the average of what
+    they change and of their heads, by --weights. It is published as an adapter, which --out then merges like any other:
 
     \b
       python merge.py adapters/hotel adapters/ecommerce --into adapters/reviews

@@ -9,21 +9,21 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lingyu.data import Table, TableRow, in_one_go, read_pipe, read_table
 from lingyu.errors import Faults, LingyuError
-from lingyu.tasks import Failed, Result
+from lingyu.tasks import Cell, Failed, Result
 
 from .classifier import Classifier
 
 Outcome = Result | LingyuError
 
 CHUNK_ROWS = 512
-_ADDED = ("predicted_label", "probability", "version", "truncated", "error")
+_ADDED = ("version", "truncated", "error")  # behind what the answer itself adds
 _OTHER_FORMATS = (".tsv", ".json", ".parquet", ".xlsx", ".xls")
 
 
@@ -75,18 +75,20 @@ def _is_stream(path: Path, number: int) -> bool:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be answered. text, tenant: columns; without a tenant one adapter answers all. out: None is stdout."""
+    """What is to be answered. text, pair, tenant: columns; without a tenant one adapter answers all. out: None is
+    stdout.
+    """
 
     table: Table
     text: str
+    pair: str | None
     tenant: str | None
     out: str | None
 
     def check(self) -> None:
         """Raises LingyuError for a column that is not there."""
-        self.table.needs(self.text, "--column")
-        if self.tenant is not None:
-            self.table.needs(self.tenant, "--map")
+        for column, option in self._columns:
+            self.table.needs(column, option)
 
     def chunks(self) -> Iterator[tuple[TableRow, ...]]:
         rows = iter(self.table.rows)
@@ -100,10 +102,22 @@ class Asked:
         """What is wrong with a row before anybody is asked."""
         if row.fault:
             return row.fault
-        for column, option in ((self.text, "--column"), (self.tenant, "--map")):
-            if column is not None and column not in row.cells:
+        for column, option in self._columns:
+            if column not in row.cells:
                 return LingyuError(f"the row has no `{column}`", row.where, f"Give it one, or set {option}")
         return None
+
+    @property
+    def _columns(self) -> list[tuple[str, str]]:
+        """(column, the option that names it)"""
+        named = ((self.text, "--column"), (self.pair, "--pair-column"), (self.tenant, "--map"))
+        return [(column, option) for column, option in named if column is not None]
+
+    def pairs(self, rows: Sequence[Mapping[str, str]]) -> list[str | None]:
+        """The second text of each row. An empty cell holds none: in a table of many tenants not every adapter reads
+        two texts.
+        """
+        return [None if self.pair is None or not cells[self.pair].strip() else cells[self.pair] for cells in rows]
 
 
 def classify_table(classifier: Classifier, asked: Asked) -> None:
@@ -113,14 +127,16 @@ def classify_table(classifier: Classifier, asked: Asked) -> None:
     """
     done = failed = 0
     chunks = asked.chunks()
-    first = next(chunks, ())
+    first = list(_outcomes(classifier, asked, next(chunks, ())))
     with _output(classifier, asked, first) as output, _progress(asked) as show_rows:
-        for rows in itertools.chain([first], chunks):
-            for row, outcome in _outcomes(classifier, asked, output, rows):
+        others = (_outcomes(classifier, asked, rows, output.fault) for rows in chunks)
+        for outcomes in itertools.chain([first], others):
+            for row, answered in outcomes:
+                outcome = output.late(row, answered) or answered
                 failed += isinstance(outcome, LingyuError)
                 output.write(row, outcome)
+                done += 1
             sys.stdout.flush()
-            done += len(rows)
             show_rows(done)
     if asked.out:
         print(f"{asked.out}: {done - failed:,} of {done:,} rows answered", file=sys.stderr)
@@ -130,13 +146,20 @@ def classify_table(classifier: Classifier, asked: Asked) -> None:
 
 
 def _outcomes(
-    classifier: Classifier, asked: Asked, output: "_Output", rows: tuple[TableRow, ...]
+    classifier: Classifier,
+    asked: Asked,
+    rows: tuple[TableRow, ...],
+    no_place: Callable[[TableRow], LingyuError | None] = lambda row: None,
 ) -> Iterator[tuple[TableRow, Outcome]]:
-    """(row, its result or what is wrong with it), in order; the good ones go through the model together."""
-    faults = {at: fault for at, row in enumerate(rows) if (fault := asked.fault(row) or output.fault(row))}
+    """(row, its result or what is wrong with it), in order; the good ones go through the model together.
+
+    no_place: why a row can't be written where it goes.
+    """
+    faults = {at: fault for at, row in enumerate(rows) if (fault := asked.fault(row) or no_place(row))}
     good = [row.cells for at, row in enumerate(rows) if at not in faults]
     tenants = [cells[asked.tenant] for cells in good] if asked.tenant is not None else []
-    answers = iter(classifier.answer([cells[asked.text] for cells in good], tenants) if good else [])
+    texts = [cells[asked.text] for cells in good]
+    answers = iter(classifier.answer(texts, tenants, asked.pairs(good)) if good else [])
     for at, row in enumerate(rows):
         if at in faults:
             yield row, faults[at]
@@ -152,23 +175,26 @@ def _placed(error: LingyuError, where: str) -> LingyuError:
 
 @dataclass(frozen=True)
 class _Output:
-    """Where outcomes go. fault: why a row has no place there, None where it has one."""
+    """Where outcomes go. fault: why a row has no place there, late: why its answer has none; None where it has one."""
 
     write: Callable[[TableRow, Outcome], None]
     fault: Callable[[TableRow], LingyuError | None] = lambda row: None
+    late: Callable[[TableRow, Outcome], LingyuError | None] = lambda row, outcome: None
 
 
 @contextlib.contextmanager
-def _output(classifier: Classifier, asked: Asked, first: tuple[TableRow, ...]) -> Iterator[_Output]:
+def _output(classifier: Classifier, asked: Asked, first: Sequence[tuple[TableRow, Outcome]]) -> Iterator[_Output]:
     """--out, or the screen. first: the rows that say which columns there are; in jsonl each may have its own."""
     if asked.out:
-        columns = tuple(dict.fromkeys(itertools.chain(asked.table.columns, *(row.cells for row in first))))
+        columns = tuple(dict.fromkeys(itertools.chain(asked.table.columns, *(row.cells for row, _ in first))))
+        answered = [outcome for _, outcome in first if isinstance(outcome, Result)]
+        names = _added_names(columns, [*_columns_of_answers(classifier, answered), *_ADDED])
         make = _as_jsonl if asked.out.lower().endswith(".jsonl") else _as_csv
         with (
             in_one_go(Path(asked.out), makes_folders=False) as staged,
             staged.path.open("x", encoding="utf-8", newline="") as stream,
         ):
-            yield make(stream, columns)
+            yield make(stream, columns, names)
         return
 
     def show(row: TableRow, outcome: Outcome) -> None:
@@ -180,14 +206,14 @@ def _output(classifier: Classifier, asked: Asked, first: tuple[TableRow, ...]) -
     yield _Output(show)
 
 
-def _as_csv(stream: IO[str], columns: tuple[str, ...]) -> _Output:
+def _as_csv(stream: IO[str], columns: tuple[str, ...], names: Mapping[str, str]) -> _Output:
     writer = csv.writer(stream)
-    writer.writerow([*columns, *_added_names(columns)])
+    writer.writerow([*columns, *names.values()])
     known = frozenset(columns)
 
     def write(row: TableRow, outcome: Outcome) -> None:
-        cells = [row.cells.get(name, "") for name in columns]
-        writer.writerow([*cells, *(_as_cell(value) for value in _added_values(outcome))])
+        cells, ours = [row.cells.get(name, "") for name in columns], _added_values(outcome)
+        writer.writerow([*cells, *(_as_cell(ours.get(name)) for name in names)])
 
     def fault(row: TableRow) -> LingyuError | None:
         # the header stands there already, and a cell that is dropped without a word would be worse
@@ -196,19 +222,27 @@ def _as_csv(stream: IO[str], columns: tuple[str, ...]) -> _Output:
             None if late is None else _comes_late(late, row, "Name --out .jsonl, where each row keeps its own columns")
         )
 
-    return _Output(write, fault)
+    def late(row: TableRow, outcome: Outcome) -> LingyuError | None:
+        new = next((name for name in _added_values(outcome) if name not in names), None)
+        if new is None:
+            return None
+        what = f"the answer has a `{new}`, which those to the first {CHUNK_ROWS} rows have not"
+        return LingyuError(what, row.where, "Name --out .jsonl, where each row keeps its own columns")
+
+    return _Output(write, fault, late)
 
 
-def _as_jsonl(stream: IO[str], columns: tuple[str, ...]) -> _Output:
-    added = _added_names(columns)
-
+def _as_jsonl(stream: IO[str], columns: tuple[str, ...], names: Mapping[str, str]) -> _Output:
     def write(row: TableRow, outcome: Outcome) -> None:
-        ours = zip(added, _added_values(outcome), strict=True)
-        kept = {name: value for name, value in ours if name not in row.cells}  # see fault: what is theirs stays
+        values = _added_values(outcome)
+        if isinstance(outcome, LingyuError):
+            values = dict.fromkeys(names) | values
+        ours = {names.get(name, name): value for name, value in values.items()}
+        kept = {name: value for name, value in ours.items() if name not in row.cells}  # see fault: what is theirs stays
         stream.write(json.dumps({**row.cells, **kept}, ensure_ascii=False) + "\n")
 
     def fault(row: TableRow) -> LingyuError | None:
-        late = next((name for name in added if name in row.cells), None)
+        late = next((name for name in names.values() if name in row.cells), None)
         return None if late is None else _comes_late(late, row, "Give it another name: ours is called so")
 
     return _Output(write, fault)
@@ -218,14 +252,22 @@ def _comes_late(name: str, row: TableRow, next_step: str) -> LingyuError:
     return LingyuError(f"the row has a `{name}`, which none of the first {CHUNK_ROWS} rows has", row.where, next_step)
 
 
-def _added_values(outcome: Outcome) -> tuple[str | float | bool | None, ...]:
-    """In the order of _ADDED."""
+def _columns_of_answers(classifier: Classifier, answered: Sequence[Result]) -> list[str]:
+    """What the answers add: those of the adapter's task, or where many adapters answer those of the first rows."""
+    if classifier.columns:
+        return list(classifier.columns)
+    found = dict.fromkeys(name for result in answered for name in result.answer.cells)
+    return list(found) or ["predicted_label", "probability"]
+
+
+def _added_values(outcome: Outcome) -> dict[str, Cell | bool]:
+    """By our own names for the columns, in their order."""
     if isinstance(outcome, LingyuError):
-        return None, None, None, None, str(outcome)
-    return outcome.label, round(outcome.probability, 6), outcome.version, outcome.truncated, None
+        return {"error": str(outcome)}
+    return {**outcome.answer.cells, **dict(zip(_ADDED, (outcome.version, outcome.truncated, None), strict=True))}
 
 
-def _as_cell(value: str | float | bool | None) -> str:
+def _as_cell(value: Cell | bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -233,13 +275,14 @@ def _as_cell(value: str | float | bool | None) -> str:
     return f"{value:.6f}" if isinstance(value, float) else value
 
 
-def _added_names(columns: tuple[str, ...]) -> list[str]:
-    """Names of our columns that the file has none of: it may hold the answers of another adapter already."""
-    names = []
-    for name in _ADDED:
+def _added_names(columns: tuple[str, ...], ours: Sequence[str]) -> dict[str, str]:
+    """Our columns, each under a name that the file has none of: it may hold the answers of another adapter already."""
+    names = {}
+    for ours_is in ours:
+        name = ours_is
         while name in columns:
             name = f"lingyu_{name}"
-        names.append(name)
+        names[ours_is] = name
     return names
 
 

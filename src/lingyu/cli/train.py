@@ -54,11 +54,11 @@ def train_lora(
         print(
             json.dumps(
                 {
-                    "version": outcome.version.reference,
-                    "folder": str(outcome.version.folder),
+                    "version": outcome.version.reference if outcome.version else None,
+                    "folder": str(outcome.version.folder if outcome.version else outcome.run / "model"),
                     "run": str(outcome.run),
                     "verdict": outcome.verdict,
-                    "metrics": outcome.metrics,
+                    "metrics": outcome.metrics.as_json(),
                 },
                 ensure_ascii=False,
             )
@@ -70,12 +70,18 @@ def train_lora(
     screen = Console(soft_wrap=True, highlight=False, markup=False)
     Console().print(table_of(outcome.metrics))
     screen.print(outcome.verdict)
-    for alarm in outcome.metrics["alarms"]:
+    for alarm in outcome.metrics.alarms:
         screen.print(f"alarm: {alarm}", style="bold red")
+    if outcome.version is None:
+        screen.print(
+            f"kept in {outcome.run / 'model'}: all weights were trained, so it is no adapter; nothing is published"
+        )
+        return
     store = loaded.recipe.publish.to
     screen.print(f"published {outcome.version.reference} in {outcome.version.folder}")
     option = "" if store == "adapters" else f" --store {store}"
-    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.reference} 这里写一句话")
+    pair = " --pair 这里写第二句" if outcome.version.manifest.text_pair else ""
+    screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.reference} 这里写一句话{pair}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

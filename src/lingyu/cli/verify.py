@@ -18,6 +18,7 @@ from lingyu.errors import Faults, LingyuError, did_you_mean, printable
 if TYPE_CHECKING:
     from lingyu.bases import Base, Classifier
     from lingyu.store import Store, Version
+    from lingyu.tasks import Task
 
 _CERTIFICATE = "certificate.json"
 _GRAPH = "graph.json"
@@ -204,32 +205,34 @@ class _Fit:
     """Proves versions against their bases; a base that several have in common is found and loaded once."""
 
     def __init__(self) -> None:
-        self._bases: dict[tuple[str, str], tuple[Base, Classifier]] = {}
+        self._bases: dict[tuple[str, str, str], tuple[Base, Classifier]] = {}
 
     def lines_of(self, version: "Version") -> Iterator[str]:
         from lingyu.lora import BaseNotFound, read_weights
+        from lingyu.tasks import task_named
 
         weights = read_weights(version.folder)
         record = version.manifest.base
+        task = task_named(version.manifest.task, version.manifest.labels)
         try:
-            base, classifier = self._base_of(version)
+            base, classifier = self._base_of(version, task)
         except BaseNotFound as error:
             yield f"its base is not here, so whether it fits was not checked: {error}"
             return
-        weights.require_fit(classifier.model, classifier.fresh, len(version.manifest.labels))
+        weights.require_fit(classifier.model, classifier.fresh, task.num_outputs)
         fingerprints = f"weights {record.weights_fingerprint[:12]}, tokenizer {record.tokenizer_fingerprint[:12]}"
         yield f"base {base.id} has the fingerprints that it was trained on: {fingerprints}"
         head = ", ".join(sorted(weights.head))
         yield f"every tensor has its place there and is finite: LoRA on {len(weights.lora)} layers, head {head}"
 
-    def _base_of(self, version: "Version") -> "tuple[Base, Classifier]":
+    def _base_of(self, version: "Version", task: "Task") -> "tuple[Base, Classifier]":
         from lingyu.lora import find_base_of
 
         record = version.manifest.base
-        key = (record.weights_fingerprint, record.tokenizer_fingerprint)
+        key = (record.weights_fingerprint, record.tokenizer_fingerprint, task.head)
         if key not in self._bases:
             base = find_base_of(version)
-            self._bases[key] = (base, base.load_classifier(version.manifest.labels))
+            self._bases[key] = (base, base.load_classifier(task.output_names, head=task.head))
         return self._bases[key]
 
 

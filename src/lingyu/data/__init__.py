@@ -6,11 +6,14 @@ What only the tools need is imported when it is asked for: training and answerin
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .augmenting import augmented_copy, copies_of_rare
 from .catalog import KNOWN, KnownSet
 from .counts import Counts
 from .getting import Prepared, get, known_set
-from .loading import Part, Splits, load_splits
+from .loading import TURN_MARK, load_splits
+from .parts import Part, Splits
 from .reading import PIPED_FORMATS, Row, find_file, is_hub_set, read_pipe, read_rows, read_table
+from .row_hashes import row_hashes
 from .tables import Table, TableRow
 
 if TYPE_CHECKING:
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from .audit.parts import parts_of_files as parts_of_files
     from .audit.parts import parts_of_recipe as parts_of_recipe
     from .audit.parts import parts_of_splits as parts_of_splits
-    from .audit.parts import row_hashes as row_hashes
     from .audit.report import Audit as Audit
     from .audit.terminal import terminal_lines as terminal_lines
     from .audit.verdicts import CHECKS as CHECKS
@@ -81,7 +83,7 @@ _PLACES = {
     "corpus.trove": ("TroveStage", "datatrove_stages"),
     "importing": ("ImportRequest", "Imported", "import_rows"),
     "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
-    "audit.parts": ("AuditPart", "AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits", "row_hashes"),
+    "audit.parts": ("AuditPart", "AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits"),
     "audit.page": ("page",),
     "audit.report": ("Audit",),
     "audit.terminal": ("terminal_lines",),
@@ -99,6 +101,7 @@ __all__ = [
     "KNOWN",
     "NEAR",
     "PIPED_FORMATS",
+    "TURN_MARK",
     "Applied",
     "Audit",
     "AuditPart",
@@ -130,8 +133,10 @@ __all__ = [
     "TroveStage",
     "apply_fixes",
     "audit_parts",
+    "augmented_copy",
     "build_corpus",
     "clean_table",
+    "copies_of_rare",
     "corpus_hashes",
     "corpus_paragraphs",
     "datatrove_stages",

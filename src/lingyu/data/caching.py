@@ -4,7 +4,7 @@ The key is the content of the file, the columns and the version of the parsers; 
 is noticed, and a copied one that merely has a new date is not parsed again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import datasets
@@ -13,17 +13,16 @@ from datasets.exceptions import DatasetGenerationError
 from lingyu.errors import LingyuError
 
 _PARSERS_VERSION = 1  # raised when a parser reads the same bytes differently
-_FEATURES = {"text": "string", "label": "string", "where": "string"}
 
-Triples = Iterator[dict[str, str]]
+Texts = Iterator[dict[str, str]]
 
 
-def cached_rows(parse: Callable[..., Triples], sha256: str, **asked: object) -> datasets.Dataset:
-    """The rows {text, label, where} that parse(**asked) yields, from the cache where they stand there already.
+def cached_rows(parse: Callable[..., Texts], sha256: str, fields: Sequence[str], **asked: object) -> datasets.Dataset:
+    """The rows that parse(**asked) yields, each with a text a field, from the cache where they stand there already.
 
     parse: a function of a module, since its name is part of the key. Its LingyuError comes out as itself.
     """
-    features = datasets.Features({name: datasets.Value(kind) for name, kind in _FEATURES.items()})
+    features = datasets.Features({field: datasets.Value("string") for field in fields})
     arguments = {"parse": parse, "sha256": sha256, "version": _PARSERS_VERSION, "asked": asked}
     try:
         with _quiet():
@@ -34,7 +33,7 @@ def cached_rows(parse: Callable[..., Triples], sha256: str, **asked: object) -> 
         raise
 
 
-def _rows(parse: Callable[..., Triples], sha256: str, version: int, asked: dict[str, object]) -> Triples:
+def _rows(parse: Callable[..., Texts], sha256: str, version: int, asked: dict[str, object]) -> Texts:
     yield from parse(**asked)
 
 

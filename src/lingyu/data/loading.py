@@ -1,65 +1,47 @@
 """From a recipe's data section to train, dev and test: read, clean, map labels, drop, split, and stop at a leak."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data
-from lingyu.text import Hashes, clean, content_hashes
+from lingyu.recipe import Data, TaskName
+from lingyu.text import clean, content_hashes
 
 from .counts import Counts
-from .reading import Row, read_rows
-from .splitting import TRAIN, has_two_labels, sample_rows, split_rows
+from .labelling import (
+    Labelled,
+    entity_labels,
+    label_indices,
+    label_sets,
+    no_labels,
+    numbers,
+    tagged_texts,
+    text_or_turns,
+)
+from .parts import Part, Splits
+from .reading import Cells, read_columns
+from .row_hashes import comparison_hashes, row_hashes
+from .splitting import TRAIN, has_two_labels, sample_rows, split_groups
 
-_VALUE_SHOWN = 40
+TURN_MARK = "|"
+"""Stands between the turns of a dialogue that is a list: a character that vocabularies know and cleaning keeps."""
 
 _EMPTY = "empty"
+_EQUAL_REPLIES = "equal replies"
 _TWO_LABELS = "two labels"
 _LEAKED = "test texts in train"
 _BEYOND = "beyond max_train_samples"
 
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """texts: cleaned. labels: (rows,), index into the label order. hashes: (rows,), content hash of each text."""
-
-    texts: tuple[str, ...]
-    labels: NDArray[np.int64]
-    hashes: Hashes
-
-    @property
-    def rows(self) -> int:
-        return len(self.texts)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over (content hash, label) of the rows, in their order."""
-        pairs = np.stack([self.hashes, self.labels], axis=1).astype("<i8")
-        return hashlib.sha256(pairs.tobytes()).hexdigest()
-
-    def take(self, indices: NDArray[np.int64] | NDArray[np.bool_]) -> "Part":
-        at = np.flatnonzero(indices) if indices.dtype == np.bool_ else indices
-        return Part(tuple(self.texts[i] for i in at.tolist()), self.labels[at], self.hashes[at])
-
-
-@dataclass(frozen=True, eq=False)
-class Splits:
-    """labels: names in the order of the logits. leaked: (test rows,), True where a same text stands in train.
-
-    leaked is all False unless data.allow_leakage: otherwise such rows stopped the loading or were dropped.
-    """
-
-    labels: tuple[str, ...]
-    train: Part
-    dev: Part
-    test: Part
-    leaked: NDArray[np.bool_]
-    counts: Counts
+_READERS = {
+    "single_label": label_indices,
+    "ordinal": label_indices,
+    "multi_label": label_sets,
+    "regression": numbers,
+}
+"""Task -> what reads its column of labels, where that is all that a label is."""
 
 
 class _Tally:
@@ -70,6 +52,10 @@ class _Tally:
         self.dropped: dict[str, int] = dict.fromkeys((_EMPTY, _TWO_LABELS, _LEAKED, _BEYOND), 0)
         self.notes: list[str] = []
 
+    def drop(self, reason: str, rows: int) -> None:
+        if rows:
+            self.dropped[reason] = self.dropped.get(reason, 0) + rows
+
     def note(self, rows: int, what: str) -> None:
         if rows:
             self.notes.append(f"{what}: {rows:,}")
@@ -78,90 +64,194 @@ class _Tally:
         return Counts(self.read, self.dropped, kept, tuple(self.notes))
 
 
-def load_splits(data: Data) -> Splits:
+def load_splits(data: Data, task: TaskName = "single_label") -> Splits:
     """Train, dev and test as the recipe asks for them.
 
-    Raises LingyuError: whatever read_rows raises; a label outside data.labels; one class only; too few rows to split;
-    and with status 1 a test text that stands in train, unless data.allow_leakage or data.drop_leaked.
+    Raises LingyuError: whatever read_columns raises; a label that the task can't read; one class only; too few rows to
+    split; and with status 1 a test text that stands in train, unless data.allow_leakage or data.drop_leaked.
     """
     tally = _Tally()
     given = {name: source for name, source in (("test", data.test), ("dev", data.dev)) if source}
-    parts = {name: _read_part(source, data, tally, f"data.{name}") for name, source in given.items()}
-    labelled = _without_conflicts(_read_part(data.train, data, tally, "data.train"), tally)
-    _check_classes(labelled, data, tally)
-    parts |= _split_off(labelled, data, given)
+    parts = {name: _read_part(source, data, task, tally, f"data.{name}") for name, source in given.items()}
+    labelled = _without_conflicts(_read_part(data.train, data, task, tally, "data.train"), tally)
+    _check_labels(labelled, data, task, tally)
+    parts |= _split_off(labelled, data, task, given)
 
     test, leaked = _gate(parts["test"], parts[TRAIN], data, tally)
     _note_overlaps(parts[TRAIN], parts["dev"], test, tally)
-    train = _sample(parts[TRAIN], data, tally)
+    train = _sample(parts[TRAIN], data, task, tally)
     kept = {"train": train.rows, "dev": parts["dev"].rows, "test": test.rows}
-    return Splits(tuple(data.labels.values()), train, parts["dev"], test, leaked, tally.counts(kept))
+    return Splits(tuple(data.labels.values()), train, parts["dev"], test, leaked, tally.counts(kept), task)
 
 
-def _read_part(source: str, data: Data, tally: _Tally, key: str) -> Part:
-    """The rows of a source with a text, cleaned, with the index of their label."""
-    rows = read_rows(source, data.text, data.label, data.encoding)
-    tally.read[key] = len(rows)
-    texts = [clean(row.text, data.clean) for row in rows]
-    filled = [at for at, text in enumerate(texts) if text]
-    tally.dropped[_EMPTY] += len(rows) - len(filled)
-    if not filled:
+# ---- reading a source
+
+
+def _read_part(source: str, data: Data, task: TaskName, tally: _Tally, key: str) -> Part:
+    """The rows of a source with all their texts, cleaned, with what their labels say."""
+    cells = read_columns(source, _columns(data, task), data.encoding)
+    tally.read[key] = len(cells.wheres)
+    if task == "preference":
+        part = _comparisons(cells, data, tally)
+    elif task == "token":
+        part = _tagged_rows(cells, data, tally)
+    else:
+        part = _labelled_rows(cells, data, task, tally)
+    if not part.rows:
         raise LingyuError(f"no row has a text in column `{data.text}`", source, f"Set {key} to a file with texts")
-    labels = _label_indices([rows[at] for at in filled], data)
-    kept = tuple(texts[at] for at in filled)
-    return Part(kept, labels, content_hashes(kept))
+    return part
 
 
-def _label_indices(rows: Sequence[Row], data: Data) -> NDArray[np.int64]:
-    order = {value: index for index, value in enumerate(data.labels)}
-    values = [row.label.strip() for row in rows]
-    outside = [at for at, value in enumerate(values) if value not in order]
-    if outside:
-        raise _unknown_label(rows[outside[0]].where, values[outside[0]], len(outside) - 1, data)
-    return np.array([order[value] for value in values], dtype=np.int64)
+def _columns(data: Data, task: TaskName) -> dict[str, str]:
+    """Key -> the column that it names, of those that the task reads."""
+    label = None if task == "preference" else data.label
+    named = {
+        "data.text": data.text,
+        "data.text_pair": data.text_pair,
+        "data.chosen": data.chosen,
+        "data.rejected": data.rejected,
+        "data.label": label,
+        "data.baseline_column": data.baseline_column,
+        "data.group": data.group,
+    }
+    return {key: column for key, column in named.items() if column is not None}
 
 
-def _unknown_label(where: str, value: str, more: int, data: Data) -> LingyuError:
-    shown = f'"{value[:_VALUE_SHOWN]}"' if value else "an empty value"
-    known = ", ".join(list(data.labels)[:8]) + (", ..." if len(data.labels) > 8 else "")
-    rest = f"; so are {more:,} more values" if more > 1 else "; so is 1 more value" if more else ""
-    hint = f"Add the value to data.labels, or correct the column `{data.label}`"
-    return LingyuError(f"label: {shown} is outside data.labels ({known}){rest}", where, hint)
+def _labelled_rows(cells: Cells, data: Data, task: TaskName, tally: _Tally) -> Part:
+    """Of a text or two and a label that stands in a column of its own."""
+    texts = _cleaned(cells.columns["data.text"], data)
+    pairs = _cleaned(cells.columns["data.text_pair"], data) if data.text_pair is not None else None
+    filled = [at for at, text in enumerate(texts) if text and (pairs is None or pairs[at])]
+    tally.drop(_EMPTY, len(texts) - len(filled))
+    kept, kept_pairs = tuple(texts[at] for at in filled), _taken(pairs, filled)
+    values, wheres = _of_rows(cells.columns["data.label"], filled), _of_rows(cells.wheres, filled)
+    labelled = _READERS[task](values, wheres, data)
+    return _part(kept, labelled, row_hashes(kept, kept_pairs), cells, filled, pairs=kept_pairs)
+
+
+def _tagged_rows(cells: Cells, data: Data, tally: _Tally) -> Part:
+    tagged = tagged_texts(cells.columns["data.text"], cells.columns["data.label"], cells.wheres, data)
+    filled = [at for at, row in enumerate(tagged) if row.text]
+    tally.drop(_EMPTY, len(tagged) - len(filled))
+    rows = [tagged[at] for at in filled]
+    texts = tuple(row.text for row in rows)
+    return _part(texts, entity_labels(rows), row_hashes(texts), cells, filled)
+
+
+def _comparisons(cells: Cells, data: Data, tally: _Tally) -> Part:
+    """Of a context and two replies. Which of the two is the better is what the label of such a row is."""
+    keys = ("data.text", "data.chosen", "data.rejected")
+    columns = [_cleaned([text_or_turns(cell, TURN_MARK) for cell in cells.columns[key]], data) for key in keys]
+    whole = [at for at, row in enumerate(zip(*columns, strict=True)) if all(row)]
+    tally.drop(_EMPTY, len(cells.wheres) - len(whole))
+    kept = [at for at in whole if columns[1][at] != columns[2][at]]
+    tally.drop(_EQUAL_REPLIES, len(whole) - len(kept))
+    contexts, chosen, rejected = (tuple(column[at] for at in kept) for column in columns)
+    is_first = (content_hashes(chosen) < content_hashes(rejected)).astype(np.int64)
+    hashes = comparison_hashes(contexts, chosen, rejected)
+    return _part(contexts, no_labels(is_first), hashes, cells, kept, pairs=chosen, rejected=rejected)
+
+
+def _part(
+    texts: tuple[str, ...],
+    labelled: Labelled,
+    hashes: NDArray[np.int64],
+    cells: Cells,
+    rows: Sequence[int],
+    *,
+    pairs: tuple[str, ...] | None = None,
+    rejected: tuple[str, ...] | None = None,
+) -> Part:
+    """rows: of the cells, those that are in the part."""
+    values = {key: _taken(cells.columns.get(key), rows) for key in ("data.baseline_column", "data.group")}
+    return Part(texts, labelled, hashes, pairs, rejected, values["data.baseline_column"], values["data.group"])
+
+
+def _cleaned(texts: Sequence[str], data: Data) -> list[str]:
+    return [clean(text, data.clean) for text in texts]
+
+
+def _of_rows(column: Sequence[str], rows: Sequence[int]) -> tuple[str, ...]:
+    return tuple(column[row] for row in rows)
+
+
+def _taken(column: Sequence[str] | None, rows: Sequence[int]) -> tuple[str, ...] | None:
+    return None if column is None else _of_rows(column, rows)
+
+
+# ---- what is left out, and what goes where
 
 
 def _without_conflicts(part: Part, tally: _Tally) -> Part:
     """The part without the texts that carry two labels: which of them is right, nobody knows."""
-    conflicting = has_two_labels(part.hashes, part.labels)
-    tally.dropped[_TWO_LABELS] += int(conflicting.sum())
+    conflicting = has_two_labels(part.hashes, part.labelled.keys)
+    tally.drop(_TWO_LABELS, int(conflicting.sum()))
     return part.take(~conflicting)
 
 
-def _check_classes(part: Part, data: Data, tally: _Tally) -> None:
-    present = set(part.labels.tolist())
-    names = list(data.labels.values())
-    if not present:
+def _check_labels(part: Part, data: Data, task: TaskName, tally: _Tally) -> None:
+    """Raises LingyuError where there is nothing to tell apart; notes labels without a row."""
+    if not part.rows:
         raise LingyuError("no row is left: every text carries two labels", data.train, "Correct the labels")
-    if len(present) == 1:
-        what = f"every row has the label {names[next(iter(present))]}, and a classifier needs two"
-        raise LingyuError(what, data.train, "Add rows of the other labels")
+    if not _tells_apart(part, task):
+        raise LingyuError(*_one_answer(part, data, task))
+    names = list(data.labels.values())
+    present = _labels_present(part, task)
     absent = [name for index, name in enumerate(names) if index not in present]
     if absent:
         tally.notes.append(f"no row of {data.train} has the label {', '.join(absent)}")
 
 
-def _split_off(part: Part, data: Data, given: dict[str, str]) -> dict[str, Part]:
+def _tells_apart(part: Part, task: TaskName) -> bool:
+    """Whether its rows differ in their labels. Which of two replies is the better says each row by itself."""
+    return len(np.unique(part.labelled.keys)) > 1 or (task == "preference" and part.rows > 0)
+
+
+def _one_answer(part: Part, data: Data, task: TaskName) -> tuple[str, str, str]:
+    """What is wrong where all rows have one label, where, and what to do."""
+    if task == "regression":
+        what = f"every row has the number {part.labels[0]:g}, and there is nothing to learn from it"
+        return what, data.train, "Add rows with other numbers"
+    if task in ("multi_label", "token"):
+        return "every row has the same labels", data.train, "Add rows with others"
+    names = list(data.labels.values())
+    what = f"every row has the label {names[int(part.labels[0])]}, and a classifier needs two"
+    return what, data.train, "Add rows of the other labels"
+
+
+def _labels_present(part: Part, task: TaskName) -> set[int]:
+    """Indices of the labels that any row has."""
+    if task == "multi_label":
+        return set(np.flatnonzero(part.labels.any(axis=0)).tolist())
+    if task == "token":
+        return {label for entities in part.labels for _, _, label in entities}
+    return set() if task in ("regression", "preference") else set(part.labels.tolist())
+
+
+def _split_off(part: Part, data: Data, task: TaskName, given: Mapping[str, str]) -> dict[str, Part]:
     """train, and those of dev and test that no file was given for."""
     # Test first: where a label has too few texts for all, what is measured at the end must hold it.
     shares = {name: share for name, share in (("test", data.split.test), ("dev", data.split.dev)) if name not in given}
     if not shares:
         return {TRAIN: part}
-    indices = split_rows(part.hashes, part.labels, shares, data.split.seed)
+    groups = _groups(part)
+    indices = split_groups(groups, part.hashes, part.labelled.strata, shares, data.split.seed)
     lacking = [name for name, rows in indices.items() if not len(rows)]
-    if lacking or len(set(part.labels[indices[TRAIN]].tolist())) < 2:
-        texts = len(np.unique(part.hashes))
+    if lacking or not _tells_apart(part.take(indices[TRAIN]), task):
+        texts = len(np.unique(groups))
         what = f"{texts:,} distinct texts are too few to split off {' and '.join(shares)}"
         raise LingyuError(what, data.train, "Add rows: three distinct texts a label at the least")
     return {name: part.take(rows) for name, rows in indices.items()}
+
+
+def _groups(part: Part) -> NDArray[np.int64]:
+    """(rows,) one number for the rows that stay together: of one first text, and of one value of data.group."""
+    if part.group_values is None:
+        return part.first_hashes
+    from .grouping import joined_groups  # with scipy, which few recipes need here
+
+    _, of_text = np.unique(part.first_hashes, return_inverse=True)
+    return joined_groups(of_text.astype(np.int64), part.group_values)
 
 
 def _gate(test: Part, train: Part, data: Data, tally: _Tally) -> tuple[Part, NDArray[np.bool_]]:
@@ -171,7 +261,7 @@ def _gate(test: Part, train: Part, data: Data, tally: _Tally) -> tuple[Part, NDA
     if data.drop_leaked and rows == test.rows:
         raise LingyuError("every test text stands in train", data.test, "Give a test set of its own", status=1)
     if data.drop_leaked:
-        tally.dropped[_LEAKED] += rows
+        tally.drop(_LEAKED, rows)
         return test.take(~leaked), np.zeros(test.rows - rows, dtype=np.bool_)
     if rows and not data.allow_leakage:
         raise LingyuError(
@@ -186,20 +276,23 @@ def _gate(test: Part, train: Part, data: Data, tally: _Tally) -> tuple[Part, NDA
 
 def _note_overlaps(train: Part, dev: Part, test: Part, tally: _Tally) -> None:
     tally.note(int(np.isin(dev.hashes, train.hashes).sum()), "dev rows whose text stands in train")
+    if test.pairs is not None:
+        rows = int(np.isin(test.first_hashes, train.first_hashes).sum())
+        tally.note(rows, "test rows whose first text stands in train, with whatever second text")
     tally.note(int(np.isin(test.hashes, dev.hashes).sum()), "test rows whose text stands in dev")
     repeats = Counter(train.hashes.tolist())
     tally.note(train.rows - len(repeats), "train rows that repeat a text with the same label (kept)")
 
 
-def _sample(train: Part, data: Data, tally: _Tally) -> Part:
+def _sample(train: Part, data: Data, task: TaskName, tally: _Tally) -> Part:
     if data.max_train_samples is None:
         return train
-    taken = sample_rows(train.hashes, train.labels, data.max_train_samples, data.split.seed)
-    tally.dropped[_BEYOND] += train.rows - len(taken)
-    if len(set(train.labels[taken].tolist())) < 2:
+    taken = train.take(sample_rows(train.hashes, train.labelled.strata, data.max_train_samples, data.split.seed))
+    tally.drop(_BEYOND, train.rows - taken.rows)
+    if not _tells_apart(taken, task):
         what = f"data.max_train_samples: {data.max_train_samples} leaves rows of one label only"
         raise LingyuError(what, data.train, "Raise it")
-    return train.take(taken)
+    return taken
 
 
 def _rows(count: int) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from .catalog import KNOWN
 from .contents import PACKED, content_of_bytes, content_of_file, content_of_stream
 from .tables import PARSERS, Table, no_column
 
+_TEXT, _LABEL, _WHERE = "data.text", "data.label", "where"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 FORMATS = ", ".join(ending.removeprefix(".") for ending in PARSERS)
 PIPED_FORMATS = ("csv", "tsv", "jsonl")
@@ -28,21 +29,39 @@ class Row:
     where: str
 
 
+@dataclass(frozen=True)
+class Cells:
+    """Some columns of a source, (rows,) each, by the key of the recipe that names them: data.text. wheres: as Row's."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    wheres: tuple[str, ...]
+
+
 def read_rows(source: str, text: str, label: str | None = None, encoding: str = "utf-8") -> tuple[Row, ...]:
-    """All rows of a source, in order. text, label: names of columns.
+    """All rows of a source, in order. text, label: names of columns. Raises as read_columns does."""
+    named = {_TEXT: text} if label is None else {_TEXT: text, _LABEL: label}
+    cells = read_columns(source, named, encoding)
+    labels = cells.columns.get(_LABEL, ("",) * len(cells.wheres))
+    return tuple(map(Row, cells.columns[_TEXT], labels, cells.wheres))
+
+
+def read_columns(source: str, named: Mapping[str, str], encoding: str = "utf-8") -> Cells:
+    """Columns of a source, all rows, in order. named: key of the recipe -> the column's name.
 
     Raises LingyuError for a source that can't be read and for its first row that can't, with how many more there are.
     """
     # datasets takes more than a second to import: only here, where rows are really read.
     from .caching import cached_rows
 
+    keys, columns = tuple(named), tuple(named.values())
     if is_hub_set(source):
-        found = _labelled_rows(source, text, label, encoding)
-        return tuple(Row(row["text"], row["label"], row["where"]) for row in found)
-    sha256 = sha256_of(find_file(source))
-    stored = cached_rows(_labelled_rows, sha256, source=source, text=text, label=label, encoding=encoding)
-    columns = stored.with_format("arrow")[:].to_pydict()
-    return tuple(map(Row, columns["text"], columns["label"], columns["where"]))
+        found = list(_cells(source, keys, columns, encoding))
+        stored = {field: [row[field] for row in found] for field in (*keys, _WHERE)}
+    else:
+        asked = {"source": source, "keys": keys, "columns": columns, "encoding": encoding}
+        rows = cached_rows(_cells, sha256_of(find_file(source)), (*keys, _WHERE), **asked)
+        stored = rows.with_format("arrow")[:].to_pydict()
+    return Cells({key: tuple(stored[key]) for key in keys}, tuple(stored[_WHERE]))
 
 
 def read_table(source: str, encoding: str = "utf-8") -> Table:
@@ -65,10 +84,10 @@ def parse_table(content: bytes, source: str, encoding: str = "utf-8") -> Table:
     return PARSERS[Path(source).suffix.lower()](content_of_bytes(content, source), encoding)
 
 
-def _labelled_rows(source: str, text: str, label: str | None, encoding: str) -> Iterator[dict[str, str]]:
-    """{text, label, where} of each row."""
+def _cells(source: str, keys: Sequence[str], columns: Sequence[str], encoding: str) -> Iterator[dict[str, str]]:
+    """The columns of each row by their keys, and where it stands."""
     table = read_table(source, encoding)
-    wanted = {"data.text": text} if label is None else {"data.text": text, "data.label": label}
+    wanted = dict(zip(keys, columns, strict=True))
     for key, column in wanted.items():
         table.needs(column, key)
     faults: list[LingyuError] = []
@@ -79,7 +98,7 @@ def _labelled_rows(source: str, text: str, label: str | None, encoding: str) -> 
         elif lacking:
             faults.append(no_column(lacking[1], lacking[0], tuple(row.cells), row.where))
         elif not faults:
-            yield {"text": row.cells[text], "label": row.cells[label] if label else "", "where": row.where}
+            yield {**{key: row.cells[column] for key, column in wanted.items()}, _WHERE: row.where}
     if faults:
         raise _with_more(faults)
 

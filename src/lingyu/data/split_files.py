@@ -15,21 +15,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data, Split
 from lingyu.reporting import Report
 from lingyu.text import Hashes, clean
 
-from .audit.parts import row_hashes
 from .audit.rows import whole_text
 from .cleaning import require_steps
 from .counts import Counts, StoredCounts
 from .csv_folder import write_folder
+from .grouping import joined_groups
 from .near import NEAR, near_groups, near_pairs
 from .reading import sha256_of
+from .row_hashes import row_hashes
 from .row_times import time_ranks
 from .split_manifest import (
     SPLIT,
@@ -216,21 +215,8 @@ def _sides(rows: _Rows, request: SplitRequest) -> _Sides:
     pairs = near_pairs(rows.texts, rows.hashes)
     texts = near_groups(rows.hashes, pairs)
     near = np.isin(rows.hashes, rows.hashes[np.concatenate([pairs.first, pairs.second])])
-    groups = texts if request.group is None else _joined(texts, rows.column(request.group))
+    groups = texts if request.group is None else joined_groups(texts, rows.column(request.group))
     return _Sides(texts, groups, near)
-
-
-def _joined(components: NDArray[np.int64], values: Sequence[str]) -> NDArray[np.int64]:
-    """(rows,) the components, those that share a value joined; a row without a value joins nothing."""
-    values = [value.strip() for value in values]
-    named = np.array([at for at, value in enumerate(values) if value], dtype=np.int64)
-    _, value_of = np.unique([values[at] for at in named.tolist()], return_inverse=True)
-    nodes = len(values)  # a node each row, by which components are named, and one each value behind them
-    ends = (components[named], nodes + value_of.astype(np.int64))
-    graph = coo_array((np.ones(len(named), dtype=np.int8), ends), shape=(2 * nodes, 2 * nodes))
-    _, joined = connected_components(graph, directed=False)
-    groups: NDArray[np.int64] = joined[components].astype(np.int64)
-    return groups
 
 
 def _split(rows: _Rows, sides: _Sides, request: SplitRequest) -> tuple[dict[str, Indices], TimeCut | None]:

@@ -1,29 +1,37 @@
 """Evaluation: what a model is worth on rows it has not seen, with intervals and with baselines beside it."""
 
-from .baselines import Baseline, majority_baseline, tfidf_baseline
-from .calibration import fit_temperature, negative_log_likelihood
+from .baselines import Baseline, Baselines, baselines_of, majority_baseline, tfidf_baseline
 from .collecting import Columns, collect
 from .comparison import Comparison, Paired, Part, Setting, compare_versions
 from .intervals import (
     Interval,
     Scores,
-    bootstrap_accuracy_and_macro_f1,
+    bootstrap,
+    judgement_of,
     mcnemar_p,
     paired_difference,
+    scores_json,
+    scores_of,
     seeds_mean_interval,
+    told,
 )
 from .overlap import Collection, CrossOverlap, OverlapNote, Shared, cross_overlaps, news, overlaps, rows_in
-from .plots import plot_confusion, plot_curves
-from .report import Answers, Metrics, evaluate_answers, judgement, table_of, verdict
+from .pictures import pictures_of
+from .plots import plot_confusion, plot_curves, plot_scatter
+from .report import Answers, Compared, Measured, Metrics, evaluate_answers, judgement, verdict
+from .terminal import table_of
 
 __all__ = [
     "Answers",
     "Baseline",
+    "Baselines",
     "Collection",
     "Columns",
+    "Compared",
     "Comparison",
     "CrossOverlap",
     "Interval",
+    "Measured",
     "Metrics",
     "OverlapNote",
     "Paired",
@@ -31,24 +39,29 @@ __all__ = [
     "Scores",
     "Setting",
     "Shared",
-    "bootstrap_accuracy_and_macro_f1",
+    "baselines_of",
+    "bootstrap",
     "collect",
     "compare_versions",
     "cross_overlaps",
     "evaluate_answers",
-    "fit_temperature",
     "judgement",
+    "judgement_of",
     "majority_baseline",
     "mcnemar_p",
-    "negative_log_likelihood",
     "news",
     "overlaps",
     "paired_difference",
+    "pictures_of",
     "plot_confusion",
     "plot_curves",
+    "plot_scatter",
     "rows_in",
+    "scores_json",
+    "scores_of",
     "seeds_mean_interval",
     "table_of",
     "tfidf_baseline",
+    "told",
     "verdict",
 ]

@@ -82,7 +82,7 @@ def _add_recipe(source: str, found: _Found) -> None:
     """The splits that it trains, chooses and is measured by, as they go to the base: cleaned, sampled, split."""
     recipe = load_recipe(source)
     try:
-        splits = load_splits(_without_gate(recipe))
+        splits = load_splits(_without_gate(recipe), recipe.task)
     except LingyuError as error:
         found.notes.append(f"{source} is left out, its data can't be read: {printable(str(error))}")
         return
@@ -97,7 +97,7 @@ def _without_gate(recipe: Recipe) -> Data:
 
 
 def _of_part(name: str, role: Role, part: Part) -> Collection:
-    return Collection("recipe", name, role, part.hashes, _exact_hashes(part.texts))
+    return Collection("recipe", name, role, part.hashes, _exact_hashes(part.whole_texts))
 
 
 # ---- tables

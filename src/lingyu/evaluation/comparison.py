@@ -6,7 +6,8 @@ tests and in nobody's training data, and says when the difference is noise.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,35 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import MappingNode, Node, ScalarNode, read_document
-from lingyu.store import ANSWERS, HASHES, METRICS, Version, read_answers, read_hashes, read_scores
-from lingyu.tasks import SingleLabel
+from lingyu.store import (
+    ANSWERS,
+    HASHES,
+    METRICS,
+    TITLES,
+    Manifest,
+    Version,
+    judging_figure,
+    read_answers,
+    read_hashes,
+    read_scores,
+    shown_figures,
+)
+from lingyu.tasks import IGNORED, TASKS, Logits, Targets, Task, task_named
 from lingyu.text import Hashes
 
 from .intervals import (
+    Floats,
     Interval,
     Judgement,
-    Labels,
     Scores,
-    bootstrap_accuracy_and_macro_f1,
+    bootstrap,
+    judgement_of,
     mcnemar_p,
-    paired_difference,
+    scores_json,
+    told,
 )
 from .overlap import OverlapNote, overlaps, rows_in
+from .report import RIGHT_OR_WRONG
 
 RECIPE = "recipe.yaml"
 PARTS = ("train", "dev", "test")
@@ -59,38 +75,48 @@ class Part:
 
 @dataclass(frozen=True)
 class Paired:
-    """Both versions on the rows that both tests hold. difference: the other less the one.
+    """Both versions on the rows that both tests hold. task: of both. difference: the other less the one.
 
-    trained_on: rows left out since their text stands in the training data of one of them. relabelled: rows left out
-    since the two hold another label for true.
+    alike: whether no row tells them apart. mcnemar_p, only_one_is_right, only_other_is_right: where a row is simply
+    right or wrong. trained_on: rows left out since their text stands in the training data of one of them. relabelled:
+    rows left out since the two hold another label for true.
     """
 
+    task: Task
     rows: int
     trained_on: int
     relabelled: int
     one: Scores
     other: Scores
     difference: Scores
-    mcnemar_p: float
-    only_one_is_right: int
-    only_other_is_right: int
+    alike: bool
+    mcnemar_p: float | None = None
+    only_one_is_right: int | None = None
+    only_other_is_right: int | None = None
 
     @property
     def judgement(self) -> Judgement:
-        """Of the other. On few rows the bootstrap alone is too sure of itself, so McNemar's exact test must agree."""
-        return self.difference.accuracy.judgement if self.mcnemar_p < _LARGEST_P else "noise"
+        """Of the other, by the figure that judges. On few rows the bootstrap alone is too sure of itself: of accuracy
+        McNemar's exact test must agree."""
+        figure = judging_figure(self.task)
+        if figure == "accuracy" and self.mcnemar_p is not None and self.mcnemar_p >= _LARGEST_P:
+            return "noise"
+        return judgement_of(self.task, figure, self.difference[figure])
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """one, other: how they are called. recipe: None where one keeps none. scores: each on its own test, None where a
-    version keeps no test. paired: None where nothing can be compared, and verdict says why."""
+    """one, other: how they are called. recipe: None where one keeps none. figures: of their tasks, the one that judges
+    first. scores: each on its own test, None where a version keeps no test. paired: None where nothing can be compared,
+    and verdict says why.
+    """
 
     one: str
     other: str
     recipe: tuple[Setting, ...] | None
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
+    figures: tuple[str, ...]
     scores: tuple[Scores | None, Scores | None]
     paired: Paired | None
     verdict: str
@@ -102,7 +128,7 @@ class Comparison:
             "recipe": None if self.recipe is None else [vars(setting) for setting in self.recipe],
             "data": [vars(part) for part in self.parts],
             "notes": list(self.notes),
-            "test": [None if scores is None else scores.as_json() for scores in self.scores],
+            "test": [None if scores is None else scores_json(scores) for scores in self.scores],
             "paired": self.paired and _paired_json(self.paired),
             "verdict": self.verdict,
         }
@@ -124,20 +150,26 @@ def compare_versions(one: Version, other: Version) -> Comparison:
         recipe=_settings(*sides),
         parts=parts,
         notes=_notes(*sides, names),
+        figures=_figures(one.manifest, other.manifest),
         scores=(_scores(sides[0]), _scores(sides[1])),
         paired=paired if isinstance(paired, Paired) else None,
         verdict=_verdict(paired, names, parts[-1].is_same) if isinstance(paired, Paired) else paired,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Tested:
-    """hashes, labels, predictions: (rows,), in the order of the test hashes."""
+    """hashes: (rows,). targets, predictions: (rows, ...), in the order of the test hashes."""
 
-    names: tuple[str, ...]
+    task: Task
     hashes: Hashes
-    labels: Labels
-    predictions: Labels
+    targets: Targets
+    predictions: Targets
+
+    @cached_property
+    def statistics(self) -> Floats:
+        """(rows, s)"""
+        return self.task.statistics(self.predictions, self.targets)
 
 
 @dataclass(frozen=True)
@@ -153,22 +185,38 @@ class _Side:
     def of(cls, version: Version) -> "_Side":
         files = version.manifest.files
         hashes = dict(read_hashes(version.folder / HASHES)) if HASHES in files else {}
-        has_answers = hashes and ANSWERS in files and version.manifest.task == "single_label"
+        has_answers = hashes and ANSWERS in files and version.manifest.task in TASKS
         recipe = _recipe_values(version.folder / RECIPE) if RECIPE in files else {}
         return cls(version, recipe, hashes, _tested(version, hashes["test"]) if has_answers else None)
 
 
 def _tested(version: Version, hashes: Hashes) -> _Tested | None:
     """The stored answers to the test. None where the test is empty."""
-    path = version.folder / ANSWERS
-    answers, names = read_answers(path), version.manifest.labels
-    if answers.logits.shape != (len(hashes), len(names)) or not np.isin(answers.labels, range(len(names))).all():
-        raise LingyuError(
-            f"does not fit {len(hashes):,} test texts and {len(names)} labels",
-            where=path,
-            next="Train the version anew",
-        )
-    return _Tested(names, hashes, answers.labels, SingleLabel.predictions(answers.logits)) if len(hashes) else None
+    manifest, path = version.manifest, version.folder / ANSWERS
+    answers, task = read_answers(path), task_named(manifest.task, manifest.labels)
+    if not _fits(task, answers.logits, answers.labels, len(hashes)):
+        labels = f" and {len(manifest.labels)} labels" if manifest.labels else ""
+        raise LingyuError(f"does not fit {len(hashes):,} test texts{labels}", where=path, next="Train the version anew")
+    if not len(hashes):
+        return None
+    calibration = manifest.calibration.of_task
+    predictions = task.predictions(task.probabilities(answers.logits, calibration), calibration)
+    return _Tested(task, hashes, answers.labels, predictions)
+
+
+def _fits(task: Task, logits: Logits, targets: Targets, rows: int) -> bool:
+    """Whether stored answers are of this task, so many rows and these labels."""
+    outputs = 2 if task.name == "preference" else task.num_outputs
+    of_tokens = task.head == "token"
+    if len(logits) != rows or logits.ndim != 2 + of_tokens or logits.shape[-1] != outputs:
+        return False
+    if targets.ndim != 1 + (of_tokens or task.name == "multi_label"):
+        return False
+    if task.name == "regression":
+        return targets.dtype.kind == "f"
+    allowed = {"multi_label": 2, "token": task.num_outputs, "preference": 1}.get(task.name, len(task.labels))
+    may_be_ignored = [IGNORED] if targets.ndim == 2 else []
+    return targets.dtype.kind == "i" and bool(np.isin(targets, [*range(allowed), *may_be_ignored]).all())
 
 
 def _names(one: Version, other: Version) -> tuple[str, str]:
@@ -230,12 +278,17 @@ def _notes(one: _Side, other: _Side, names: tuple[str, str]) -> tuple[str, ...]:
     return tuple(str(note) for note in notes)
 
 
+def _figures(one: Manifest, other: Manifest) -> tuple[str, ...]:
+    """Of both tasks. Of a task that this lingyu does not know none."""
+    known = (task_named(each.task, each.labels) for each in (one, other) if each.task in TASKS)
+    return tuple(dict.fromkeys(figure for task in known for figure in shown_figures(task)))
+
+
 def _scores(side: _Side) -> Scores | None:
     """On the version's own test: from its answers, or else as metrics.json says."""
     if side.tested is not None:
         seed = side.recipe.get("train.seed")  # what metrics.json was drawn with, so that the figures are the card's
-        classes = len(side.tested.names)
-        return _measure(side.tested, classes, seed if isinstance(seed, int) and seed >= 0 else _SEED)
+        return _measure(side.tested, seed if isinstance(seed, int) and seed >= 0 else _SEED)
     if METRICS not in side.version.manifest.files:
         return None
     try:
@@ -244,11 +297,11 @@ def _scores(side: _Side) -> Scores | None:
         return None
     if test is None:
         return None
-    return Scores(*(Interval(part.value, part.low, part.high) for part in (test.accuracy, test.macro_f1)))
+    return {figure: Interval(part.value, part.low, part.high) for figure, part in test.figures.items()}
 
 
-def _measure(tested: _Tested, classes: int, seed: int = _SEED) -> Scores:
-    return bootstrap_accuracy_and_macro_f1(tested.labels, tested.predictions, classes, seed)
+def _measure(tested: _Tested, seed: int = _SEED) -> Scores:
+    return bootstrap(tested.task, tested.statistics[np.newaxis], np.ones(1), seed)
 
 
 def _pair(one: _Side, other: _Side, names: tuple[str, str]) -> Paired | str:
@@ -256,32 +309,54 @@ def _pair(one: _Side, other: _Side, names: tuple[str, str]) -> Paired | str:
     a, b = one.tested, other.tested
     if a is None or b is None:
         return f"{names[0] if a is None else names[1]} keeps no test answers, so nothing can be compared row by row."
+    if a.task.name != b.task.name:
+        return f"One is {a.task.name} and the other {b.task.name}: answers of two tasks can't be compared."
     in_a, in_b = _same_texts(a.hashes, b.hashes)
     if len(in_a) == 0:
         return "Their tests share no text: the figures are of different tests and can't be compared."
     trained_on = rows_in(a.hashes[in_a], np.concatenate([one.hashes["train"], other.hashes["train"]]))
     if trained_on.all():
         return f"All {len(in_a):,} texts of both tests stand in training data of one of them, so they prove nothing."
-    a, b, classes = _in_common_labels(_only(a, in_a[~trained_on]), _only(b, in_b[~trained_on]))
-    agree = a.labels == b.labels
+    both = _in_common_labels(_only(a, in_a[~trained_on]), _only(b, in_b[~trained_on]))
+    if both is None:
+        return "Their labels are others, or in another order, so their answers can't be compared."
+    agree = _same_truth(both[0].targets, both[1].targets)
     if not agree.any():
         return "Their tests share texts, but no text has the same true label in both, so nothing can be compared."
-    return _measure_both(_only(a, agree), _only(b, agree), classes, int(trained_on.sum()), int((~agree).sum()))
+    return _measure_both(_only(both[0], agree), _only(both[1], agree), int(trained_on.sum()), int((~agree).sum()))
 
 
-def _measure_both(a: _Tested, b: _Tested, classes: int, trained_on: int, relabelled: int) -> Paired:
-    right_a, right_b = a.predictions == a.labels, b.predictions == b.labels
-    return Paired(
-        rows=len(a.labels),
+def _measure_both(a: _Tested, b: _Tested, trained_on: int, relabelled: int) -> Paired:
+    difference = bootstrap(a.task, np.stack([b.statistics, a.statistics]), np.array([1.0, -1.0]), _SEED)
+    measured = Paired(
+        task=a.task,
+        rows=len(a.targets),
         trained_on=trained_on,
         relabelled=relabelled,
-        one=_measure(a, classes),
-        other=_measure(b, classes),
-        difference=paired_difference(a.labels, b.predictions, a.predictions, classes, _SEED),
-        mcnemar_p=mcnemar_p(a.labels, b.predictions, a.predictions),
+        one=_measure(a),
+        other=_measure(b),
+        difference=difference,
+        alike=bool((a.statistics == b.statistics).all()),
+    )
+    if a.task.name not in RIGHT_OR_WRONG:
+        return measured
+    right_a, right_b = a.predictions == a.targets, b.predictions == b.targets
+    return replace(
+        measured,
+        alike=bool((right_a == right_b).all()),
+        mcnemar_p=mcnemar_p(right_b, right_a),
         only_one_is_right=int((right_a & ~right_b).sum()),
         only_other_is_right=int((~right_a & right_b).sum()),
     )
+
+
+def _same_truth(a: Targets, b: Targets) -> NDArray[np.bool_]:
+    """(rows,): whether both hold the same for true. Tokens were padded to the longest text of each test."""
+    if a.ndim == 1:
+        return np.asarray(a == b)
+    width = max(a.shape[1], b.shape[1])
+    a, b = (np.pad(each, ((0, 0), (0, width - each.shape[1])), constant_values=IGNORED) for each in (a, b))
+    return np.asarray((a == b).all(axis=1))
 
 
 def _same_texts(a: Hashes, b: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -301,18 +376,22 @@ def _numbered(hashes: Hashes) -> Iterator[tuple[int, int]]:
 
 
 def _only(tested: _Tested, rows: NDArray[np.int64] | NDArray[np.bool_]) -> _Tested:
-    return _Tested(tested.names, tested.hashes[rows], tested.labels[rows], tested.predictions[rows])
+    return _Tested(tested.task, tested.hashes[rows], tested.targets[rows], tested.predictions[rows])
 
 
-def _in_common_labels(a: _Tested, b: _Tested) -> tuple[_Tested, _Tested, int]:
-    """Both with labels numbered alike, by name, and how many labels there are."""
-    names = tuple(dict.fromkeys((*a.names, *b.names)))
-    return _renumbered(a, names), _renumbered(b, names), len(names)
+def _in_common_labels(a: _Tested, b: _Tested) -> tuple[_Tested, _Tested] | None:
+    """Both with labels numbered alike, by name. None where labels differ and a number is more than a name."""
+    if a.task.labels == b.task.labels:
+        return a, b
+    if a.task.name != "single_label":
+        return None
+    task = task_named(a.task.name, tuple(dict.fromkeys((*a.task.labels, *b.task.labels))))
+    return _renumbered(a, task), _renumbered(b, task)
 
 
-def _renumbered(tested: _Tested, names: tuple[str, ...]) -> _Tested:
-    numbers = np.array([names.index(name) for name in tested.names], dtype=np.int64)
-    return _Tested(names, tested.hashes, numbers[tested.labels], numbers[tested.predictions])
+def _renumbered(tested: _Tested, task: Task) -> _Tested:
+    numbers = np.array([task.labels.index(name) for name in tested.task.labels], dtype=np.int64)
+    return _Tested(task, tested.hashes, numbers[tested.targets], numbers[tested.predictions])
 
 
 _OPENINGS: dict[Judgement, str] = {
@@ -323,21 +402,29 @@ _OPENINGS: dict[Judgement, str] = {
 
 
 def _verdict(paired: Paired, names: tuple[str, str], is_same_test: bool) -> str:
-    """One or two sentences by accuracy; macro-F1 beside it."""
+    """One or two sentences by the figure that judges, the others beside it."""
     one, other = names
     rest = "" if is_same_test else " The rest of the two tests differs, and with it their figures."
     if paired.rows < _FEWEST_ROWS:
         return f"Only {paired.rows} of the texts that can be compared stand in both tests, too few to judge by.{rest}"
     where = f"on the {paired.rows:,} texts of both tests"
-    if paired.only_one_is_right + paired.only_other_is_right == 0:
+    if paired.alike:
         return f"No difference: {where} {one} and {other} are right and wrong together.{rest}"
     opening = _OPENINGS[paired.judgement].format(one=one, other=other)
-    accuracy, macro_f1 = paired.difference.accuracy.in_points, paired.difference.macro_f1.in_points
-    alone = f"{other} alone is right on {paired.only_other_is_right:,}, {one} alone on {paired.only_one_is_right:,}"
-    figures = f"accuracy {accuracy}, macro-F1 {macro_f1}; {alone} (McNemar p {paired.mcnemar_p:.2g})"
-    return f"{opening} {where}: {figures}.{rest}"
+    figures = ", ".join(
+        f"{TITLES[figure]} {told(figure, paired.difference[figure])}" for figure in shown_figures(paired.task)
+    )
+    alone = ""
+    if paired.mcnemar_p is not None:
+        alone = (
+            f"; {other} alone is right on {paired.only_other_is_right:,}, {one} alone on {paired.only_one_is_right:,}"
+            f" (McNemar p {paired.mcnemar_p:.2g})"
+        )
+    return f"{opening} {where}: {figures}{alone}.{rest}"
 
 
 def _paired_json(paired: Paired) -> dict[str, Any]:
-    measured = {name: getattr(paired, name).as_json() for name in ("one", "other", "difference")}
-    return {**vars(paired), **measured, "judgement": paired.judgement}
+    """McNemar's figures only where there are any."""
+    plain = {key: value for key, value in vars(paired).items() if key not in ("task", "alike") and value is not None}
+    measured = {name: scores_json(getattr(paired, name)) for name in ("one", "other", "difference")}
+    return {**plain, **measured, "judgement": paired.judgement}

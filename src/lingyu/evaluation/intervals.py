@@ -1,11 +1,12 @@
 """95 % intervals by the bootstrap over test rows: of a model, of several seeds' mean, of a difference of two models.
 
-Rows with the same true label and the same answers of every model are exchangeable. So a draw of rows with replacement
-is a multinomial draw over those few patterns, the same in distribution, and its cost hardly depends on the rows.
+Every figure of a task is computed from sums over rows of its statistics. So rows with the same statistics of every
+model are exchangeable, and a draw of rows with replacement is a multinomial draw over those few patterns, the same in
+distribution; for labels its cost hardly depends on the rows.
 Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
@@ -13,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-Labels = NDArray[np.int64]
+from lingyu.store import is_share
+from lingyu.tasks import Targets, Task
+
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 SAMPLES = 2000
 _PERCENTILES = (2.5, 97.5)
@@ -27,11 +31,6 @@ class IntervalJson(TypedDict):
     value: float
     low: float
     high: float
-
-
-class ScoresJson(TypedDict):
-    accuracy: IntervalJson
-    macro_f1: IntervalJson
 
 
 @dataclass(frozen=True)
@@ -62,87 +61,108 @@ class Interval:
         return "worse" if self.high < 0 else "noise"
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Accuracy and macro-F1 (MacroF1 of lingyu.tasks says over which labels), or differences of them."""
-
-    accuracy: Interval
-    macro_f1: Interval
-
-    def as_json(self) -> ScoresJson:
-        return {"accuracy": self.accuracy.as_json(), "macro_f1": self.macro_f1.as_json()}
+Scores = dict[str, Interval]
+"""Figure -> its interval, in the order of task.figures; or the same of differences."""
 
 
-def bootstrap_accuracy_and_macro_f1(
-    labels: Labels, predictions: Labels, classes: int, seed: int, samples: int = SAMPLES
+def scores_json(scores: Scores) -> dict[str, IntervalJson]:
+    return {figure: interval.as_json() for figure, interval in scores.items()}
+
+
+def told(figure: str, difference: Interval) -> str:
+    """A difference of a figure: `+2.1 points [0.9, 3.4]`, or `+0.021 [0.009, 0.034]` of one that is no share."""
+    if is_share(figure):
+        return difference.in_points
+    return f"{difference.value:+.3f} [{difference.low:.3f}, {difference.high:.3f}]"
+
+
+def judgement_of(task: Task, figure: str, difference: Interval) -> Judgement:
+    """What a difference of a figure says; of an error less is better."""
+    if figure in task.lower_is_better:
+        return Interval(-difference.value, -difference.high, -difference.low).judgement
+    return difference.judgement
+
+
+def scores_of(task: Task, targets: Targets, predictions: Targets, seed: int, samples: int = SAMPLES) -> Scores:
+    """The figures of one model. predictions: shaped like targets."""
+    return seeds_mean_interval(task, targets, [predictions], seed, samples)
+
+
+def seeds_mean_interval(
+    task: Task, targets: Targets, predictions: Sequence[Targets] | Targets, seed: int, samples: int = SAMPLES
 ) -> Scores:
-    """Accuracy and macro-F1 of one model. labels, predictions: (rows,), indices below classes."""
-    return _bootstrap(labels, _models(predictions), np.ones(1), classes, seed, samples)
-
-
-def seeds_mean_interval(labels: Labels, predictions: Labels, classes: int, seed: int, samples: int = SAMPLES) -> Scores:
-    """The mean of several seeds' accuracy and macro-F1; all seeds are measured on the same drawn rows.
-
-    labels: (rows,)    predictions: (seeds, rows)
+    """The mean of several seeds' figures; all seeds are measured on the same drawn rows. predictions: one a seed.
 
     The interval is over test rows with these seeds given; how far seeds lie apart is not in it.
     """
-    models = _models(predictions)
-    return _bootstrap(labels, models, _mean_of(models), classes, seed, samples)
+    return bootstrap(task, _statistics(task, targets, predictions), _mean_of(predictions), seed, samples)
 
 
 def paired_difference(
-    labels: Labels, predictions_a: Labels, predictions_b: Labels, classes: int, seed: int, samples: int = SAMPLES
+    task: Task,
+    targets: Targets,
+    predictions_a: Sequence[Targets] | Targets,
+    predictions_b: Sequence[Targets] | Targets,
+    seed: int,
+    samples: int = SAMPLES,
 ) -> Scores:
-    """a minus b, both measured on the same drawn rows. Each is (rows,), or (seeds, rows) for the mean of its seeds."""
-    a, b = _models(predictions_a), _models(predictions_b)
-    return _bootstrap(labels, np.vstack([a, b]), np.concatenate([_mean_of(a), -_mean_of(b)]), classes, seed, samples)
+    """a minus b, both measured on the same drawn rows. Of each the predictions of all its seeds, for their mean."""
+    a, b = (_statistics(task, targets, predictions) for predictions in (predictions_a, predictions_b))
+    coefficients = np.concatenate([_mean_of(predictions_a), -_mean_of(predictions_b)])
+    return bootstrap(task, np.concatenate([a, b]), coefficients, seed, samples)
 
 
-def mcnemar_p(labels: Labels, predictions_a: Labels, predictions_b: Labels) -> float:
-    """Exact two-sided p of McNemar's test that a and b are right equally often; 1.0 where they always are together."""
-    right_a, right_b = predictions_a == labels, predictions_b == labels
+def mcnemar_p(right_a: Bools, right_b: Bools) -> float:
+    """Exact two-sided p of McNemar's test that a and b are right equally often; 1.0 where they always are together.
+
+    right_a, right_b: (rows,), whether each is right
+    """
     only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     if only_a + only_b == 0:
         return 1.0
     return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 
+def bootstrap(task: Task, statistics: Floats, coefficients: Floats, seed: int, samples: int = SAMPLES) -> Scores:
+    """Each figure of the sum over models of coefficient * figure.
+
+    statistics: (models, rows, s), of task.statistics    coefficients: (models,)
+    """
+    models, rows, _ = statistics.shape
+    assert coefficients.shape == (models,), f"coefficients {coefficients.shape} for {models} models"
+    assert rows > 0, "no rows to draw from"
+    patterns = _patterns_of(statistics)
+    value = _combined(task, patterns, patterns.counts[np.newaxis], coefficients)[0]
+    drawn = np.concatenate([_combined(task, patterns, w, coefficients) for w in _draws(patterns, seed, samples)])
+    low, high = np.percentile(drawn, _PERCENTILES, axis=0)
+    ends = zip(value.tolist(), low.tolist(), high.tolist(), strict=True)
+    return {figure: Interval(*interval) for figure, interval in zip(task.figures, ends, strict=True)}
+
+
 @dataclass(frozen=True)
 class _Patterns:
-    """Distinct (true label, answer of each model) among the rows, and how many rows have each.
+    """Distinct statistics of all models among the rows, and how many rows have each.
 
-    labels: (patterns,)    predictions: (models, patterns)    counts: (patterns,), sums to the rows
+    statistics: (models, patterns, s)    counts: (patterns,), sums to the rows
     """
 
-    labels: Labels
-    predictions: Labels
-    counts: Labels
+    statistics: Floats
+    counts: NDArray[np.int64]
 
 
-def _patterns_of(labels: Labels, predictions: Labels) -> _Patterns:
-    columns, counts = np.unique(np.vstack([labels, predictions]), axis=1, return_counts=True)
-    return _Patterns(columns[0], columns[1:], counts)
+def _patterns_of(statistics: Floats) -> _Patterns:
+    """Sorted from the last column to the first: by true label, then by answer, where that is what the counts say.
+
+    Rows are compared as bytes, which is many times faster than column by column; -0.0 is made 0.0 for that.
+    """
+    models, rows, size = statistics.shape
+    beside = np.moveaxis(statistics[..., ::-1], 0, 1).reshape(rows, models * size) + 0.0
+    as_bytes = beside.view(np.dtype((np.void, beside.itemsize * beside.shape[1]))).ravel()
+    _, first, counts = np.unique(as_bytes, return_index=True, return_counts=True)
+    return _Patterns(statistics[:, first], counts)
 
 
-def _bootstrap(
-    labels: Labels, predictions: Labels, coefficients: Floats, classes: int, seed: int, samples: int
-) -> Scores:
-    """Scores of the sum over models of coefficient * score. predictions: (models, rows); coefficients: (models,)."""
-    assert labels.ndim == 1, f"labels are {labels.shape}"
-    assert predictions.shape[1:] == labels.shape, f"predictions {predictions.shape} for labels {labels.shape}"
-    assert len(labels) > 0, "no rows to draw from"
-    patterns = _patterns_of(labels, predictions)
-    value = coefficients @ _scores(patterns, patterns.counts[np.newaxis], classes)[:, 0]
-    drawn = np.concatenate(
-        [coefficients @ np.moveaxis(_scores(patterns, w, classes), 1, 0) for w in _draws(patterns, seed, samples)]
-    )
-    low, high = np.percentile(drawn, _PERCENTILES, axis=0)
-    accuracy, macro_f1 = (Interval(float(v), float(lo), float(hi)) for v, lo, hi in zip(value, low, high, strict=True))
-    return Scores(accuracy, macro_f1)
-
-
-def _draws(patterns: _Patterns, seed: int, samples: int) -> Iterator[Labels]:
+def _draws(patterns: _Patterns, seed: int, samples: int) -> Iterator[NDArray[np.int64]]:
     """How often each pattern was drawn: blocks of (samples, patterns), each row sums to the rows of the test."""
     random = np.random.default_rng(seed)
     rows = int(patterns.counts.sum())
@@ -151,31 +171,17 @@ def _draws(patterns: _Patterns, seed: int, samples: int) -> Iterator[Labels]:
         yield random.multinomial(rows, patterns.counts / rows, size=min(block, samples - start))
 
 
-def _scores(patterns: _Patterns, weights: NDArray[np.integer], classes: int) -> Floats:
-    """(models, samples, 2): accuracy and macro-F1 of each model under the weights (samples, patterns)."""
-    w = weights.astype(np.float64)
-    one_hot = np.eye(classes)
-    true = w @ one_hot[patterns.labels]
-    scores = []
-    for predicted in patterns.predictions:
-        correct = predicted == patterns.labels
-        right = w @ (one_hot[predicted] * correct[:, np.newaxis])
-        accuracy = right.sum(axis=1) / true.sum(axis=1)
-        scores.append(np.stack([accuracy, _macro_f1(right, true, w @ one_hot[predicted])], axis=1))
-    return np.stack(scores)
+def _combined(task: Task, patterns: _Patterns, weights: NDArray[np.integer], coefficients: Floats) -> Floats:
+    """(samples, figures) under the weights (samples, patterns)."""
+    sums = weights.astype(np.float64) @ patterns.statistics  # (models, samples, s)
+    figures = task.figures_of(sums)
+    return np.stack([coefficients @ figures[figure] for figure in task.figures], axis=1)
 
 
-def _macro_f1(right: Floats, true: Floats, predicted: Floats) -> Floats:
-    """(samples,) from (samples, classes) counts; a label that is neither true nor predicted is left out of the mean."""
-    either = true + predicted
-    f1 = np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
-    mean: Floats = f1.sum(axis=1) / (either > 0).sum(axis=1)
-    return mean
+def _statistics(task: Task, targets: Targets, predictions: Sequence[Targets] | Targets) -> Floats:
+    """(models, rows, s)"""
+    return np.stack([task.statistics(of_one, targets) for of_one in predictions])
 
 
-def _models(predictions: Labels) -> Labels:
-    return np.atleast_2d(predictions)
-
-
-def _mean_of(models: Labels) -> Floats:
+def _mean_of(models: Sequence[Targets] | Targets) -> Floats:
     return np.full(len(models), 1 / len(models))

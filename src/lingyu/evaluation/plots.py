@@ -1,4 +1,4 @@
-"""curves.png and confusion.png, drawn without pyplot: nothing global is read or changed, and no display is needed.
+"""curves.png, confusion.png, scatter.png, drawn without pyplot: nothing global is touched, and no display is needed.
 
 Chinese labels are drawn with the Noto Sans SC that the package zhplot carries. zhplot itself is never imported, since
 its import changes matplotlib's settings for the whole process.
@@ -7,8 +7,9 @@ its import changes matplotlib's settings for the whole process.
 import importlib.util
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,8 +23,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
+from lingyu.store import TITLES, is_share
+from lingyu.tasks import Task
+
 Row = Mapping[str, Any]
-DevMetric = Literal["macro_f1", "accuracy", "loss"]
 
 MOST_CLASSES_WITH_NUMBERS = 20
 LONGEST_LABEL = 12  # characters; longer ones are cut
@@ -32,6 +35,8 @@ _DPI = 110
 _NO_GLYPH = "□"
 _LEAST_SHARES, _LEAST_LOSSES = 0.02, 0.1  # that an axis spans
 _BLUE, _ORANGE, _GREEN, _GREY, _BLACK = "#2b6cb0", "#dd6b20", "#2f855a", "#a0aec0", "#1a202c"
+_RED = "#c53030"
+_COLOURS = (_BLUE, _GREEN, "#6b46c1", "#b7791f")  # of figures on one axis
 
 
 def plot_confusion(confusion: Sequence[Sequence[int]] | NDArray[np.integer], labels: Sequence[str]) -> bytes:
@@ -64,15 +69,49 @@ def plot_confusion(confusion: Sequence[Sequence[int]] | NDArray[np.integer], lab
     return _png(figure)
 
 
+def plot_scatter(predicted: NDArray[np.floating], true: NDArray[np.floating], title: str = "") -> bytes:
+    """PNG of numbers: each test row by its true and its predicted value, and the line where both are equal.
+
+    predicted, true: (rows,)
+    """
+    assert predicted.shape == true.shape, f"{predicted.shape} predicted for {true.shape} true values"
+    figure = Figure(figsize=(5.4, 5.0), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot()
+    both = np.concatenate([predicted, true]).astype(np.float64)
+    low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 1.0
+    ends = low - margin, high + margin
+    axes.plot(ends, ends, color=_GREY, linewidth=1.0, zorder=1)
+    # many rows are told by how dark it is
+    alpha = float(np.clip(60 / max(len(true), 1) ** 0.5, 0.08, 0.8))
+    axes.scatter(true, predicted, s=12, color=_BLUE, alpha=alpha, linewidths=0, zorder=2)
+    axes.set_xlim(ends)
+    axes.set_ylim(ends)
+    axes.set_aspect("equal")
+    axes.set_xlabel("true")
+    axes.set_ylabel("predicted")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.set_title(title or f"{len(true):,} test rows", fontsize=10, pad=10)
+    return _png(figure)
+
+
 def plot_curves(
-    rows: Sequence[Row], best_by: DevMetric = "macro_f1", measured: str = "dev", beside: str = "general"
+    rows: Sequence[Row],
+    best_by: str = "macro_f1",
+    measured: str = "dev",
+    beside: str = "general",
+    task: Task | None = None,
 ) -> bytes:
     """PNG of a run: train loss and learning rate over the steps, and dev at each evaluation with the best one marked.
+
+    task: whose figures are drawn, its primary one first; without one macro-F1 and accuracy. Errors have other units
+    than shares: of them only best_by is drawn, beside the loss.
 
     measured: what is written over dev, where the run measures itself on something else. beside: the key of rows with
     accuracy and loss of another text, which are drawn dashed.
 
-    rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", "accuracy", "loss"}};
+    rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", ..., "loss"}};
     dev of step 0 is what was there before training, and never the best. best_by: metric_for_best_model. Values that
     are missing or not finite are left out; no rows give empty axes.
     """
@@ -80,7 +119,8 @@ def plot_curves(
     train_axes, dev_axes = figure.subplots(1, 2)
     _draw_train(train_axes, rows)
     dev, others = ([{"step": row["step"], **row[key]} for row in rows if key in row] for key in ("dev", beside))
-    _draw_dev(dev_axes, dev, best_by, measured, others, beside)
+    errors = task.lower_is_better & {best_by} if task else frozenset()
+    _draw_dev(dev_axes, _Drawn(_on_the_left(task, dev), ("loss", *errors), best_by), measured, dev, others, beside)
     last_step = max((row["step"] for row in rows), default=1) or 1
     for axes in (train_axes, dev_axes):
         axes.set_xlim(-0.02 * last_step, 1.02 * last_step)
@@ -135,40 +175,68 @@ def _draw_train(axes: Axes, rows: Sequence[Row]) -> None:
     _legend_below(axes, [loss, rate])
 
 
-def _draw_dev(
-    axes: Axes, evaluations: Sequence[Row], best_by: DevMetric, measured: str, others: Sequence[Row], beside: str
-) -> None:
-    losses = axes.twinx()
+@dataclass(frozen=True)
+class _Drawn:
+    """Figures of dev by the axis that they are drawn on. best_by: the one that chose."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    best_by: str
+
+
+def _on_the_left(task: Task | None, evaluations: Sequence[Row]) -> tuple[str, ...]:
+    if task is not None:
+        others = (figure for figure in task.figures if figure != task.primary and figure not in task.lower_is_better)
+        return (task.primary, *others)
     has_f1 = not evaluations or any("macro_f1" in row for row in evaluations)
-    lines = [(axes, "macro_f1", _BLUE, "macro-F1")] if has_f1 else []
-    lines += [(axes, "accuracy", _GREEN, "accuracy"), (losses, "loss", _ORANGE, "loss")]
-    drawn = [(evaluations, "", "o-"), *([(others, f"{beside} ", "s--")] if others else [])]
+    return ("macro_f1", "accuracy") if has_f1 else ("accuracy",)
+
+
+def _draw_dev(
+    axes: Axes, drawn: _Drawn, measured: str, evaluations: Sequence[Row], others: Sequence[Row], beside: str
+) -> None:
+    errors = axes.twinx()
+    colours = dict(zip(drawn.left, _COLOURS, strict=False)) | dict(zip(drawn.right, (_ORANGE, _RED), strict=False))
+    lines = [(axes, key) for key in drawn.left] + [(errors, key) for key in drawn.right]
+    runs = [(evaluations, "", "o-"), *([(others, f"{beside} ", "s--")] if others else [])]
     handles = [
-        target.plot(*_points(rows, key), form, color=colour, markersize=3.5, linewidth=1.4, label=f"{of}{label}")[0]
-        for rows, of, form in drawn
-        for target, key, colour, label in lines
+        target.plot(
+            *_points(rows, key),
+            form,
+            color=colours.get(key, _BLACK),
+            markersize=3.5,
+            linewidth=1.4,
+            label=f"{of}{_title(key)}",
+        )[0]
+        for rows, of, form in runs
+        for target, key in lines
     ]
-    _mark_best(losses if best_by == "loss" else axes, evaluations, best_by, handles)
+    _mark_best(errors if drawn.best_by in drawn.right else axes, evaluations, drawn, handles)
     axes.set_title(measured, fontsize=11)
-    axes.set_ylabel("macro-F1, accuracy" if has_f1 else "accuracy")
-    losses.set_ylabel("loss")
-    losses.ticklabel_format(axis="y", useOffset=False)
+    axes.set_ylabel(", ".join(map(_title, drawn.left)))
+    errors.set_ylabel(", ".join(map(_title, drawn.right)))
+    errors.ticklabel_format(axis="y", useOffset=False)
     axes.grid(axis="y", alpha=0.25)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    for each, least in ((axes, _LEAST_SHARES), (losses, _LEAST_LOSSES)):
+    if all(map(is_share, drawn.left)):
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for each, least in ((axes, _LEAST_SHARES), (errors, _LEAST_LOSSES)):
         each.spines["top"].set_visible(False)
         each.margins(y=0.15)
         _span(each, least)
     _legend_below(axes, handles)
 
 
-def _mark_best(axes: Axes, evaluations: Sequence[Row], best_by: DevMetric, handles: list[Line2D]) -> None:
+def _title(figure: str) -> str:
+    return TITLES.get(figure, figure)
+
+
+def _mark_best(axes: Axes, evaluations: Sequence[Row], drawn: _Drawn, handles: list[Line2D]) -> None:
     """A star on what was kept, and its line for the legend."""
-    steps, values = _points([row for row in evaluations if row["step"] > 0], best_by)
+    steps, values = _points([row for row in evaluations if row["step"] > 0], drawn.best_by)
     if not values:
         return
-    best = int(np.argmin(values) if best_by == "loss" else np.argmax(values))
-    label = f"best {best_by.replace('_f1', '-F1')}: {values[best]:.3f} at step {steps[best]:,}"
+    best = int(np.argmin(values) if drawn.best_by in drawn.right else np.argmax(values))
+    label = f"best {_title(drawn.best_by)}: {values[best]:.3f} at step {steps[best]:,}"
     (star,) = axes.plot(
         steps[best], values[best], "*", markersize=14, color=_BLACK, markeredgecolor="white", label=label
     )

@@ -6,11 +6,17 @@ What trains is imported when it is asked for: whoever answers must not wait for 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from lingyu.bases import import_bitsandbytes
+
+import_bitsandbytes()  # before what follows imports peft, which would import it its own way
+
 from .origin import BaseNotFound, find_base_of
 from .saving import load_adapter
 from .weights import WEIGHTS, AdapterWeights, LinearWeights, LoraWeights, read_weights
 
 if TYPE_CHECKING:
+    from .encoding import EncodedPart as EncodedPart
+    from .encoding import encode_part as encode_part
     from .gates import check_data as check_data
     from .importing import Foreign as Foreign
     from .importing import import_adapter as import_adapter
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from .training import train as train
 
 _PLACES = {
+    "encoding": ("EncodedPart", "encode_part"),
     "gates": ("check_data",),
     "importing": ("Foreign", "import_adapter", "read_foreign"),
     "publishing": ("package_versions",),
@@ -32,12 +39,14 @@ __all__ = [
     "WEIGHTS",
     "AdapterWeights",
     "BaseNotFound",
+    "EncodedPart",
     "Foreign",
     "LinearWeights",
     "LoraWeights",
     "Outcome",
     "check_data",
     "dry_run",
+    "encode_part",
     "find_base_of",
     "import_adapter",
     "load_adapter",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils.constants import DUMMY_TARGET_MODULES
 from torch import nn
 
 from lingyu.bases import Base, Classifier, auto_target_modules, check_target_modules, require_saved
@@ -27,23 +28,42 @@ def attach_lora(classifier: Classifier, base: Base, lora: Lora) -> PeftModel:
     Raises LingyuError for target_modules that name no layer, or the head, and where a weight that the base does not
     bring would not be saved.
     """
-    model = classifier.model
-    require_saved(classifier.fresh, base.family, base.id)
+    model, head = classifier.model, classifier.head
+    require_saved(classifier.fresh, base.family, base.id, head)
     if lora.target_modules == "auto":
         targets = auto_target_modules(model, base.family)
     else:
         targets = check_target_modules(model, base.family, lora.target_modules, base.id)
     config = LoraConfig(
-        task_type=base.family.peft_task_type,
+        task_type=base.family.peft_task_type(head),
         r=lora.r,
         lora_alpha=int(lora.lora_alpha) if lora.lora_alpha.is_integer() else lora.lora_alpha,
         lora_dropout=lora.lora_dropout,
         target_modules=targets,
-        modules_to_save=list(base.family.head),
+        modules_to_save=list(base.family.head_of(head)),
         use_rslora=lora.use_rslora,
         use_dora=lora.use_dora,
         init_lora_weights=lora.init_lora_weights,
     )
+    return _attached(model, config)
+
+
+def attach_head(classifier: Classifier, base: Base) -> PeftModel:
+    """The classifier with adapter `default` that is its head alone, whole; the encoder is frozen.
+
+    PEFT takes an adapter without a LoRA layer by its own word for no target at all. Raises LingyuError as attach_lora.
+    """
+    head = classifier.head
+    require_saved(classifier.fresh, base.family, base.id, head)
+    config = LoraConfig(
+        task_type=base.family.peft_task_type(head),
+        target_modules=DUMMY_TARGET_MODULES,
+        modules_to_save=list(base.family.head_of(head)),
+    )
+    return _attached(classifier.model, config)
+
+
+def _attached(model: nn.Module, config: LoraConfig) -> PeftModel:
     attached = get_peft_model(model, config)
     for parameter in attached.parameters():
         if parameter.requires_grad:

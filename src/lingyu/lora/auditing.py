@@ -57,7 +57,7 @@ def _reason(error: LingyuError | OSError) -> str:
 def _request(recipe: Recipe, base: Base, splits: Splits) -> AuditRequest:
     return AuditRequest(
         parts=parts_of_splits(splits, recipe.data),
-        reading=AuditReading.of_recipe(recipe.data),
+        reading=AuditReading.of_recipe(recipe.data, recipe.task),
         base=base,
         max_length=recipe.train.max_length,
     )

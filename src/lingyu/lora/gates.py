@@ -20,7 +20,7 @@ from lingyu.text import Hashes
 
 def check_data(recipe: Recipe) -> list[str]:
     """The counts and notes of `lingyu check --data`. Raises LingyuError where a gate says no."""
-    splits = load_splits(recipe.data)
+    splits = load_splits(recipe.data, recipe.task)
     base = find_base(recipe.base, recipe.revision)
     return [*splits.counts.lines(), *near_notes(splits), *leak_notes(recipe, base, splits)]
 
@@ -35,7 +35,7 @@ def near_notes(splits: Splits) -> list[str]:
     """
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     hashes = np.concatenate([part.hashes for part in parts.values()])
-    pairs = near_pairs([text for part in parts.values() for text in part.texts], hashes)
+    pairs = near_pairs([text for part in parts.values() for text in part.whole_texts], hashes)
     ends = hashes[np.stack([pairs.first, pairs.second])]
     notes = []
     for name, other in _MEASURED_BY:
@@ -57,7 +57,8 @@ def _neighbours_of(texts: Hashes, ends: NDArray[np.int64]) -> Hashes:
 def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
     """Test texts that the base was pretrained on, or that other adapters of the store were trained on.
 
-    An adapter that can't be read is a note too: it does not stop this one.
+    A row of two texts counts where its first one stands there, or both together do. An adapter that can't be read is a
+    note too: it does not stop this one.
     """
     collections = {f"the corpus of base {base.id}": base.corpus_hashes}
     unread = []
@@ -70,7 +71,12 @@ def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
                 )
         except LingyuError as error:
             unread.append(f"whether adapter {adapter} was trained on test texts is not known: {error}")
-    return [*map(str, overlaps(splits.test.hashes, collections)), *unread]
+    test = splits.test
+    stand_there = {
+        name: np.concatenate([found, test.hashes[np.isin(test.first_hashes, found)]])
+        for name, found in collections.items()
+    }
+    return [*map(str, overlaps(test.hashes, stand_there)), *unread]
 
 
 def _train_hashes(store: Store, adapter: str) -> Iterator[Hashes]:

@@ -1,12 +1,14 @@
 """A PEFT adapter that was trained elsewhere becomes a version of a store: proved to fit, rewritten, never believed.
 
 What plain PEFT saves does not say which labels its outputs mean, nor which weights its base had. So both are asked
-for, the fit is proved tensor by tensor, and the version records the base's fingerprints from then on.
+for, the fit is proved tensor by tensor, and the version records the base's fingerprints from then on. An adapter of
+whole texts becomes one of single_label, one of tokens (TOKEN_CLS) one of entities; one with a single output is refused,
+for nothing says whether that is a number in some unit, a score, or something else.
 """
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from lingyu.bases import Base
+from lingyu.bases import Base, Head
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import Train
 from lingyu.store import (
@@ -27,27 +29,32 @@ from lingyu.store import (
     refuse_remote_code,
     render_card,
 )
+from lingyu.tasks import Task, task_named
 from lingyu.text import STEPS
 
 from .publishing import package_versions
 from .saving import CONFIG, WEIGHTS, load_adapter, save_tensors
 from .weights import read_weights
 
-TASK = "single_label"
 _MAX_LENGTH: int = Train.model_fields["max_length"].default
 _PICKLES = ("adapter_model.bin", "adapter_model.pt", "pytorch_model.bin")
 _HEADS = ("classifier.weight", "classifier.out_proj.weight", "score.weight")
-_TASK_TYPES = (None, "SEQ_CLS")
+_HEADS_BY_TYPE: Mapping[str | None, Head] = {None: "row", "SEQ_CLS": "row", "TOKEN_CLS": "token"}
+_KEEPS_PLACES = ("width",)  # of the text steps: a tag stands at a character
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """What the folder of a PEFT adapter says of itself. outputs: rows of its last layer; None where it has no head."""
+    """What the folder of a PEFT adapter says of itself. outputs: rows of its last layer; None where it has no head.
+
+    head: whether it answers once a row, or once a token.
+    """
 
     folder: Path
     base: str | None
     revision: str | None
     outputs: int | None
+    head: Head = "row"
 
 
 def read_foreign(folder: Path) -> Foreign:
@@ -65,14 +72,15 @@ def read_foreign(folder: Path) -> Foreign:
             where=config,
             next="Train a LoRA instead, or merge it into its base and take that as a base",
         )
-    if task_type not in _TASK_TYPES:
+    if task_type not in _HEADS_BY_TYPE:
         raise LingyuError(
-            f"is for task {str(task_type)!r:.40}; an adapter here classifies whole texts (SEQ_CLS)",
+            f"is for task {str(task_type)!r:.40}; an adapter here classifies texts (SEQ_CLS) or tokens (TOKEN_CLS)",
             where=config,
             next="Take one that was trained on AutoModelForSequenceClassification",
         )
     base, revision = written.get("base_model_name_or_path"), written.get("revision")
-    return Foreign(folder, str(base) if base else None, str(revision) if revision else None, _outputs(weights))
+    head = _HEADS_BY_TYPE[task_type]
+    return Foreign(folder, str(base) if base else None, str(revision) if revision else None, _outputs(weights), head)
 
 
 def import_adapter(
@@ -89,20 +97,21 @@ def import_adapter(
 ) -> Version:
     """The next version of an adapter, from a foreign one. max_length: in tokens; a recipe's default without one.
 
-    Raises LingyuError, and leaves
-    nothing behind, unless every tensor has its place on this base and every place its tensor, all finite.
+    labels: what its outputs mean, in their order; of TOKEN_CLS the tags: O, B-LOC, I-LOC ... Raises LingyuError, and
+    leaves nothing behind, unless every tensor has its place on this base and every place its tensor, all finite.
     """
     _check_labels(labels, foreign)
     _check_steps(text_steps)
+    task = _task(foreign, labels, text_steps)
     max_length = min(_MAX_LENGTH, base.max_length) if max_length is None else max_length
     base.require_length(max_length)
-    facts = _facts(base, labels, max_length, text_steps)
+    facts = _facts(base, task, max_length, text_steps)
     with tempfile.TemporaryDirectory(prefix="lingyu-import-") as temporary:
         prepared = Path(temporary)
         _rewrite(foreign, base, prepared)
         try:
             read_weights(prepared)  # what is read here is all that is ever mixed, merged or combined
-            load_adapter(base, labels, prepared)
+            load_adapter(base, task.output_names, prepared, head=task.head)
         except LingyuError as error:
             raise _at(foreign.folder, error) from None
 
@@ -173,12 +182,39 @@ def _at(folder: Path, error: LingyuError) -> LingyuError:
     return LingyuError(error.what, where=folder, next="Is this the base that it was trained on?")
 
 
+def _task(foreign: Foreign, labels: Sequence[str], text_steps: Sequence[str]) -> Task:
+    """What the adapter answers. Raises LingyuError for tags in another order than ours, or steps that move them."""
+    if foreign.head == "row":
+        return task_named("single_label", labels)
+    task = task_named("token", tuple(dict.fromkeys(tag[2:] for tag in labels[1:])))
+    if tuple(labels) != task.output_names:
+        raise LingyuError(
+            f"its outputs are said to be {', '.join(labels[:6])}, which are no tags in the order that is read here",
+            where="--labels",
+            next=f"Take one whose outputs are {', '.join(task.output_names[:5])}, ...: O, then B- and I- of each label",
+        )
+    moving = [step for step in text_steps if step not in _KEEPS_PLACES]
+    if moving:
+        raise LingyuError(
+            f"{', '.join(moving)}: moves the characters that tags stand at",
+            where="--text-steps",
+            next=f"Give {', '.join(_KEEPS_PLACES)}, or none",
+        )
+    return task
+
+
 def _check_labels(labels: Sequence[str], foreign: Foreign) -> None:
     if foreign.outputs is None:
         raise LingyuError(
             "holds no trained head, so its answers would be random",
             where=foreign.folder / WEIGHTS,
             next="Take one that was trained with task_type SEQ_CLS, or with modules_to_save",
+        )
+    if foreign.outputs == 1:
+        raise LingyuError(
+            "its head has one output: a number or a score, and which of them nothing says",
+            where=foreign.folder,
+            next="Take a classifier, or train one here: task: regression, or task: preference",
         )
     if len(labels) != foreign.outputs:
         raise LingyuError(
@@ -202,10 +238,10 @@ def _check_steps(steps: Sequence[str]) -> None:
             raise LingyuError(f"{step!r:.40}: no such text step", where="--text-steps", next=hint)
 
 
-def _facts(base: Base, labels: Sequence[str], max_length: int, text_steps: Sequence[str]) -> VersionFacts:
+def _facts(base: Base, task: Task, max_length: int, text_steps: Sequence[str]) -> VersionFacts:
     return VersionFacts(
-        task=TASK,
-        labels=tuple(labels),
+        task=task.name,
+        labels=task.labels,
         max_length=max_length,
         base=BaseRecord(
             id=base.id,

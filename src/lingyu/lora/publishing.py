@@ -10,12 +10,10 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lingyu.bases import Base
 from lingyu.data import Audit, Splits
 from lingyu.errors import LingyuError
+from lingyu.evaluation import Answers
 from lingyu.recipe import Recipe, resolved_yaml
 from lingyu.store import (
     ANSWERS,
@@ -40,7 +38,6 @@ from lingyu.store import (
 from .saving import CONFIG, WEIGHTS
 
 CURVES = "curves.png"
-CONFUSION = "confusion.png"
 _PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
 _PACKAGES_OF_STEPS = {"simplified": "opencc"}
 """Text step -> the package whose tables decide what it makes of a text."""
@@ -48,10 +45,10 @@ _PACKAGES_OF_STEPS = {"simplified": "opencc"}
 
 @dataclass(frozen=True)
 class Record:
-    """What there is to say of a run that has ended. curves, confusion: PNG bytes. notes: who else read the test.
+    """What there is to say of a run that has ended. answers: to the test, in its order. pictures: file name -> PNG.
 
     split: how `lingyu data split` dealt the rows to their files. audit: of the rows; None where it failed, as a note
-    then says.
+    then says. notes: who else read the test.
     """
 
     recipe: Recipe
@@ -60,11 +57,9 @@ class Record:
     notes: list[str]
     split: SplitRecord | None
     audit: Audit | None
-    temperature: float
+    answers: Answers
     metrics: dict[str, Any]
-    test_logits: NDArray[np.float32]
-    curves: bytes
-    confusion: bytes
+    pictures: dict[str, bytes]
 
 
 def require_writable(store: Path) -> None:
@@ -88,11 +83,11 @@ def publish(record: Record, adapter: Path) -> Version:
         (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
         if record.audit is not None:
             (folder / AUDIT).write_text(record.audit.summary().model_dump_json(indent=1) + "\n", "utf-8")
-        (folder / CURVES).write_bytes(record.curves)
-        (folder / CONFUSION).write_bytes(record.confusion)
+        for name, picture in record.pictures.items():
+            (folder / name).write_bytes(picture)
         splits = record.splits
         write_hashes(folder / HASHES, train=splits.train.hashes, dev=splits.dev.hashes, test=splits.test.hashes)
-        write_answers(folder / ANSWERS, record.test_logits, splits.test.labels, splits.test.hashes)
+        write_answers(folder / ANSWERS, record.answers.logits, record.answers.targets, splits.test.hashes)
         (folder / "README.md").write_text(render_card(_card(record, facts, version)), "utf-8")
         return facts
 
@@ -113,7 +108,8 @@ def _facts(record: Record) -> VersionFacts:
             tokenizer_fingerprint=base.tokenizer_fingerprint,
         ),
         text_steps=recipe.data.clean,
-        calibration=Calibration(temperature=record.temperature),
+        text_pair=splits.test.pairs is not None,
+        calibration=Calibration(**asdict(record.answers.calibration)),
         data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
         split=record.split,
         lineage=tuple(LineageEntry(**asdict(ancestor)) for ancestor in base.lineage),
@@ -147,5 +143,5 @@ def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:
         larger=recipe.card.larger,
         leaks=(*record.notes, *counts.notes),
         audit=record.audit,
-        pictures=(CURVES, CONFUSION),
+        pictures=tuple(record.pictures),
     )

@@ -9,8 +9,9 @@ import safetensors.torch
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
+from torch import nn
 
-from lingyu.bases import Base
+from lingyu.bases import Base, Classifier, Encoded, Head
 from lingyu.errors import LingyuError
 from lingyu.recipe import Lora
 from lingyu.store import read_tensors
@@ -55,20 +56,27 @@ def save_adapter(model: PeftModel, base: Base, lora: Lora, folder: Path, *, init
     config.save_pretrained(str(folder))
 
 
-def load_adapter(base: Base, labels: Sequence[str], folder: Path, *, seed: int = 0) -> PeftModel:
+def load_adapter(
+    base: Base, output_names: Sequence[str], folder: Path, *, seed: int = 0, head: Head = "row"
+) -> PeftModel:
     """The adapter on a fresh copy of its base, by plain PEFT, in eval mode. Strict, where PEFT only warns.
 
+    output_names: a name for each logit. head: whether it answers once a row or once a token.
     Raises LingyuError unless every tensor in the file has its place, every place its tensor, and every weight that the
     base does not bring comes from the file.
     """
+    return place_adapter(base.load_classifier(output_names, seed=seed, head=head), folder, base.id)
+
+
+def place_adapter(classifier: Classifier, folder: Path, base: str) -> PeftModel:
+    """The adapter on this model, as load_adapter does it. base: its name."""
     in_file = set(read_tensors(folder / WEIGHTS))  # all finite, or refused
-    classifier = base.load_classifier(labels, seed=seed)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about missing keys, which are checked here
             model = PeftModel.from_pretrained(classifier.model, str(folder))
     except (RuntimeError, KeyError, ValueError) as error:
-        raise LingyuError(f"does not fit base {base.id}: {str(error).splitlines()[0]}", where=folder) from None
+        raise LingyuError(f"does not fit base {base}: {str(error).splitlines()[0]}", where=folder) from None
     places = set(get_peft_model_state_dict(model, save_embedding_layers=False))
     random = {f"base_model.model.{key}" for key in classifier.fresh} - in_file
     for what, names in (
@@ -83,16 +91,13 @@ def load_adapter(base: Base, labels: Sequence[str], folder: Path, *, seed: int =
     return model.eval()
 
 
-def require_same_answers(
-    live: PeftModel, reloaded: PeftModel, input_ids: Sequence[Sequence[int]], pad_token_id: int
-) -> float:
+def require_same_answers(live: nn.Module, reloaded: nn.Module, encoded: Encoded, pad_token_id: int) -> float:
     """The largest difference of a logit between the trained model and its saved form.
 
     Raises LingyuError beyond TOLERANCE: then something that was trained is not in the file.
     """
     difference = (
-        logits_of(live, input_ids, pad_token_id=pad_token_id)
-        - logits_of(reloaded, input_ids, pad_token_id=pad_token_id)
+        logits_of(live, encoded, pad_token_id=pad_token_id) - logits_of(reloaded, encoded, pad_token_id=pad_token_id)
     ).abs()
     largest = float(difference.max())
     if not largest <= TOLERANCE:

@@ -1,51 +1,45 @@
 """The main job: a recipe to a published adapter version. `train` tells it from top to bottom."""
 
+import json
 import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from accelerate import PartialState
 from numpy.typing import NDArray
 from peft import PeftModel
 from rich.console import Console
+from torch import nn
 from transformers import TrainerCallback
 
-from lingyu.bases import Base, find_base
+from lingyu.bases import Base, Classifier, find_base
 from lingyu.data import Splits, load_splits
 from lingyu.errors import LingyuError
-from lingyu.evaluation import (
-    Answers,
-    Metrics,
-    evaluate_answers,
-    fit_temperature,
-    majority_baseline,
-    plot_confusion,
-    plot_curves,
-    tfidf_baseline,
-    verdict,
-)
+from lingyu.evaluation import Answers, Metrics, baselines_of, evaluate_answers, pictures_of, plot_curves, verdict
 from lingyu.recipe import Recipe
-from lingyu.store import SplitRecord, Version
-from lingyu.tasks import SingleLabel, class_weights_of
+from lingyu.store import METRICS, SplitRecord, Version
+from lingyu.tasks import Calibration, Task, measured_on_dev, task_to_train
 from lingyu.training import (
     BatchesTrainer,
-    EncodedRows,
     Inputs,
     Precision,
+    RowsWithCopies,
     Run,
     Tracker,
     TrainingProgress,
+    TrainingRows,
     agreed_run,
     begin_process,
     build_trainer,
     chosen_precision,
     find_or_start,
     fit,
-    logits_of,
     plan_batches,
     read_metrics,
     recorded,
@@ -56,12 +50,25 @@ from lingyu.training import (
     uses_cpu,
 )
 
-from .attaching import attach_lora, count_parameters
+from .attaching import count_parameters
 from .auditing import RunAudit, audit_of_run
+from .augmenting import with_copies
+from .encoding import EncodedPart, encode_part
 from .gates import leak_notes, near_notes
-from .publishing import Record, publish, require_writable
-from .saving import adapter_tensors, load_adapter, require_same_answers, save_adapter, save_tensors
+from .methods import rate_factor, trainable
+from .publishing import CURVES, Record, publish, require_writable
+from .quantization_gap import QuantizationGap, quantization_gap
+from .quantizing import FourBits, require_bitsandbytes
+from .saving import (
+    adapter_tensors,
+    load_adapter,
+    place_adapter,
+    require_same_answers,
+    save_adapter,
+    save_tensors,
+)
 from .split_record import recorded_split
+from .whole_model import load_whole, save_whole
 
 PROGRAM = "train_lora.py"
 _INITIAL = "initial.safetensors"
@@ -70,9 +77,12 @@ _PROOF_ROWS = 64
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: the version, its metrics and one sentence on what they mean."""
+    """What a run leaves: the version, its metrics and one sentence on what they mean.
 
-    version: Version
+    version: None of method: full, whose model lies in the run's folder.
+    """
+
+    version: Version | None
     metrics: Metrics
     verdict: str
     run: Path
@@ -83,7 +93,7 @@ class Job:
     """Everything that is known before the first step.
 
     split: how the rows were dealt to their files, where known. near: near-duplicates across them; empty in the
-    processes beside the main one, which nobody reads. notes: what a card repeats.
+    processes beside the main one, which nobody reads. notes: what a card repeats. train_rows: of train, and copies.
     """
 
     recipe: Recipe
@@ -92,10 +102,10 @@ class Job:
     split: SplitRecord | None
     near: list[str]
     notes: list[str]
-    task: SingleLabel
-    train_rows: EncodedRows
-    dev_rows: EncodedRows
-    truncated: int
+    task: Task
+    train: EncodedPart
+    train_rows: TrainingRows | RowsWithCopies
+    dev: EncodedPart
     precision: Precision
 
     @property
@@ -124,19 +134,32 @@ class Job:
         train = self.recipe.train
         return train.max_steps or math.ceil(train.num_train_epochs * self.steps_per_epoch)
 
-    def fresh_model(self) -> PeftModel:
-        """Base, LoRA and head as they are before the first step."""
-        recipe = self.recipe
-        return attach_lora(self.base.load_classifier(self.task.labels, seed=recipe.train.seed), self.base, recipe.lora)
+    def fresh_model(self) -> nn.Module:
+        """Base, head and what the method adds, as they are before the first step."""
+        return trainable(self.classifier(self.recipe.train.seed, self.precision.name), self.base, self.recipe)
+
+    def classifier(self, seed: int, precision: str) -> Classifier:
+        """The base with a head; where the recipe says so in 4 bits, computing in this precision."""
+        classifier = self.base.load_classifier(self.task.output_names, seed=seed, head=self.task.head)
+        if self.recipe.quantization:
+            FourBits(getattr(torch, precision), PartialState().device).quantize(classifier.model, self.base.family)
+        return classifier
+
+    def result_in(self, run: Run) -> Path:
+        """Where the trained weights lie once they were proved."""
+        return run.model if self.recipe.method == "full" else run.adapter
 
     def lines(self) -> list[str]:
         """What a person wants to see before the wait."""
         rows = len(self.train_rows) / self.steps_per_epoch
+        truncated, lost = self.train.truncated + self.dev.truncated, self.train.lost + self.dev.lost
+        ends = f"entities of train and dev that end within a token, or beyond max_length {lost:,}"
         return [
             *self.splits.counts.lines(),
             *self.near,
             *self.notes,
-            f"over {self.recipe.train.max_length} tokens {self.truncated:,} of train and dev (cut, kept)",
+            f"over {self.recipe.train.max_length} tokens {truncated:,} of train and dev (cut, kept)",
+            *([ends] if lost else []),
             f"base {self.base.id}  weights {self.base.weights_fingerprint[:12]}  "
             f"tokenizer {self.base.tokenizer_fingerprint[:12]}",
             f"precision {self.precision.name} ({self.precision.why})  processes {PartialState().num_processes}",
@@ -160,11 +183,11 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
     is_main = PartialState().is_main_process
     with recorded(run, lambda: _tracker(job, run), program=PROGRAM) as tracker:
         audited = _audit(job, run, console) if is_main else None
-        if not run.adapter.is_dir():
+        if not job.result_in(run).is_dir():
             trained = _fit(model, job, run, tracker, console)
             if is_main:
                 _save_with_proof(trained, job, run)
-        return _measure_and_publish(job, run, audited, tracker) if audited else None
+        return _measure_and_publish(job, run, audited, tracker, console) if audited else None
 
 
 def dry_run(recipe: Recipe) -> list[str]:
@@ -177,28 +200,34 @@ def prepare(recipe: Recipe) -> Job:
     """Read, check and encode everything that training needs; the gates stand here, before any waiting."""
     begin_process()
     precision = chosen_precision(recipe.train)
+    if recipe.quantization:
+        require_bitsandbytes()
     require_tracker(recipe.report_to)
     require_writable(Path(recipe.publish.to))
     base = find_base(recipe.base, recipe.revision)
     base.require_length(recipe.train.max_length)
-    splits = load_splits(recipe.data)
+    splits = load_splits(recipe.data, recipe.task)
     split, split_notes = recorded_split(recipe.data)
-    train, dev = (base.encode(part.texts, recipe.train.max_length) for part in (splits.train, splits.dev))
+    task = task_to_train(
+        recipe.task,
+        splits.labels,
+        splits.train.labels,
+        class_weights=recipe.train.class_weights,
+        label_smoothing_factor=recipe.train.label_smoothing_factor,
+    )
+    train, dev = (encode_part(base, part, task, recipe.train.max_length) for part in (splits.train, splits.dev))
+    train_rows, copies = with_copies(train.rows, splits, recipe, base)
     return Job(
         recipe=recipe,
         base=base,
         splits=splits,
         split=split,
         near=near_notes(splits) if PartialState().is_main_process else [],
-        notes=[*leak_notes(recipe, base, splits), *split_notes],
-        task=SingleLabel(
-            labels=splits.labels,
-            class_weights=class_weights_of(recipe.train.class_weights, splits.labels, splits.train.labels),
-            label_smoothing_factor=recipe.train.label_smoothing_factor,
-        ),
-        train_rows=EncodedRows(train.input_ids, splits.train.labels),
-        dev_rows=EncodedRows(dev.input_ids, splits.dev.labels),
-        truncated=sum(train.truncated) + sum(dev.truncated),
+        notes=[*leak_notes(recipe, base, splits), *split_notes, *copies],
+        task=task,
+        train=train,
+        train_rows=train_rows,
+        dev=dev,
         precision=precision,
     )
 
@@ -226,14 +255,20 @@ def _tracker(job: Job, run: Run) -> Tracker:
         recipe.report_to,
         group=recipe.name,
         job_type="train",
-        name=f"{recipe.name}-{base}-r{recipe.lora.r}-s{recipe.train.seed}",
+        name=f"{recipe.name}-{base}-{_way_of(recipe)}-s{recipe.train.seed}",
         tags=[base, recipe.task, recipe.name],
         config=recipe.model_dump(mode="json"),
         folder=run.folder,
     )
 
 
-def _fit(model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Console) -> PeftModel:
+def _way_of(recipe: Recipe) -> str:
+    """r8, r8-nf4, head ..."""
+    way = f"r{recipe.lora.r}" if recipe.method == "lora" else recipe.method
+    return f"{way}-{recipe.quantization}" if recipe.quantization else way
+
+
+def _fit(model: nn.Module, job: Job, run: Run, tracker: Tracker, console: Console) -> nn.Module:
     """The model as it is to be published."""
     recipe = job.recipe
     if recipe.lora.changes_base:
@@ -245,76 +280,117 @@ def _fit(model: PeftModel, job: Job, run: Run, tracker: Tracker, console: Consol
             job.task,
             recipe.train,
             train_rows=job.train_rows,
-            dev_rows=job.dev_rows,
+            dev_rows=job.dev.rows,
             pad_token_id=job.base.tokenizer.pad_token_id,
             arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
-            loraplus_lr_ratio=recipe.lora.loraplus_lr_ratio,
+            rate_factor=rate_factor(model, job.base, recipe),
             callbacks=callbacks,
         )
 
     progress = TrainingProgress(console, job.tokens_per_step)
-    return fit(trainer_with, run, program=PROGRAM, console=console, tracker=tracker, progress=progress).model
+    trainer = fit(trainer_with, run, program=PROGRAM, console=console, tracker=tracker, progress=progress)
+    trained: nn.Module = trainer.model
+    return trained
 
 
-def _save_with_proof(trained: PeftModel, job: Job, run: Run) -> None:
-    """Save the adapter, read it back by plain PEFT, and keep it only if it answers as the trained model does."""
-    base, recipe = job.base, job.recipe
-    folder = run.folder / ".adapter"
+def _save_with_proof(trained: nn.Module, job: Job, run: Run) -> None:
+    """Save what was trained, read it back by plain PEFT or transformers, and keep it only if it answers as before."""
+    result = job.result_in(run)
+    folder = result.with_name(f".{result.name}")
     shutil.rmtree(folder, ignore_errors=True)
+    sequences = job.dev.rows.sequences
+    proof = sequences.take(range(min(_PROOF_ROWS, len(sequences))))
+    reloaded = _saved(trained, job, run, folder).to(next(trained.parameters()).device)
+    require_same_answers(trained, reloaded, proof, pad_token_id=job.base.tokenizer.pad_token_id)
+    folder.rename(result)
+
+
+def _saved(trained: Any, job: Job, run: Run, folder: Path) -> nn.Module:
+    """What the folder then gives back, on such a base as it was trained on."""
+    base, recipe = job.base, job.recipe
+    if recipe.method == "full":
+        save_whole(trained, base, folder)
+        return load_whole(folder, job.task.head)
     initial = run.folder / _INITIAL if recipe.lora.changes_base else None
     save_adapter(trained, base, recipe.lora, folder, initial=initial)
-    reloaded = load_adapter(base, job.task.labels, folder, seed=recipe.train.seed + 1).to(trained.device)
-    require_same_answers(
-        trained, reloaded, job.dev_rows.input_ids[:_PROOF_ROWS], pad_token_id=base.tokenizer.pad_token_id
-    )
-    folder.rename(run.adapter)
+    reloaded: nn.Module = place_adapter(job.classifier(recipe.train.seed + 1, job.precision.name), folder, base.id)
+    return reloaded
 
 
-def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker) -> Outcome:
-    """Measure the adapter as plain PEFT reads it from the run's folder, and publish that."""
-    recipe, base, splits = job.recipe, job.base, job.splits
+def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker, console: Console) -> Outcome:
+    """Measure the result as plain PEFT or transformers reads it from the run's folder, and publish that."""
+    recipe, base, splits, task = job.recipe, job.base, job.splits, job.task
     pad_token_id = base.tokenizer.pad_token_id
-    model = load_adapter(base, job.task.labels, run.adapter).to("cpu" if uses_cpu() else "cuda")
-    dev_logits = logits_of(model, job.dev_rows.input_ids, pad_token_id=pad_token_id).numpy()
-    temperature = fit_temperature(dev_logits, splits.dev.labels)
-    test_rows = base.encode(splits.test.texts, recipe.train.max_length).input_ids
-    test_logits = logits_of(model, test_rows, pad_token_id=pad_token_id).numpy()
-    metrics = measure(splits, test_logits, temperature, seed=recipe.train.seed)
-    dev = {"rows": splits.dev.rows, **job.task.choosing_metrics(dev_logits, splits.dev.labels)}
-
-    rows = read_metrics(run.metrics)
+    model = _result(job, run)
+    dev_logits = job.dev.logits(model, pad_token_id)
+    test = encode_part(base, splits.test, task, recipe.train.max_length)
+    calibration = task.calibrate(dev_logits, job.dev.targets)
+    answers = Answers(test.logits(model, pad_token_id), test.targets, splits.leaked, calibration)
+    baselines = baselines_of(task, splits.train, splits.test, test.spans, recipe.data.baseline_column)
+    metrics = evaluate_answers(task, answers, baselines, recipe.train.seed)
+    dev = {"rows": splits.dev.rows, **measured_on_dev(task, dev_logits, job.dev.targets)}
+    gap = _gap(job, run, dev_logits, calibration, console)
+    curves = plot_curves(read_metrics(run.metrics), best_by=recipe.train.metric_for_best_model, task=task)
     record = Record(
         recipe=recipe,
         base=base,
         splits=splits,
-        notes=[*job.notes, *audited.faults],
+        notes=[*job.notes, *audited.faults, *([gap.line] if gap else [])],
         split=job.split,
         audit=audited.audit,
-        temperature=temperature,
-        metrics={"dev": dev, **metrics},
-        test_logits=test_logits,
-        curves=plot_curves(rows, best_by=recipe.train.metric_for_best_model),
-        confusion=plot_confusion(np.asarray(metrics["test"]["confusion"]), splits.labels),
+        answers=answers,
+        metrics={"dev": dev, **metrics.as_json(), **({"quantization": gap.as_json()} if gap else {})},
+        pictures={CURVES: curves, **pictures_of(task, metrics, answers)},
     )
+    version = _published(record, run, tracker) if recipe.method != "full" else None
+    if version is None:
+        _keep_figures(record, run)
+    tracker.summary({f"test/{figure}": metrics.test.scores[figure].value for figure in task.figures})
+    return Outcome(version, metrics, verdict(metrics), run.folder)
+
+
+def _result(job: Job, run: Run) -> nn.Module:
+    """What was trained, as it will be served: in full precision."""
+    base, task = job.base, job.task
+    is_whole = job.recipe.method == "full"
+    model: nn.Module = (
+        load_whole(run.model, task.head)
+        if is_whole
+        else load_adapter(base, task.output_names, run.adapter, head=task.head)
+    )
+    return model.to("cpu" if uses_cpu() else "cuda")
+
+
+def _gap(
+    job: Job, run: Run, dev_logits: NDArray[np.float32], calibration: Calibration, console: Console
+) -> QuantizationGap | None:
+    """What 4 bits make of the adapter's answers to dev, told on the screen; None where it was not trained in them.
+
+    Both in float32, so that the difference is that of the weights alone.
+    """
+    if not job.recipe.quantization:
+        return None
+    model = place_adapter(job.classifier(job.recipe.train.seed, "float32"), run.adapter, job.base.id)
+    in_4_bits = job.dev.logits(model.to(PartialState().device), job.base.tokenizer.pad_token_id)
+    gap = quantization_gap(job.task, job.dev, in_4_bits, dev_logits, calibration)
+    console.print(gap.line)
+    return gap
+
+
+def _keep_figures(record: Record, run: Run) -> None:
+    """A model that is no adapter stays where it is; its figures beside it."""
+    temporary = run.folder / f".{METRICS}"
+    temporary.write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    temporary.replace(run.folder / METRICS)
+    run.finished(run.model.name)
+
+
+def _published(record: Record, run: Run, tracker: Tracker) -> Version:
     try:
         version = publish(record, run.adapter)
     except LingyuError as error:
         next_step = f"The trained adapter is kept. Once that is mended: {resume_command(PROGRAM, run)}"
         raise LingyuError(error.what, error.where, next_step, status=error.status) from error
     run.finished(version.version)
-    tracker.summary(
-        {"test/accuracy": metrics["test"]["accuracy"]["value"], "test/macro_f1": metrics["test"]["macro_f1"]["value"]}
-    )
     tracker.artifact(f"{version.name}-adapter", version.folder, {"version": version.version})
-    return Outcome(version, metrics, verdict(metrics), run.folder)
-
-
-def measure(splits: Splits, test_logits: NDArray[np.float32], temperature: float, seed: int) -> Metrics:
-    """The test, once, beside TF-IDF and the majority on the same split."""
-    train, test = splits.train, splits.test
-    return evaluate_answers(
-        Answers(splits.labels, test_logits, test.labels, splits.leaked, temperature),
-        tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)),
-        majority_baseline(train.labels, test.rows, len(splits.labels)),
-        seed,
-    )
+    return version

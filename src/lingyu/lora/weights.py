@@ -84,11 +84,11 @@ class AdapterWeights:
     head: Mapping[str, LinearWeights]
     where: Path
 
-    def require_fit(self, model: nn.Module, fresh: frozenset[str], num_labels: int) -> None:
+    def require_fit(self, model: nn.Module, fresh: frozenset[str], num_outputs: int) -> None:
         """Raises LingyuError unless every tensor has its place in a classifier, and every place its tensor.
 
-        model: the base as a classifier, with any number of labels. fresh: names of its weights that the base does not
-        bring: random, so the adapter has to.
+        model: the base as a classifier of rows or of tokens, whichever the adapter is, with any number of outputs and
+        perhaps without values. fresh: names of its weights that the base does not bring: random, so the adapter has to.
         """
         linears = {path: module for path, module in model.named_modules() if isinstance(module, nn.Linear)}
         targets = {path for path in linears if _is_target(self.config, path)} - self.head.keys()
@@ -99,7 +99,7 @@ class AdapterWeights:
         last = [path for path in linears if path in self.head][-1:]
         for path, head in self.head.items():
             out, in_ = linears[path].weight.shape
-            self._require_shape(path, tuple(head.weight.shape), (num_labels if path in last else out, in_))
+            self._require_shape(path, tuple(head.weight.shape), (num_outputs if path in last else out, in_))
             if (head.bias is None) != (linears[path].bias is None):
                 raise LingyuError(f"{path} lacks its bias, or has one too many", where=self.where, next=_ANEW)
         brought = {f"{path}.{part}" for path in self.head for part in ("weight", "bias")}

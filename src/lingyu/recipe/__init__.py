@@ -17,14 +17,18 @@ from .reading import (
     load_recipe,
     load_recipe_with_origins,
 )
-from .schema import NAME_PATTERN, RUNS, Card, Data, Lora, Publish, Recipe, Section, Split, Train
+from .schema import NAME_PATTERN, RUNS, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
 from .stages import StageRecipe, WholeChain, load_whole_chain
+from .task_rules import FIGURES, LOWER_IS_BETTER, TaskName
 from .writing import deviations, differences, explain, json_schema, overrides_of, resolved_yaml
 
 __all__ = [
+    "FIGURES",
+    "LOWER_IS_BETTER",
     "NAME_PATTERN",
     "RUNS",
     "AnyRecipe",
+    "Augment",
     "BaseCard",
     "Card",
     "ChainRecipe",
@@ -50,6 +54,7 @@ __all__ = [
     "Split",
     "Stage",
     "StageRecipe",
+    "TaskName",
     "Train",
     "WholeChain",
     "deviations",

@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from .method_rules import rules_of_method
+from .task_rules import Figure, TaskName, rules_of_task, with_defaults_of_task
+
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 RUNS = Path("runs")
 """Where the runs of recipes lie, each below the name of its recipe."""
@@ -78,6 +81,7 @@ Labels = Annotated[
     BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, LabelName] | list[str | float | bool]),
 ]
 CleaningStep = Literal["html", "control", "width", "urls", "repeats", "personal", "simplified"]
+Operation = Literal["delete", "swap"]
 Tracker = Literal["wandb"]
 
 
@@ -98,7 +102,30 @@ class Split(Section):
         return self
 
 
+def _labels_are_optional(schema: dict[str, Any]) -> None:
+    """For editors: two of the tasks have none; whether a recipe needs them is a rule."""
+    schema["required"].remove("labels")
+
+
+class Augment(Section):
+    """Changed copies of training rows whose label is rarer than the median label, new ones each epoch.
+
+    The operations are random deletion and random swap of EDA (Wei and Zou 2019, arXiv 1901.11196), on characters;
+    words of negation stay where they are. A copy is never a text of dev or test.
+    """
+
+    operations: Annotated[tuple[Operation, ...], BeforeValidator(tuple_of_list), Field(min_length=1)] = Field(
+        default=("delete", "swap"), description="What a copy goes through: one of them, drawn anew for each copy."
+    )
+    share: Share = Field(default=0.1, description="Share of a text's characters that an operation changes.")
+    max_copies: Count = Field(
+        default=4, description="Copies of one row at most. A label gets as many as it lacks to the median label's rows."
+    )
+
+
 class Data(Section):
+    model_config = ConfigDict(json_schema_extra=_labels_are_optional)
+
     train: str = Field(
         description="A file (csv, tsv, jsonl, parquet, xlsx), or a hub data set id with an optional part: "
         "org/name[:train].",
@@ -109,18 +136,51 @@ class Data(Section):
         default=None, description="A given test set, like train. Without it test is split off train."
     )
     split: Split = Field(default=Split(), description="Shares and seed for what is split off train.")
-    text: str = Field(default="text", description="The column that holds the text.")
-    label: str = Field(default="label", description="The column that holds the label.")
+    text: str = Field(
+        default="text",
+        description="The column that holds the text. Of token: the text, or the list of its tokens. "
+        "Of preference: the context, a text or the list of its turns, which are joined with |.",
+    )
+    text_pair: str | None = Field(
+        default=None, description="The column of a second text, which is read together with the first: an aspect, ..."
+    )
+    label: str = Field(
+        default="label",
+        description="The column that holds the label: of multi_label a list of them (or see label_separator), of token "
+        "a list of BIO tags, one a token (a character, where the text is no list), of regression a number. "
+        "preference reads none.",
+    )
     labels: Labels = Field(
-        description="Value in the file: name of the label. The order is that of the logits. A list where both agree.",
+        description="Value in the file: name of the label. The order is that of the logits; of ordinal it is the "
+        "scale. Of token: what follows B- and I- in the file. A list where both agree. regression and preference have "
+        "none.",
         examples=[{"0": "负面", "1": "正面"}],
+    )
+    label_separator: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Of multi_label: what stands between the labels of a cell that is no list; null is a comma.",
+    )
+    chosen: str | None = Field(default=None, description="Of preference: the column of the reply that is the better.")
+    rejected: str | None = Field(default=None, description="Of preference: the column of the reply that is the worse.")
+    group: str | None = Field(
+        default=None,
+        description="A column whose rows of one value stay on one side of the split. Rows of one first text always do.",
+    )
+    baseline_column: str | None = Field(
+        default=None,
+        description="A column that may predict the label by itself, such as the product: the baseline beside the "
+        "adapter that answers each value's most frequent label. The adapter never reads it.",
     )
     clean: Annotated[tuple[CleaningStep, ...], BeforeValidator(tuple_of_list)] = Field(
         default=("html", "control", "width"),
-        description="Named steps that a text goes through, recorded in the adapter and applied again when it answers.",
+        description="Named steps that a text goes through, recorded in the adapter and applied again when it answers. "
+        "Of token: width, which moves no character, or none.",
     )
     encoding: str = Field(
         default="utf-8", description="Of csv, tsv and jsonl files: utf-8 (a BOM is fine), gb18030, utf-16 ..."
+    )
+    augment: Augment | None = Field(
+        default=None, description="Changed copies of rows whose label is rare, for training alone; null for none."
     )
     max_train_samples: Count | None = Field(
         default=None, description="Train on so many rows at most, drawn by split.seed and stratified."
@@ -138,7 +198,6 @@ class Data(Section):
         names = list(self.labels.values())
         twice = sorted({name for name in names if names.count(name) > 1})
         require_rules(
-            (len(names) >= 2, "labels", "a classifier needs at least two labels"),
             (not twice, "labels", f"two values have the same name, {', '.join(twice)}; give each label its own"),
             (
                 not (self.allow_leakage and self.drop_leaked),
@@ -241,8 +300,21 @@ class Train(Section):
     gradient_checkpointing: bool = Field(
         default=False, description="Recompute activations in the backward pass, for memory."
     )
+    fgm_epsilon: Positive | None = Field(
+        default=None,
+        description="FGM: train on every batch a second time, with the word embeddings of each row moved by a vector "
+        "of this length to where the loss grows fastest (arXiv 1605.07725); 0.5 to 1 is usual. A step takes twice as "
+        "long.",
+    )
+    layerwise_lr_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None,
+        description="Of method: full. Each layer learns at this share of the rate of the one above it; learning_rate "
+        "is the head's (arXiv 1801.06146). 0.9 is usual.",
+    )
     class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
-        default=None, union_mode="left_to_right", description="balanced, or a weight for each label's name."
+        default=None,
+        union_mode="left_to_right",
+        description="balanced, or a weight for each label's name; of multi_label that of the rows with the label.",
     )
     label_smoothing_factor: Rate = Field(default=0.0, description="Share of the target that is spread over all labels.")
     eval_strategy: Literal["epoch", "steps"] = Field(
@@ -251,8 +323,10 @@ class Train(Section):
     eval_steps: Count | None = Field(
         default=None, description="Optimiser steps between two of them, for eval_strategy: steps."
     )
-    metric_for_best_model: Literal["macro_f1", "accuracy", "loss"] = Field(
-        default="macro_f1", description="What chooses the best checkpoint, on dev."
+    metric_for_best_model: Figure = Field(
+        default="macro_f1",
+        description="What chooses the best checkpoint, on dev. Left out: macro_f1 of single_label and multi_label, "
+        "span_f1 of token, qwk of ordinal, pearson of regression, accuracy of preference.",
     )
     load_best_model_at_end: bool = Field(
         default=True, description="Publish the checkpoint that is best on dev, not the last."
@@ -318,6 +392,11 @@ Trackers = Annotated[
 ]
 
 
+def _nothing_of_it(section: Any) -> Any:
+    """null where a parent says something: every key at its default again."""
+    return {} if section is None else section
+
+
 class Recipe(Section):
     name: Name = Field(description="Of the recipe, its runs and its adapter.", examples=["hotel"])
     base: BaseName = Field(
@@ -327,9 +406,26 @@ class Recipe(Section):
         examples=["embedded", "hfl/chinese-roberta-wwm-ext-large", "./bases/hotel"],
     )
     revision: str | None = Field(default=None, description="Of a hub id: a commit, tag or branch.")
-    task: Literal["single_label"] = Field(description="What the head answers.", examples=["single_label"])
+    task: TaskName = Field(
+        description="What the head answers: single_label one label, multi_label any number of them, token entities, "
+        "ordinal a step of a scale, regression a number, preference a score by which replies are ranked.",
+        examples=["single_label"],
+    )
     data: Data = Field(description="Labelled rows.")
-    lora: Lora = Field(default=Lora(), description="The adapter.")
+    method: Literal["lora", "full", "head"] = Field(
+        default="lora",
+        description="lora: an adapter and the head. head: the head alone, published as an adapter without LoRA. full: "
+        "all weights, for comparison: the model stays in the run's folder, nothing is published. full wants a "
+        "learning_rate of about 5e-5.",
+    )
+    quantization: Literal["nf4"] | None = Field(
+        default=None,
+        description="nf4: hold the frozen encoder in 4 bits while training, for memory (QLoRA, arXiv 2305.14314). The "
+        "adapter is measured and published for the full-precision base. Needs the extra qlora.",
+    )
+    lora: Annotated[Lora, BeforeValidator(_nothing_of_it)] = Field(
+        default=Lora(), description="The adapter. null: nothing of what a parent says."
+    )
     train: Train = Field(default=Train(), description="The training.")
     report_to: Trackers = Field(
         default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none."
@@ -337,11 +433,18 @@ class Recipe(Section):
     publish: Publish = Field(default=Publish(), description="Where the version goes.")
     card: Card = Field(default=Card(), description="What the adapter's card adds.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_task(cls, values: Any) -> Any:
+        return with_defaults_of_task(values)
+
     @model_validator(mode="after")
     def _rules(self) -> Self:
         weights = self.train.class_weights
         unknown = sorted(set(weights) - set(self.data.labels.values())) if isinstance(weights, dict) else []
         require_rules(
+            *rules_of_task(self),
+            *rules_of_method(self),
             (not unknown, "train.class_weights", f"names no label of data.labels: {', '.join(unknown)}"),
             (
                 self.base != "embedded" or self.revision is None,

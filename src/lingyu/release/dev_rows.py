@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from lingyu.data import Part, is_hub_set, load_splits
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data, load_recipe
+from lingyu.recipe import Data, Recipe, load_recipe
 from lingyu.store import Version
 
 _RECIPE = "recipe.yaml"
@@ -18,17 +18,18 @@ def dev_rows_of(version: Version) -> Part:
     recorded = version.manifest.data.get("dev")
     if recorded is None or _RECIPE not in version.manifest.files:
         raise LingyuError(f"{version.reference} names no recipe")
-    data = _data_of(version)
+    recipe = _recipe_of(version)
+    data = recipe.data
     _require_local(data)
-    dev = load_splits(data).dev
+    dev = load_splits(data, recipe.task).dev
     if dev.fingerprint != recorded.fingerprint:
         raise LingyuError("the rows have changed since the training", where=data.dev or data.train)
     return dev
 
 
-def _data_of(version: Version) -> Data:
+def _recipe_of(version: Version) -> Recipe:
     try:
-        return load_recipe(version.folder / _RECIPE).data
+        return load_recipe(version.folder / _RECIPE)
     except LingyuError:
         raise LingyuError(f"the recipe of {version.reference} is none that this lingyu reads") from None
 

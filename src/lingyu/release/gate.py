@@ -3,20 +3,23 @@
 One model is in memory at a time: the adapter's logits are kept, its model is let go, then the merged one is loaded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from lingyu.bases import Base, quiet_transformers
+from lingyu.bases import Base, Encoded, quiet_transformers
 from lingyu.errors import LingyuError
 from lingyu.lora import load_adapter
 from lingyu.store import Version
+from lingyu.tasks import Calibration, Task
 from lingyu.training import logits_of
 
+from .changed import changed_rows
 from .limits import TOLERANCE
+from .texts import GateTexts
 
 _TOKENS_PER_BATCH = 512  # keeps what the layers compute small beside the weights
 
@@ -25,34 +28,38 @@ OnRows = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Difference:
-    """largest: of a logit. changed_labels: rows whose largest logit is another."""
+    """largest: of a logit. changed_labels: rows that are answered by another label, or by others."""
 
     largest: float
     changed_labels: int
 
 
-def unmerged_logits(version: Version, base: Base, texts: Sequence[str], on_rows: OnRows) -> Tensor:
-    """(texts, labels) float32: the adapter by plain PEFT on the full-precision base."""
-    model = load_adapter(base, version.manifest.labels, version.folder)
-    input_ids = base.encode(texts, version.manifest.max_length).input_ids
-    return _logits(model, input_ids, base.tokenizer.pad_token_id, on_rows)
+def unmerged_logits(version: Version, task: Task, base: Base, texts: GateTexts, on_rows: OnRows) -> Tensor:
+    """(texts, outputs) or (texts, longest, outputs) float32: the adapter by plain PEFT on the full-precision base."""
+    model = load_adapter(base, task.output_names, version.folder, head=task.head)
+    encoded = texts.encoded_by(base, version.manifest.max_length, task.truncation_side)
+    return _logits(model, encoded, base.tokenizer.pad_token_id, on_rows)
 
 
-def merged_logits(folder: Path, texts: Sequence[str], on_rows: OnRows) -> Tensor:
-    """(texts, labels) float32: the merged model as transformers alone loads it, read by its own tokenizer."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+def merged_logits(folder: Path, task: Task, texts: GateTexts, on_rows: OnRows) -> Tensor:
+    """The same of the merged model as transformers alone loads it, read by its own tokenizer."""
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
+    auto = AutoModelForSequenceClassification if task.head == "row" else AutoModelForTokenClassification
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForSequenceClassification.from_pretrained(folder)
-    return _logits(model, tokenizer(list(texts), truncation=True)["input_ids"], tokenizer.pad_token_id, on_rows)
+        model = auto.from_pretrained(folder)
+    pairs = None if texts.pairs is None else list(texts.pairs)
+    batch = tokenizer(list(texts.texts), pairs, truncation=True)
+    encoded = Encoded(batch["input_ids"], [False] * len(texts.texts), batch.get("token_type_ids"))
+    return _logits(model, encoded, tokenizer.pad_token_id, on_rows)
 
 
-def difference_of(logits: Tensor, reference: Tensor) -> Difference:
-    """Both (rows, labels). NaN anywhere makes the largest difference NaN."""
+def difference_of(logits: Tensor, reference: Tensor, task: Task, calibration: Calibration) -> Difference:
+    """Both as Task.probabilities takes them. NaN anywhere makes the largest difference NaN."""
     return Difference(
         largest=float((logits - reference).abs().max()),
-        changed_labels=int((logits.argmax(dim=1) != reference.argmax(dim=1)).sum()),
+        changed_labels=changed_rows(logits.numpy(), reference.numpy(), task, calibration),
     )
 
 
@@ -69,13 +76,17 @@ def require_same_answers(found: Difference, where: object) -> None:
         )
 
 
-def _logits(model: nn.Module, input_ids: Sequence[Sequence[int]], pad_token_id: int, on_rows: OnRows) -> Tensor:
-    """The model is gone afterwards, where the caller holds it no longer."""
+def _logits(model: nn.Module, encoded: Encoded, pad_token_id: int, on_rows: OnRows) -> Tensor:
+    """0 at padding. The model is gone afterwards, where the caller holds it no longer."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return logits_of(
+    logits = logits_of(
         model.to(device),
-        input_ids,
+        encoded,
         pad_token_id=pad_token_id,
         tokens_per_batch=_TOKENS_PER_BATCH,
         on_rows=on_rows,
     )
+    if logits.ndim == 3:
+        is_padding = torch.arange(logits.shape[1])[None, :] >= torch.tensor(encoded.lengths)[:, None]
+        return logits.masked_fill(is_padding[:, :, None], 0.0)
+    return logits

@@ -4,6 +4,8 @@ Written for this: several domains, one character to several sentences, plain pra
 hard to call, digits, Latin letters, traditional characters, marks of every width, and what no vocabulary knows.
 """
 
+from collections.abc import Sequence
+
 SENTENCES = (
     "好",
     "差。",
@@ -52,3 +54,8 @@ SENTENCES = (
     "总之，物流快，质量好，态度热情，值得推荐给朋友，唯一的遗憾是没有早点发现这家店，"
     "以前在别处多花了不少冤枉钱，希望店家以后也能保持现在的水平，不要因为生意好了就变了样子。",
 )
+
+
+def beside_the_next(texts: Sequence[str]) -> tuple[str, ...]:
+    """A second text for each: the next one, and for the last the first."""
+    return (*texts[1:], *texts[:1])

@@ -1,42 +1,63 @@
-"""Which texts a gate compares two models on: those that were named, else the recipe's dev split, else our own."""
+"""Which texts a gate compares two models on: those that were named, else the recipe's dev split, else our own.
+
+Only the recipe's rows have second texts of their own. Any other text is read beside the one that follows it, where the
+adapter reads two: what two models make of it says as much.
+"""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lingyu.bases import Base, Encoded
 from lingyu.errors import LingyuError
 from lingyu.store import Version
+from lingyu.tasks import TruncationSide
 from lingyu.text import clean, content_hashes
 
 from .dev_rows import dev_rows_of
-from .sentences import SENTENCES
+from .sentences import SENTENCES, beside_the_next
 
 
 @dataclass(frozen=True)
 class GateTexts:
-    """texts: after the version's text steps. source: in words, without a path. note: why it is no better one."""
+    """texts: after the version's text steps. source: in words, without a path. note: why it is no better one.
+
+    pairs: a second text for each, where the version reads two.
+    """
 
     source: str
     texts: tuple[str, ...]
+    pairs: tuple[str, ...] | None = None
     note: str | None = None
+
+    def encoded_by(self, base: Base, max_length: int, side: TruncationSide) -> Encoded:
+        return base.encode(self.texts, max_length, self.pairs, truncation_side=side)
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) over the sorted content hashes: proves which texts they were, and tells none of them."""
-        return hashlib.sha256(np.sort(content_hashes(self.texts)).astype("<i8").tobytes()).hexdigest()
+        hashes = np.sort(content_hashes((*self.texts, *(self.pairs or ()))))
+        return hashlib.sha256(hashes.astype("<i8").tobytes()).hexdigest()
 
 
 def gate_texts(version: Version, given: Sequence[str] | None = None) -> GateTexts:
     """given: texts that the user named. Raises LingyuError where there are some, but none with a character."""
     steps = version.manifest.text_steps
     if given is not None:
-        return GateTexts("texts that were given", _cleaned(given, steps))
+        return _with_pairs(version, GateTexts("texts that were given", _cleaned(given, steps)))
     try:
-        return GateTexts("dev split of the recipe", _cleaned(dev_rows_of(version).texts, steps))
+        dev = dev_rows_of(version)
     except LingyuError as error:
-        return GateTexts("sentences of lingyu", _cleaned(SENTENCES, steps), f"the dev split is not at hand: {error}")
+        note = f"the dev split is not at hand: {error}"
+        return _with_pairs(version, GateTexts("sentences of lingyu", _cleaned(SENTENCES, steps), note=note))
+    # the rows were cleaned as they were read, and none is without a character
+    return GateTexts("dev split of the recipe", dev.texts, dev.pairs)
+
+
+def _with_pairs(version: Version, texts: GateTexts) -> GateTexts:
+    return replace(texts, pairs=beside_the_next(texts.texts)) if version.manifest.text_pair else texts
 
 
 def _cleaned(texts: Sequence[str], steps: Sequence[str]) -> tuple[str, ...]:

@@ -1,92 +1,45 @@
 """From rows, each with its own adapters, to an answer a row: one forward for whatever is asked together."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lingyu.errors import LingyuError, did_you_mean
-from lingyu.tasks import Failed, Result
+from lingyu.errors import LingyuError
+from lingyu.tasks import Failed, Read, Result, TruncationSide
 from lingyu.text import readable
 
+from .respondent import Respondent, Said, require_as_many_texts
+
 if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
-    from .engine import Engine, Resident
+    from lingyu.bases import Encoded
+
+    from .engine import Engine, Logits, Resident
 
 # Adapters that are stacked at once; a stack is a copy of them. What is asked of more goes through in several forwards.
 MAX_STACKED = 64
 
 
 @dataclass(frozen=True)
-class Respondent:
-    """Who answers a row: one adapter, or several that share their labels, whose probabilities are averaged.
-
-    thresholds: label -> the probability below which the answer is `uncertain`; threshold: of every other label.
-    where: the line of tenants.yaml that says so.
-    """
-
-    residents: tuple["Resident", ...]
-    threshold: float = 0.0
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    where: str | None = None
-
-    def __post_init__(self) -> None:
-        """Raises LingyuError for adapters whose labels differ, and for a threshold of a label that they don't have."""
-        first, *others = (resident.version for resident in self.residents)
-        unknown = sorted(set(self.thresholds) - set(first.manifest.labels))
-        if unknown:
-            near = did_you_mean(unknown[0], first.manifest.labels)
-            next_step = f"Did you mean `{near}`?" if near else f"It has {', '.join(first.manifest.labels[:5])}"
-            raise LingyuError(f"{first.reference} has no label {unknown[0]!r:.60}", self.where, next_step)
-        for other in others:
-            if set(other.manifest.labels) != set(first.manifest.labels):
-                raise LingyuError(
-                    f"{first.reference} answers {', '.join(first.manifest.labels[:5])}, "
-                    f"but {other.reference} {', '.join(other.manifest.labels[:5])}",
-                    self.where,
-                    "An ensemble's adapters have the same labels",
-                )
-
-    def answer(self, text: str, probabilities: Sequence[NDArray[np.float64]], truncated: bool) -> Result:
-        """probabilities: (labels,) of each resident, in its own order of labels."""
-        first = self.residents[0].task
-        mean = probabilities[0]
-        if len(self.residents) > 1:
-            mean = np.mean(
-                [
-                    row[[resident.task.labels.index(label) for label in first.labels]]
-                    for resident, row in zip(self.residents, probabilities, strict=True)
-                ],
-                axis=0,
-            )
-        answer = first.answer(mean, threshold=self.threshold, thresholds=self.thresholds)
-        version = "+".join(resident.version.reference for resident in self.residents)
-        return Result(text, answer.label, answer.probability, answer.probabilities, version, truncated)
-
-
-@dataclass(frozen=True)
 class Row:
-    """A text, and who is to answer it, or why nobody can."""
+    """A text, a second one where there is one, and who is to answer it, or why nobody can."""
 
     text: str
     tenant: str
     respondent: Respondent | LingyuError
+    text_pair: str | None = None
 
 
 @dataclass(frozen=True)
 class _Ask:
-    """One adapter's part in a row."""
+    """One adapter's part in a row. text, text_pair: as it reads them. given: the text as it came."""
 
     row: int
     resident: "Resident"
     text: str
-
-
-@dataclass(frozen=True)
-class _Said:
-    probabilities: NDArray[np.float64]
-    truncated: bool
+    text_pair: str | None
+    given: str
 
 
 def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
@@ -98,7 +51,7 @@ def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
             asks.extend(_asks(number, row))
         except LingyuError as error:
             failures[number] = error
-    said: dict[int, list[_Said]] = {}
+    said: dict[int, list[Said]] = {}
     for ask, answer in zip(asks, _ask_all(asks), strict=True):
         said.setdefault(ask.row, []).append(answer)
     return [
@@ -110,19 +63,30 @@ def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
 def _asks(number: int, row: Row) -> list[_Ask]:
     if isinstance(row.respondent, LingyuError):
         raise row.respondent
-    return [
-        _Ask(number, resident, readable(row.text, resident.version.manifest.text_steps))
-        for resident in row.respondent.residents
-    ]
+    asks = []
+    for resident in row.respondent.residents:
+        require_as_many_texts(resident.version, has_pair=row.text_pair is not None)
+        steps = resident.version.manifest.text_steps
+        pair = None if row.text_pair is None else readable_pair(row.text_pair, steps)
+        asks.append(_Ask(number, resident, readable(row.text, steps), pair, row.text))
+    return asks
 
 
-def _result(row: Row, said: Sequence[_Said]) -> Result:
+def readable_pair(text_pair: str, steps: Sequence[str]) -> str:
+    """As lingyu.text.readable, of the second text."""
+    try:
+        return readable(text_pair, steps)
+    except LingyuError as error:
+        raise LingyuError(error.what.replace("the text", "the second text", 1), next=error.next) from None
+
+
+def _result(row: Row, said: Sequence[Said]) -> Result:
     assert isinstance(row.respondent, Respondent)
-    return row.respondent.answer(row.text, [one.probabilities for one in said], any(one.truncated for one in said))
+    return row.respondent.answer(row.text, row.text_pair, said)
 
 
-def _ask_all(asks: Sequence[_Ask]) -> list[_Said]:
-    answers: list[_Said | None] = [None] * len(asks)
+def _ask_all(asks: Sequence[_Ask]) -> list[Said]:
+    answers: list[Said | None] = [None] * len(asks)
     for group in _groups(asks):
         for number, said in zip(group, _ask_together([asks[number] for number in group]), strict=True):
             answers[number] = said
@@ -140,35 +104,98 @@ def _groups(asks: Sequence[_Ask]) -> Iterator[list[int]]:
             yield [number for resident in residents[start : start + MAX_STACKED] for number in by_resident[resident]]
 
 
-def _ask_together(asks: Sequence[_Ask]) -> list[_Said]:
+def _ask_together(asks: Sequence[_Ask]) -> list[Said]:
     """One engine, a few dozen adapters at most. Sorted, so that the same adapters make the same stack."""
     residents = tuple(sorted({ask.resident for ask in asks}, key=lambda resident: resident.version.reference))
     place = {resident: number for number, resident in enumerate(residents)}
     index = np.array([place[ask.resident] for ask in asks])
-    input_ids, truncated = _encoded(asks)
+    encoded = _encoded(asks)
     engine = residents[0].engine
-    logits = engine.logits(engine.stack(residents), index, input_ids)
-    probabilities: list[NDArray[np.float64]] = [np.empty(0)] * len(asks)
+    logits = engine.logits(engine.stack(residents), index, encoded)
+    said: list[Said | None] = [None] * len(asks)
     for resident, number in place.items():
-        own = np.flatnonzero(index == number)
-        temperature = resident.version.manifest.calibration.temperature
-        for ask, row in zip(
-            own, resident.task.probabilities(logits[own, : resident.task.num_outputs], temperature), strict=True
-        ):
-            probabilities[ask] = row
-    return [_Said(row, cut) for row, cut in zip(probabilities, truncated, strict=True)]
+        for ask, answer in _said_by(resident, np.flatnonzero(index == number).tolist(), asks, logits, encoded):
+            said[ask] = answer
+    return [one for one in said if one is not None]
 
 
-def _encoded(asks: Sequence[_Ask]) -> tuple[list[list[int]], list[bool]]:
-    """Token ids and whether they were cut, each adapter's texts at its own max_length."""
-    by_length: dict[int, list[int]] = {}
-    for number, ask in enumerate(asks):
-        by_length.setdefault(ask.resident.version.manifest.max_length, []).append(number)
+def _said_by(
+    resident: "Resident", own: list[int], asks: Sequence[_Ask], logits: "Logits", encoded: "Encoded"
+) -> Iterator[tuple[int, Said]]:
+    """own: the numbers of the asks that are this resident's."""
+    task, calibration = resident.task, resident.calibration
+    if task.head == "row":
+        for ask, row in zip(own, task.probabilities(logits.rows[own, : task.num_outputs], calibration), strict=True):
+            yield ask, Said(row, encoded.truncated[ask])
+        return
+    for ask in own:
+        (row,) = task.probabilities(logits.tokens[ask][None, :, : task.num_outputs], calibration)
+        yield ask, Said(row, encoded.truncated[ask], _read(asks[ask], encoded, ask))
+
+
+def _read(ask: _Ask, encoded: "Encoded", number: int) -> Read:
+    """What the tokens stand for in the text as it came, where its characters kept their places but for the blanks
+    around them; else in the text as it was read.
+    """
+    assert encoded.spans is not None, "the spans of a text are asked for where its adapter answers token by token"
+    spans = encoded.spans[number]
+    steps = ask.resident.version.manifest.text_steps
+    if not _KEEPS_PLACES.issuperset(steps) or len(ask.given.strip()) != len(ask.text):
+        return Read(ask.text, spans)
+    before = len(ask.given) - len(ask.given.lstrip())
+    is_special = spans[:, 1] == 0
+    return Read(ask.given, np.where(is_special[:, None], 0, spans + before))
+
+
+def _encoded(asks: Sequence[_Ask]) -> "Encoded":
+    """Each adapter's texts at its own max_length, with a second text or not, as characters or not."""
+    from lingyu.bases import Encoded
+
+    engine = asks[0].resident.engine
     input_ids: list[list[int]] = [[]] * len(asks)
     truncated = [False] * len(asks)
-    engine = asks[0].resident.engine
-    for max_length, numbers in by_length.items():
-        encoded = engine.encode([asks[number].text for number in numbers], max_length)
-        for number, ids, cut in zip(numbers, encoded.input_ids, encoded.truncated, strict=True):
-            input_ids[number], truncated[number] = ids, cut
-    return input_ids, truncated
+    types: dict[int, list[int]] = {}
+    spans = [_NO_SPANS] * len(asks)
+    for reading, numbers in _read_alike(asks).items():
+        texts = [asks[number].text for number in numbers]
+        pairs = [asks[number].text_pair or "" for number in numbers] if reading.has_pair else None
+        found = engine.encode(
+            texts, reading.max_length, pairs, spans=reading.has_spans, truncation_side=reading.truncation_side
+        )
+        for at, number in enumerate(numbers):
+            input_ids[number], truncated[number] = found.input_ids[at], found.truncated[at]
+            if found.token_type_ids is not None:
+                types[number] = found.token_type_ids[at]
+            if found.spans is not None:
+                spans[number] = found.spans[at]
+    token_type_ids = [types.get(row) or [0] * len(ids) for row, ids in enumerate(input_ids)] if types else None
+    return Encoded(input_ids, truncated, token_type_ids, spans)
+
+
+_KEEPS_PLACES = frozenset({"width"})  # steps that put one character in the place of one
+_NO_SPANS = np.zeros((0, 2), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How a tokenizer reads an ask."""
+
+    max_length: int
+    has_pair: bool
+    has_spans: bool
+    truncation_side: TruncationSide
+
+
+def _read_alike(asks: Sequence[_Ask]) -> dict[_Reading, list[int]]:
+    """Numbers of asks."""
+    groups: dict[_Reading, list[int]] = {}
+    for number, ask in enumerate(asks):
+        task = ask.resident.task
+        reading = _Reading(
+            ask.resident.version.manifest.max_length,
+            ask.text_pair is not None,
+            task.head == "token",
+            task.truncation_side,
+        )
+        groups.setdefault(reading, []).append(number)
+    return groups

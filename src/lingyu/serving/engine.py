@@ -3,23 +3,25 @@
 import random
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from transformers.modeling_outputs import BaseModelOutput
 
-from lingyu.bases import Base, Encoded
+from lingyu.bases import Base, Classifier, Encoded, Head
 from lingyu.lora import find_base_of, read_weights
 from lingyu.store import Version, require_base
-from lingyu.tasks import SingleLabel, task_named
+from lingyu.tasks import Calibration, Task, TruncationSide, task_named
 from lingyu.text import clean
 from lingyu.training import pad
 
-from .first_token import keep_first_token_only
-from .mixing import Fitted, Layers, Stack, make_mixed
+from .first_token import all_tokens, keep_first_token_only
+from .mixing import Fitted, Layers, Stack, head_logits, make_mixed, make_mixed_head, take_encoder
 
 # So many that a batch is worth its calls, so few that what passes between two layers stays in the cache.
 TOKENS_PER_BATCH = 1024
@@ -33,12 +35,39 @@ class Resident:
 
     version: Version
     engine: "Engine"
-    task: SingleLabel
+    task: Task
+    calibration: Calibration
     weights: Fitted
 
     @cached_property
     def size_bytes(self) -> int:
         return self.weights.size_bytes
+
+
+@dataclass(frozen=True)
+class Logits:
+    """What the adapters of some rows gave, float32.
+
+    rows: (rows, the most outputs of an adapter); columns past a row's own outputs are 0, and so is a row that is
+    answered token by token. tokens: those rows, each (its tokens, outputs of the adapter or more).
+    """
+
+    rows: NDArray[np.float32]
+    tokens: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The base with a head of one kind. classifier: without its encoder, its head's layers each row's own.
+
+    shape: the whole classifier without values, and fresh: what its base does not bring; an adapter is held against
+    them.
+    """
+
+    classifier: nn.Module
+    layers: Layers
+    shape: nn.Module
+    fresh: frozenset[str]
 
 
 class Engine:
@@ -49,14 +78,15 @@ class Engine:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         with _random_numbers_as_before():
             classifier = base.load_classifier(_PROBE_LABELS)
-        self._fresh = classifier.fresh
-        self._layers = Layers.of(classifier.model, base.family)
-        with torch.device("meta"):
-            self._shape = type(classifier.model)(classifier.model.config)
-        make_mixed(classifier.model, self._layers)
+        layers = Layers.of(classifier.model, base.family)
+        shape = _without_values(classifier)
+        make_mixed(classifier.model, layers)
         if base.family.reads_first_token:
             keep_first_token_only(classifier.model)
-        self._model = classifier.model.to(self.device).eval()
+        self._encoder = take_encoder(classifier.model).to(self.device).eval()
+        row_head = classifier.model.to(self.device).eval()
+        self._forms: dict[Head, _Form] = {"row": _Form(row_head, layers, shape, classifier.fresh)}
+        self._making_form = threading.Lock()
         self._tokenizing = threading.Lock()
         # kept for the next chunk of a file, or the next request, which mostly asks for the same adapters
         self.stack = lru_cache(maxsize=_KEPT_STACKS)(_stack_of)
@@ -72,34 +102,92 @@ class Engine:
         )
         clean("", manifest.text_steps)  # raises for a step of a later lingyu
         weights = read_weights(version.folder)
-        weights.require_fit(self._shape, self._fresh, len(manifest.labels))
         task = task_named(manifest.task, manifest.labels)
-        return Resident(version, self, task, Fitted.of(weights, self._layers, self.device))
+        form = self._form(task.head)
+        weights.require_fit(form.shape, form.fresh, task.num_outputs)
+        fitted = Fitted.of(weights, form.layers, task.head, self.device)
+        return Resident(version, self, task, manifest.calibration.of_task, fitted)
 
-    def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
+    def _form(self, kind: Head) -> _Form:
+        """The base with a head that answers once a token is made when the first adapter asks for it."""
+        if kind in self._forms:
+            return self._forms[kind]
+        with self._making_form:
+            if kind not in self._forms:
+                self._forms[kind] = self._token_form()
+            return self._forms[kind]
+
+    def _token_form(self) -> _Form:
+        with _random_numbers_as_before():
+            classifier = self.base.load_classifier(_PROBE_LABELS, head="token")
+        # its encoder is the other's once more, and goes
+        layers = Layers(self._forms["row"].layers.encoder, Layers.of(classifier.model, self.base.family).head)
+        shape = _without_values(classifier)
+        make_mixed_head(classifier.model, "token", layers)
+        take_encoder(classifier.model)
+        return _Form(classifier.model.to(self.device).eval(), layers, shape, classifier.fresh)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        max_length: int,
+        pairs: Sequence[str] | None = None,
+        *,
+        spans: bool = False,
+        truncation_side: TruncationSide = "right",
+    ) -> Encoded:
         """As Base.encode, by one thread at a time: max_length is the tokenizer's state until the texts are through."""
         with self._tokenizing:
-            return self.base.encode(texts, max_length)
+            return self.base.encode(texts, max_length, pairs, spans=spans, truncation_side=truncation_side)
 
     @torch.inference_mode()
-    def logits(self, stack: Stack, index: NDArray[np.int64], input_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """(rows, largest number of labels in the stack) float32, in the order given; columns past a row's labels are 0.
+    def logits(self, stack: Stack, index: NDArray[np.int64], encoded: Encoded) -> Logits:
+        """In the order given. index: (rows,), which adapter of the stack answers the row.
 
-        index: (rows,), which adapter of the stack answers the row. Rows are sorted by length and cut by a budget of
-        tokens; one batch mixes whatever adapters its rows have.
+        Rows are sorted by length and cut by a budget of tokens; one batch mixes whatever adapters its rows have.
         """
-        logits = np.zeros((len(input_ids), stack.num_outputs), dtype=np.float32)
-        for rows in self._batches(index, [len(ids) for ids in input_ids]):
-            batch = pad([input_ids[row] for row in rows], self.base.tokenizer.pad_token_id)
-            inputs = {key: value.to(self.device) for key, value in batch.items()}
-            adapters = index[rows]
+        heads = stack.heads.get("row")
+        logits = Logits(np.zeros((len(encoded), heads.num_outputs if heads else 0), dtype=np.float32))
+        for rows in self._batches(index, encoded.lengths):
+            adapters, stack_of_rows = index[rows], stack
             if not self.base.family.mixes_rows:
                 stack_of_rows, adapters = stack.only(int(adapters[0])), np.zeros_like(adapters)
-            else:
-                stack_of_rows = stack
-            with stack_of_rows.answering(torch.from_numpy(adapters).to(self.device)):
-                logits[rows] = self._model(**inputs).logits.float().cpu().numpy()
+            self._answer(logits, stack_of_rows, adapters, encoded, rows)
         return logits
+
+    def _inputs(self, encoded: Encoded, rows: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+        """Of a forward: (rows, the longest of them)."""
+        types = encoded.token_type_ids
+        batch = pad(
+            [encoded.input_ids[row] for row in rows],
+            self.base.tokenizer.pad_token_id,
+            None if types is None else [types[row] for row in rows],
+        )
+        return {key: value.to(self.device) for key, value in batch.items()}
+
+    def _answer(
+        self, logits: Logits, stack: Stack, adapters: NDArray[np.int64], encoded: Encoded, rows: NDArray[np.int64]
+    ) -> None:
+        """One forward of these rows, and of each head that one of them has, into their places in the logits.
+
+        adapters: of the stack, one for each of these rows.
+        """
+        inputs, index = self._inputs(encoded, rows), torch.from_numpy(adapters).to(self.device)
+        by_token = np.zeros(len(rows), dtype=np.bool_)
+        if "token" in stack.heads:
+            by_token = np.array([kind == "token" for kind in stack.kinds])[adapters]
+        with stack.answering(index), all_tokens() if by_token.any() else nullcontext():
+            read = self._encoder(**inputs)
+            if not by_token.all():
+                found = head_logits(self._forms["row"].classifier, read, **inputs).float().cpu().numpy()
+                logits.rows[rows[~by_token]] = found[~by_token]
+        if by_token.any():
+            own = torch.from_numpy(np.flatnonzero(by_token)).to(self.device)
+            with stack.answering(index[own]):
+                hidden = BaseModelOutput(last_hidden_state=read.last_hidden_state[own])
+                tokens = head_logits(self._forms["token"].classifier, hidden)
+            for row, of_row in zip(rows[by_token].tolist(), tokens.float().cpu().numpy(), strict=True):
+                logits.tokens[row] = of_row[: len(encoded.input_ids[row])]
 
     def _batches(self, index: NDArray[np.int64], lengths: Sequence[int]) -> Iterator[NDArray[np.int64]]:
         """Rows of like length together; of one adapter only, where the family's layers see more than rows."""
@@ -127,6 +215,12 @@ def _random_numbers_as_before() -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+def _without_values(classifier: Classifier) -> nn.Module:
+    with torch.device("meta"):
+        shape: nn.Module = type(classifier.model)(classifier.model.config)
+        return shape
 
 
 def _stack_of(residents: tuple[Resident, ...]) -> Stack:

@@ -2,13 +2,28 @@
 
 A token's output depends on the other tokens through their keys and values only. So its query, its feed-forward part and
 its norms give the very numbers that the whole layer would have there, for about a sixth of its work: of a forward of
-four layers, a fifth is saved.
+four layers, a fifth is saved. Where a row is answered token by token, the batch goes through the whole layer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+_ALL_TOKENS: ContextVar[bool] = ContextVar("whether a head reads every token of this forward", default=False)
+
+
+@contextmanager
+def all_tokens() -> Iterator[None]:
+    """Within it, forwards in this thread give all tokens."""
+    token = _ALL_TOKENS.set(True)
+    try:
+        yield
+    finally:
+        _ALL_TOKENS.reset(token)
 
 
 class FirstTokenLayer(nn.Module):
@@ -16,13 +31,21 @@ class FirstTokenLayer(nn.Module):
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
+        self.whole = layer
         self.attention = layer.attention
         self.intermediate = layer.intermediate
         self.output = layer.output
         self.head_size: int = layer.attention.self.attention_head_size
 
-    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: object, **__: object) -> Tensor:
-        """attention_mask: (rows, 1, length, length), or None where no row is padded."""
+    def forward(
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, *others: Any, **named: Any
+    ) -> Tensor:
+        """attention_mask: (rows, 1, length, length), or None where no row is padded. (rows, length, width) within
+        all_tokens.
+        """
+        if _ALL_TOKENS.get():
+            every: Tensor = self.whole(hidden_states, attention_mask, *others, **named)
+            return every
         first, projections = hidden_states[:, :1], self.attention.self
         query = self._heads(projections.query(first))
         key, value = self._heads(projections.key(hidden_states)), self._heads(projections.value(hidden_states))

@@ -9,11 +9,12 @@ from lingyu.errors import LingyuError
 from lingyu.store import TENANTS, Store, Version
 from lingyu.tasks import Failed, Result
 
+from .respondent import require_threshold
 from .tenancy import Tenancy
 
 if TYPE_CHECKING:
-    from .answering import Respondent
     from .pool import Pool
+    from .respondent import Respondent
 
 BUDGET_BYTES = 2 * 2**30
 
@@ -24,6 +25,10 @@ class Lingyu:
     >>> lingyu = Lingyu.load("adapters")
     >>> lingyu.classify(["房间很干净，服务很好"], tenants="hotel")[0].label
     '正面'
+
+    An adapter that reads two texts gets the second one as text_pairs; the answer of any task says itself in full:
+
+        lingyu.classify(["菜好吃，就是上菜慢"], "restaurant", text_pairs=["服务"])[0].answer
     """
 
     def __init__(self, store: Store, tenants: Path, budget_bytes: int) -> None:
@@ -49,34 +54,56 @@ class Lingyu:
 
     @overload
     def classify(
-        self, texts: Iterable[str], tenants: str | Iterable[str], *, threshold: float = 0.0
+        self,
+        texts: Iterable[str],
+        tenants: str | Iterable[str],
+        *,
+        text_pairs: Iterable[str | None] | None = None,
+        threshold: float = 0.0,
     ) -> list[Result | Failed]: ...
 
     @overload
     def classify(
-        self, texts: Iterable[str], tenants: Iterable[list[str]], *, threshold: float = 0.0
+        self,
+        texts: Iterable[str],
+        tenants: Iterable[list[str]],
+        *,
+        text_pairs: Iterable[str | None] | None = None,
+        threshold: float = 0.0,
     ) -> list[list[Result | Failed]]: ...
 
     def classify(
-        self, texts: Iterable[str], tenants: str | Iterable[str] | Iterable[list[str]], *, threshold: float = 0.0
+        self,
+        texts: Iterable[str],
+        tenants: str | Iterable[str] | Iterable[list[str]],
+        *,
+        text_pairs: Iterable[str | None] | None = None,
+        threshold: float = 0.0,
     ) -> list[Result | Failed] | list[list[Result | Failed]]:
         """An answer a text, in the order given: a Result, or a Failed that holds the error of that row alone.
 
         tenants: the tenant of all texts, or one for each; or a list of tenants for each, whose answers are then a list
         too, all from one pass. Without a tenants.yaml a tenant is NAME[@VERSION|@CHANNEL] of an adapter. Never a path,
         so that it may come from a request.
-        threshold: below this probability the label is `uncertain`, where tenants.yaml sets nothing else.
+        text_pairs: for each text the second one that is read with it, None where its adapter reads one.
+        threshold: below this probability the label is `uncertain`, where tenants.yaml sets nothing else; in multi_label
+        it stands in place of the thresholds that the adapter came with. Other tasks have none, and pay no heed to it.
         Raises LingyuError for what is wrong with the call itself.
 
         A channel that was moved counts from the next call on; a call answers by the versions that it began with.
         """
         texts, names, several = _asked(texts, tenants)
+        pairs = _checked_pairs(text_pairs, len(texts))
         _check_threshold(threshold)
 
         from .answering import Row, answer_rows
 
         respondents = self._respondents(dict.fromkeys(name for each in names for name in each), threshold)
-        rows = [Row(text, name, respondents[name]) for text, each in zip(texts, names, strict=True) for name in each]
+        rows = [
+            Row(text, name, respondents[name], pair)
+            for text, pair, each in zip(texts, pairs, names, strict=True)
+            for name in each
+        ]
         answers = iter(answer_rows(rows))
         if several:
             return [[next(answers) for _ in each] for each in names]
@@ -99,7 +126,7 @@ class Lingyu:
 
     def _respondents(self, names: Iterable[str], threshold: float) -> dict[str, "Respondent | LingyuError"]:
         """Who answers for each tenant from now to the end of the call, or why nobody can."""
-        from .answering import Respondent
+        from .respondent import Respondent
 
         def respondent(name: str) -> "Respondent | LingyuError":
             try:
@@ -115,8 +142,8 @@ class Lingyu:
 
 def load(version: Version) -> "LoadedAdapter":
     """A verified version on its base, ready to answer. Raises LingyuError where the two do not fit."""
-    from .answering import Respondent
     from .engine import Engines
+    from .respondent import Respondent
 
     resident = Engines().of(version).admit(version)
     return LoadedAdapter(version, Respondent((resident,)))
@@ -129,16 +156,20 @@ class LoadedAdapter:
         self.version = version
         self._respondent = respondent
 
-    def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Result | Failed]:
-        """As Lingyu.classify."""
+    def classify(
+        self, texts: Iterable[str], *, text_pairs: Iterable[str | None] | None = None, threshold: float = 0.0
+    ) -> list[Result | Failed]:
+        """As Lingyu.classify. Raises LingyuError for a threshold of an adapter whose task has none, too."""
         from dataclasses import replace
 
         from .answering import Row, answer_rows
 
         texts = _checked_texts(texts)
+        pairs = _checked_pairs(text_pairs, len(texts))
         _check_threshold(threshold)
-        respondent = replace(self._respondent, threshold=threshold)
-        return answer_rows([Row(text, self.version.reference, respondent) for text in texts])
+        require_threshold(self.version, threshold)
+        respondent, name = replace(self._respondent, threshold=threshold), self.version.reference
+        return answer_rows([Row(text, name, respondent, pair) for text, pair in zip(texts, pairs, strict=True)])
 
 
 def _asked(
@@ -163,6 +194,20 @@ def _checked_texts(texts: Iterable[str]) -> list[str]:
     for text in found:
         if not isinstance(text, str):
             raise LingyuError(f"a text is a {type(text).__name__}", next="Give strings only")
+    return found
+
+
+def _checked_pairs(text_pairs: Iterable[str | None] | None, rows: int) -> list[str | None]:
+    if text_pairs is None:
+        return [None] * rows
+    if isinstance(text_pairs, str):
+        raise LingyuError("classify takes a list of second texts", next="Write text_pairs=[text]")
+    found = list(text_pairs)
+    for pair in found:
+        if not isinstance(pair, str | None):
+            raise LingyuError(f"a second text is a {type(pair).__name__}", next="Give strings, or None for none")
+    if len(found) != rows:
+        raise LingyuError(f"{rows} texts but {len(found)} second texts", next="Give one a text, None for none")
     return found
 
 

@@ -5,19 +5,23 @@ zeros to the largest rank, and each row gathers its own by index (two batched pr
 meant travels in a context variable, of which every thread has its own. So threads share nothing that changes, any
 ranks, scalings, targets, label counts and DoRA mix, and an exception leaves nothing behind. PEFT's `adapter_names`
 is a hook in the modules, which two threads, or one exception, make answer with another's adapter.
+
+The encoder runs once for all rows. A head that answers once a row, and one that answers once a token, then read what it
+gave, each for its own rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lingyu.bases import Family, encoder_linears
+from lingyu.bases import Head as HeadKind
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, LoraWeights
 
@@ -102,13 +106,17 @@ class Layers:
 
 @dataclass(frozen=True)
 class Fitted:
-    """One adapter as a stack takes it. spots, heads: by the path of the layer, without the adapters' dimension."""
+    """One adapter as a stack takes it. spots, heads: by the path of the layer, without the adapters' dimension.
+
+    kind: of its head.
+    """
 
     spots: Mapping[str, Spot]
     heads: Mapping[str, Head]
+    kind: HeadKind
 
     @classmethod
-    def of(cls, weights: AdapterWeights, layers: Layers, device: torch.device) -> Self:
+    def of(cls, weights: AdapterWeights, layers: Layers, kind: HeadKind, device: torch.device) -> Self:
         """Raises LingyuError for an adapter that trains whole what is no layer of the head."""
         odd = sorted(set(weights.head) - set(layers.head))
         if odd:
@@ -121,6 +129,7 @@ class Fitted:
                 if path in weights.lora
             },
             {path: _fitted_head(path, weights, linear).to(device) for path, linear in layers.head.items()},
+            kind,
         )
 
     @property
@@ -131,33 +140,71 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Heads:
+    """The heads of one kind in a stack. layers: by path.
+
+    place: (adapters of the stack,) int64, where each has its own; 0 for those with a head of the other kind, of which
+    nobody reads what comes out. None where all have this kind, in their order.
+    """
+
+    layers: Mapping[str, Head]
+    place: Tensor | None
+
+    @classmethod
+    def of(cls, kind: HeadKind, adapters: Sequence[Fitted]) -> Self:
+        """adapters: all of a stack, one of this kind at least."""
+        own = [adapter for adapter in adapters if adapter.kind == kind]
+        place = None
+        if len(own) < len(adapters):
+            count = torch.tensor([adapter.kind == kind for adapter in adapters]).cumsum(0)
+            place = (count - 1).clamp(min=0).to(next(iter(own[0].heads.values())).weight.device)
+        return cls({path: _stacked_head([adapter.heads[path] for adapter in own]) for path in own[0].heads}, place)
+
+    def only(self, adapter: int) -> Self:
+        place = adapter if self.place is None else int(self.place[adapter])
+        return replace(self, layers={path: head.only(place) for path, head in self.layers.items()}, place=None)
+
+    def layer(self, path: str, x: Tensor, index: Tensor) -> Tensor:
+        """index: (rows,) into the adapters of the stack."""
+        return self.layers[path](x, index if self.place is None else self.place[index])
+
+    @property
+    def num_outputs(self) -> int:
+        """As many as the adapter with the most of them has."""
+        return list(self.layers.values())[-1].weight.shape[1]
+
+
+@dataclass(frozen=True)
 class Stack:
-    """Some adapters of one base, ready to be mixed. spots, heads: by the path of the layer."""
+    """Some adapters of one base, ready to be mixed.
+
+    spots: by the path of the layer. heads: those kinds that one of the adapters has. kinds: of each adapter's head.
+    """
 
     spots: Mapping[str, Spot]
-    heads: Mapping[str, Head]
+    heads: Mapping[HeadKind, Heads]
+    kinds: tuple[HeadKind, ...]
 
     @classmethod
     def of(cls, adapters: Sequence[Fitted]) -> Self:
         """Copies all of them: for a few dozen adapters."""
         spots = dict.fromkeys(path for adapter in adapters for path in adapter.spots)
+        kinds = tuple(adapter.kind for adapter in adapters)
         return cls(
             {path: _stacked_spot([adapter.spots.get(path) for adapter in adapters]) for path in spots},
-            {path: _stacked_head([adapter.heads[path] for adapter in adapters]) for path in adapters[0].heads},
+            {kind: Heads.of(kind, adapters) for kind in dict.fromkeys(kinds)},
+            kinds,
         )
 
     def only(self, adapter: int) -> Self:
         """A stack of one of them."""
+        kind = self.kinds[adapter]
         return replace(
             self,
             spots={path: spot.only(adapter) for path, spot in self.spots.items()},
-            heads={path: head.only(adapter) for path, head in self.heads.items()},
+            heads={kind: self.heads[kind].only(adapter)},
+            kinds=(kind,),
         )
-
-    @property
-    def num_outputs(self) -> int:
-        """Logits of a row: as many as the adapter with the most labels has."""
-        return list(self.heads.values())[-1].weight.shape[1]
 
     @contextmanager
     def answering(self, index: Tensor) -> Iterator[None]:
@@ -191,13 +238,24 @@ class MixedLinear(nn.Module):
 class MixedHead(nn.Module):
     """A layer of the head: each row's own. There is no other, so that none can answer by mistake."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, kind: HeadKind, path: str) -> None:
         super().__init__()
+        self.kind = kind
         self.path = path
 
     def forward(self, x: Tensor) -> Tensor:
         rows = _ROWS.get()
-        return rows.stack.heads[self.path](x, rows.index)
+        heads = rows.stack.heads.get(self.kind)
+        if heads is None:  # BERT's pooler is run by its encoder: here where every row is answered token by token
+            return x
+        return heads.layer(self.path, x, rows.index)
+
+
+class EncodedAlready(nn.Module):
+    """In the place of a classifier's encoder: what the encoder gave for these rows."""
+
+    def forward(self, *_: object, **__: object) -> Any:
+        return _ENCODED.get()
 
 
 @dataclass(frozen=True)
@@ -207,14 +265,36 @@ class _Rows:
 
 
 _ROWS: ContextVar[_Rows] = ContextVar("the adapters of the rows in this forward")  # no default: never the bare base
+_ENCODED: ContextVar[Any] = ContextVar("what the encoder gave in this forward")
 
 
 def make_mixed(model: nn.Module, layers: Layers) -> None:
-    """Put mixed layers in the place of a classifier's own."""
+    """Put mixed layers in the place of a classifier's own, whose head answers once a row."""
     for path, linear in layers.encoder.items():
         model.set_submodule(path, MixedLinear(path, linear))
+    make_mixed_head(model, "row", layers)
+
+
+def make_mixed_head(model: nn.Module, kind: HeadKind, layers: Layers) -> None:
     for path in layers.head:
-        model.set_submodule(path, MixedHead(path))
+        model.set_submodule(path, MixedHead(kind, path))
+
+
+def take_encoder(model: Any) -> Any:
+    """The encoder of a classifier, which is left with what its head is made of: see head_logits."""
+    encoder = model.base_model
+    setattr(model, model.base_model_prefix, EncodedAlready())
+    return encoder
+
+
+def head_logits(classifier: nn.Module, encoded: Any, **inputs: Tensor) -> Tensor:
+    """Of a classifier without its encoder. encoded: what that gave for the inputs."""
+    token = _ENCODED.set(encoded)
+    try:
+        logits: Tensor = classifier(**inputs).logits
+        return logits
+    finally:
+        _ENCODED.reset(token)
 
 
 def _fitted_spot(lora: LoraWeights, linear: nn.Linear) -> Spot:

@@ -3,6 +3,7 @@
 from .arrivals import Arrival, require_own_name, require_store
 from .card import CardFacts, render_card
 from .channels import Change, Removal
+from .figures import TITLES, is_share, judging_figure, shown_figures
 from .hashes import ANSWERS, HASHES, Answers, read_answers, read_hashes, write_answers, write_hashes
 from .hub import HubAddress, Pushed, pull, push
 from .manifest import (
@@ -22,7 +23,7 @@ from .markdown import bullets, fenced, front_matter, inline, section, table
 from .names import STABLE, AdapterReference, check_channel, check_name
 from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scores
 from .store import Store, open_adapter
-from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
+from .tenants import TENANTS, WITH_THRESHOLDS, Tenant, read_tenants, tenant_faults
 from .tensors import read_tensors, write_tensors
 from .verification import (
     ADAPTER_CONFIG,
@@ -43,6 +44,8 @@ __all__ = [
     "METRICS",
     "STABLE",
     "TENANTS",
+    "TITLES",
+    "WITH_THRESHOLDS",
     "AdapterReference",
     "Answers",
     "Arrival",
@@ -73,6 +76,8 @@ __all__ = [
     "fenced",
     "front_matter",
     "inline",
+    "is_share",
+    "judging_figure",
     "open_adapter",
     "open_version",
     "pull",
@@ -90,6 +95,7 @@ __all__ = [
     "require_own_name",
     "require_store",
     "section",
+    "shown_figures",
     "table",
     "tenant_faults",
     "write_answers",

@@ -10,10 +10,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import NAME_PATTERN
+from lingyu.tasks import Calibration as TaskCalibration
 from lingyu.text import require_seal
 from lingyu.text import sealed as sealed_under
 
@@ -45,10 +54,25 @@ class BaseRecord(Record):
     tokenizer_fingerprint: Sha256
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Calibration(Record):
-    """Logits are divided by the temperature before the softmax; 1 leaves them as they are."""
+    """The same as lingyu.tasks.Calibration, which says what each is for. What is at its default is not written, but
+    for the temperature."""
 
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    offset: Finite = 0.0
+    scale: Finite = 1.0
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return _without(plain(self), thresholds=(), offset=0.0, scale=1.0)
+
+    @property
+    def of_task(self) -> TaskCalibration:
+        return TaskCalibration(self.temperature, self.thresholds, self.offset, self.scale)
 
 
 class PartRecord(Record):
@@ -112,7 +136,8 @@ class FileRecord(Record):
 
 
 class VersionFacts(Record):
-    """What whoever made a version knows of it; the store adds the rest. labels: in the order of the logits.
+    """What whoever made a version knows of it; the store adds the rest. labels: in their order, none of regression and
+    preference. text_pair: whether it reads two texts together; not written where it does not.
 
     data: the rows that it was trained on, none where it was combined from others: its parents name theirs. split: how
     they were dealt to their files, where that is known.
@@ -129,6 +154,11 @@ class VersionFacts(Record):
     lineage: tuple[LineageEntry, ...] = ()
     parents: tuple[ParentRecord, ...] = ()
     packages: dict[str, str] = {}
+    text_pair: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return _without(plain(self), text_pair=False)
 
     @field_validator("labels")
     @classmethod
@@ -136,6 +166,15 @@ class VersionFacts(Record):
         if len(set(labels)) < len(labels):
             raise ValueError("a label stands there twice")
         return labels
+
+
+def _without(found: dict[str, object], **defaults: object) -> dict[str, object]:
+    """Keys that came later are left out at their default: what does not use them is written as it always was."""
+    return {key: value for key, value in found.items() if key not in defaults or _differs(value, defaults[key])}
+
+
+def _differs(value: object, default: object) -> bool:
+    return (tuple(value) if isinstance(value, list) else value) != default
 
 
 class Manifest(VersionFacts):

@@ -1,9 +1,10 @@
 """metrics.json, as far as the card and the list of adapters read it. Other keys may stand there."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .documents import MAX_JSON_BYTES, read_bytes, validated
 
@@ -15,7 +16,7 @@ class _Part(BaseModel):
 
 
 class Interval(_Part):
-    """A figure with its 95 % interval, as shares: 0.88 is 88 %."""
+    """A figure with its 95 % interval; shares as such: 0.88 is 88 %."""
 
     value: float
     low: float
@@ -23,15 +24,42 @@ class Interval(_Part):
 
 
 class Figures(_Part):
-    accuracy: Interval
-    macro_f1: Interval
+    """figures: by name. They stand beside the other keys in the file: whatever is an interval there is one."""
+
+    figures: Annotated[dict[str, Interval], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, found: object) -> object:
+        if not isinstance(found, Mapping) or "figures" in found:
+            return found
+        return {**found, "figures": {key: value for key, value in found.items() if _is_interval(value)}}
+
+
+def _is_interval(value: object) -> bool:
+    return isinstance(value, Mapping) and {"value", "low", "high"} <= set(value)
+
+
+class OfLabel(_Part):
+    precision: float
+    recall: float
+    f1: float
+    support: int
 
 
 class Measured(Figures):
-    """The adapter on one set of test rows."""
+    """The adapter on one set of test rows. per_class: by label. confusion: rows by true label, then by answer."""
 
     rows: int
     ece: float | None = None
+    per_class: dict[str, OfLabel] = {}
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+class Trivial(Figures):
+    """What answers without reading a text. The file of a single_label version does not name it."""
+
+    name: str = "majority"
 
 
 class Baseline(Figures):
@@ -41,14 +69,10 @@ class Baseline(Figures):
     test_without_leaks: Figures | None = None
 
 
-class Difference(_Part):
-    """The adapter less the baseline, on the same rows: above 0 the adapter is better."""
+class Differences(Figures):
+    """The adapter less the baseline, on the same rows."""
 
-    accuracy: Interval
-
-
-class Differences(Difference):
-    test_without_leaks: Difference | None = None
+    test_without_leaks: Figures | None = None
 
 
 class AdapterFigures(Figures):
@@ -93,6 +117,9 @@ class Scores(_Part):
     test_without_leaks: Measured | None = None
     baseline: Baseline | None = None
     versus_baseline: Differences | None = None
+    trivial: Trivial | None = None
+    column_baseline: Baseline | None = None
+    versus_column_baseline: Differences | None = None
     alarms: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -102,7 +129,7 @@ class Scores(_Part):
         return self
 
     @property
-    def fair_difference(self) -> Difference | None:
+    def fair_difference(self) -> Figures | None:
         """To the baseline, without leaked rows where there are any; None where no baseline was measured."""
         versus = self.versus_baseline
         return versus and (versus.test_without_leaks or versus)

@@ -24,6 +24,8 @@ from .names import AdapterReference
 from .store import Store
 
 TENANTS = "tenants.yaml"
+WITH_THRESHOLDS = ("single_label", "multi_label")
+"""Tasks of whose labels a tenant may ask for a probability."""
 
 _ROOT = "tenants"
 _LONGEST_NAME = 64
@@ -251,6 +253,10 @@ def _faults_of(tenant: Tenant, look_up: Callable[[AdapterReference], Manifest | 
         if set(other.labels) != set(first.labels):
             what = f"{dotted}: {_named(other)} answers {_listed(other)}, but {_named(first)} {_listed(first)}"
             yield LingyuError(what, tenant.where, "The adapters of an ensemble have the same labels")
+    if tenant.thresholds and first.task not in WITH_THRESHOLDS:
+        what = f"{dotted}.thresholds: {_named(first)} is for the task {first.task}, whose answers have no threshold"
+        yield LingyuError(what, tenant.where, f"Leave them out: {' and '.join(WITH_THRESHOLDS)} have them")
+        return
     for label in tenant.thresholds:
         if label not in first.labels:
             near = did_you_mean(label, first.labels)

@@ -1,5 +1,6 @@
 """Normalising text, when two texts count as the same, and JSON that proves itself."""
 
+from .jieba_words import cut_by_jieba, cut_by_nothing
 from .personal import PERSONAL_KINDS, Span, personal_spans
 from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form
 from .sealing import require_seal, sealed
@@ -13,6 +14,8 @@ __all__ = [
     "clean",
     "content_hash",
     "content_hashes",
+    "cut_by_jieba",
+    "cut_by_nothing",
     "form_hashes",
     "personal_spans",
     "readable",

@@ -1,8 +1,22 @@
 """What every training run shares: batches by tokens, optimiser groups, the Trainer, resume, records, progress."""
 
-from .batches import EncodedRows, EpochDataLoader, TokenBudgetBatches, pad, plan_batches
+from lingyu.bases import import_bitsandbytes
+
+import_bitsandbytes()  # before transformers' Trainer imports peft, which would import it its own way
+
+from .batches import (
+    EncodedComparisons,
+    EncodedRows,
+    EpochDataLoader,
+    TokenBudgetBatches,
+    TrainingRows,
+    pad,
+    plan_batches,
+)
+from .copies import RowsWithCopies
 from .fitting import fit, recorded
 from .launch import agreed_run, begin_process, require_world_size, resume_command
+from .optimizer import Factor, layerwise, loraplus
 from .precision import Precision, chosen_precision, uses_cpu
 from .progress import TrainingProgress, of_masked_words
 from .records import (
@@ -20,15 +34,19 @@ from .trainer import BatchesTrainer, build_trainer, logits_of, training_argument
 
 __all__ = [
     "BatchesTrainer",
+    "EncodedComparisons",
     "EncodedRows",
     "EpochDataLoader",
+    "Factor",
     "Inputs",
     "MetricsFile",
     "Precision",
+    "RowsWithCopies",
     "Run",
     "TokenBudgetBatches",
     "Tracker",
     "TrainingProgress",
+    "TrainingRows",
     "agreed_run",
     "begin_process",
     "build_trainer",
@@ -37,7 +55,9 @@ __all__ = [
     "find_run",
     "fit",
     "forget_after",
+    "layerwise",
     "logits_of",
+    "loraplus",
     "of_masked_words",
     "pad",
     "plan_batches",

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
+from lingyu.bases import Encoded
 from lingyu.tasks import IGNORED
 
 FILL = -1  # stands for a row in a piece that would else be empty
@@ -95,53 +96,147 @@ class TokenBudgetBatches(Sampler[list[int]]):
 
 @runtime_checkable
 class HasEpochs(Protocol):
-    """A batch sampler whose batches are a pure function of the epoch."""
+    """A batch sampler whose batches, or a dataset whose rows, are a pure function of the epoch."""
 
     def set_epoch(self, epoch: int) -> None: ...
 
 
 class EpochDataLoader(DataLoader[Any]):
-    """Passes on the epoch, which Trainer tells a data loader and not its batch sampler."""
+    """Passes on the epoch, which Trainer tells a data loader and not its batch sampler or its rows."""
 
     def set_epoch(self, epoch: int) -> None:
         assert isinstance(self.batch_sampler, HasEpochs), "batches of which nobody can say what an epoch's are"
         self.batch_sampler.set_epoch(epoch)
+        if isinstance(self.dataset, HasEpochs):
+            self.dataset.set_epoch(epoch)
 
 
 class EncodedRows(torch.utils.data.Dataset[dict[str, Any]]):
-    """Rows as Trainer takes them. The row FILL is the first one with a label that no loss counts."""
+    """One sequence a row, with its target. The row FILL is the first one with a target that no loss counts.
 
-    def __init__(self, input_ids: Sequence[Sequence[int]], labels: NDArray[np.int64]) -> None:
-        self.input_ids = input_ids
-        self.labels = labels
+    targets: (rows, ...); of a head a token a list of (tokens,), one a row.
+    """
+
+    def __init__(self, encoded: Encoded, targets: NDArray[Any] | Sequence[NDArray[Any]]) -> None:
+        self.encoded = encoded
+        self.targets = targets
 
     def __len__(self) -> int:
-        return len(self.input_ids)
+        return len(self.encoded)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         if row == FILL:
-            return {"input_ids": self.input_ids[0], "labels": IGNORED}
-        return {"input_ids": self.input_ids[row], "labels": int(self.labels[row])}
+            return {**_sequence(self.encoded, 0), "labels": np.full_like(self.targets[0], IGNORED)}
+        return {**_sequence(self.encoded, row), "labels": self.targets[row]}
 
     @property
     def lengths(self) -> list[int]:
-        return [len(ids) for ids in self.input_ids]
+        """Tokens that each row takes of a batch's budget."""
+        return self.encoded.lengths
+
+    @property
+    def sequences(self) -> Encoded:
+        """Everything that a model is to read."""
+        return self.encoded
 
     def sorted_by_length(self) -> "EncodedRows":
         """The same rows, longest first: little padding, and a batch that does not fit memory fails at once."""
-        order = sorted(range(len(self)), key=lambda row: -len(self.input_ids[row]))
-        return EncodedRows([self.input_ids[row] for row in order], self.labels[order])
+        order = _longest_first(self.lengths)
+        return EncodedRows(self.encoded.take(order), [self.targets[row] for row in order])
+
+    def of_rows(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits of sequences, brought to one entry a row."""
+        return logits
+
+    def collator(self, pad_token_id: int) -> "PaddingCollator":
+        return PaddingCollator(pad_token_id)
 
 
-def pad(input_ids: Sequence[Sequence[int]], pad_token_id: int) -> dict[str, torch.Tensor]:
-    """input_ids and attention_mask, (rows, longest of them)."""
+class EncodedComparisons(torch.utils.data.Dataset[dict[str, Any]]):
+    """Two sequences a row, of which the first should get the higher score: a context with the better reply, and with
+    the worse. Neither is ever without the other, whatever their lengths.
+    """
+
+    def __init__(self, chosen: Encoded, rejected: Encoded) -> None:
+        assert len(chosen) == len(rejected), "a reply without its counterpart"
+        self.chosen = chosen
+        self.rejected = rejected
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        at, target = (0, IGNORED) if row == FILL else (row, 0)
+        both = {"chosen": _sequence(self.chosen, at), "rejected": _sequence(self.rejected, at)}
+        return {**both, "labels": np.int64(target)}
+
+    @property
+    def lengths(self) -> list[int]:
+        """Both are padded to the longer one."""
+        return [2 * max(both) for both in zip(self.chosen.lengths, self.rejected.lengths, strict=True)]
+
+    @property
+    def sequences(self) -> Encoded:
+        """(2 * rows): those with the better reply first."""
+        return self.chosen.joined(self.rejected)
+
+    def sorted_by_length(self) -> "EncodedComparisons":
+        order = _longest_first(self.lengths)
+        return EncodedComparisons(self.chosen.take(order), self.rejected.take(order))
+
+    def of_rows(self, logits: torch.Tensor) -> torch.Tensor:
+        """(2 * rows, 1) -> (rows, 2)"""
+        return torch.stack(logits.squeeze(-1).chunk(2), dim=1)
+
+    def collator(self, pad_token_id: int) -> "ComparisonCollator":
+        return ComparisonCollator(pad_token_id)
+
+
+TrainingRows = EncodedRows | EncodedComparisons
+
+
+def _sequence(encoded: Encoded, row: int) -> dict[str, list[int]]:
+    """What a model reads of a row."""
+    if encoded.token_type_ids is None:
+        return {"input_ids": encoded.input_ids[row]}
+    return {"input_ids": encoded.input_ids[row], "token_type_ids": encoded.token_type_ids[row]}
+
+
+def _longest_first(lengths: Sequence[int]) -> list[int]:
+    return sorted(range(len(lengths)), key=lambda row: -lengths[row])
+
+
+def pad(
+    input_ids: Sequence[Sequence[int]], pad_token_id: int, token_type_ids: Sequence[Sequence[int]] | None = None
+) -> dict[str, torch.Tensor]:
+    """input_ids and attention_mask, and token_type_ids where they are given, (rows, longest of them)."""
     width = max(map(len, input_ids))
     ids = torch.full((len(input_ids), width), pad_token_id, dtype=torch.long)
     mask = torch.zeros((len(input_ids), width), dtype=torch.long)
     for row, tokens in enumerate(input_ids):
         ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
         mask[row, : len(tokens)] = 1
-    return {"input_ids": ids, "attention_mask": mask}
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if token_type_ids is not None:
+        batch["token_type_ids"] = torch.zeros((len(input_ids), width), dtype=torch.long)
+        for row, types in enumerate(token_type_ids):
+            batch["token_type_ids"][row, : len(types)] = torch.tensor(types, dtype=torch.long)
+    return batch
+
+
+def _padded(sequences: Sequence[dict[str, Any]], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """As pad, of what _sequence gives."""
+    types = [each["token_type_ids"] for each in sequences] if "token_type_ids" in sequences[0] else None
+    return pad([each["input_ids"] for each in sequences], pad_token_id, types)
+
+
+def _targets(rows: Sequence[dict[str, Any]]) -> torch.Tensor:
+    """(rows, ...); targets of different lengths, which are those of tokens, are filled up with IGNORED."""
+    targets = [np.asarray(row["labels"]) for row in rows]
+    if targets[0].ndim == 1:
+        width = max(map(len, targets))
+        targets = [np.pad(target, (0, width - len(target)), constant_values=IGNORED) for target in targets]
+    return torch.from_numpy(np.stack(targets))
 
 
 class PaddingCollator:
@@ -151,6 +246,16 @@ class PaddingCollator:
         self.pad_token_id = pad_token_id
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        batch = pad([row["input_ids"] for row in rows], self.pad_token_id)
-        batch["labels"] = torch.tensor([row["labels"] for row in rows], dtype=torch.long)
-        return batch
+        return {**_padded(rows, self.pad_token_id), "labels": _targets(rows)}
+
+
+class ComparisonCollator:
+    """Comparisons to a batch of twice as many sequences: those with the better replies, then those with the worse."""
+
+    def __init__(self, pad_token_id: int) -> None:
+        self.pad_token_id = pad_token_id
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        sequences = [row[reply] for reply in ("chosen", "rejected") for row in rows]
+        # labels come first: Trainer takes the first tensor's rows for those of the batch
+        return {"labels": _targets(rows), **_padded(sequences, self.pad_token_id)}

@@ -41,7 +41,7 @@ def recorded(run: Run, start_tracker: Callable[[], Tracker], *, program: str) ->
 
 def _what_is_kept(run: Run) -> str:
     """Of a run that is stopped."""
-    if run.base.is_dir() or run.adapter.is_dir():
+    if any(result.is_dir() for result in (run.base, run.adapter, run.model)):
         return "stopped after training, the result of which is kept"
     if any(run.checkpoints.glob("checkpoint-*")):
         return "stopped; the last checkpoint is kept"

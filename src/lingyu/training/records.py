@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from lingyu.errors import LingyuError, missing_extra
+from lingyu.recipe import FIGURES
 
 _LOG = logging.getLogger("lingyu.records")
 
@@ -61,7 +62,7 @@ def as_row(logs: Mapping[str, float], step: int, epoch: float | None) -> dict[st
     return row | {"dev": dev} if dev else None
 
 
-_DEV_KEYS = ("eval_loss", "eval_accuracy", "eval_macro_f1")
+_DEV_KEYS = frozenset(f"eval_{figure}" for figure in ("loss", *(name for names in FIGURES.values() for name in names)))
 
 
 class MetricsFile(TrainerCallback):  # type: ignore[misc]

@@ -6,6 +6,7 @@ audit.json       what was found in the rows before training; audit.html shows th
 metrics.jsonl    a line a log step and a measurement of dev
 checkpoints/     Trainer's, each with complete.json once all its files are there
 adapter/         PEFT's two files, once training has ended and they were proved; of a pretraining: base/, a whole base
+model/           in its place where all weights were trained (method: full), with metrics.json beside it
 """
 
 import hashlib
@@ -68,6 +69,11 @@ class Run:
     def base(self) -> Path:
         """The same of a pretraining."""
         return self.folder / "base"
+
+    @property
+    def model(self) -> Path:
+        """The same where all weights were trained, which is kept here."""
+        return self.folder / "model"
 
     @property
     def is_finished(self) -> bool:

@@ -19,12 +19,15 @@ from transformers import (
     TrainingArguments,
 )
 
+from lingyu.bases import Encoded
 from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
-from lingyu.recipe import Pretraining, Train
-from lingyu.tasks import SingleLabel
+from lingyu.recipe import LOWER_IS_BETTER, Pretraining, Train
+from lingyu.tasks import IGNORED, Task, measured_on_dev
 
-from .batches import EncodedRows, EpochDataLoader, PaddingCollator, TokenBudgetBatches, pad
-from .optimizer import adamw
+from .adversarial import adversarial_step
+from .batches import EpochDataLoader, TokenBudgetBatches, TrainingRows, pad
+from .copies import RowsWithCopies
+from .optimizer import Factor, adamw
 from .precision import Precision, uses_cpu
 from .runs import Run, mark_complete
 from .stopping import StopAtSignal, hear_of_the_launchers_end
@@ -57,7 +60,7 @@ def training_arguments(train: Train | Pretraining, checkpoints: Path, precision:
         save_total_limit=train.save_total_limit + int(best),
         load_best_model_at_end=best,
         metric_for_best_model=train.metric_for_best_model,
-        greater_is_better=train.metric_for_best_model != "loss",
+        greater_is_better=train.metric_for_best_model not in LOWER_IS_BETTER,
         logging_steps=train.logging_steps,
         logging_nan_inf_filter=False,  # it would hide the NaN that we stop on
         report_to=[],
@@ -78,6 +81,8 @@ def training_arguments(train: Train | Pretraining, checkpoints: Path, precision:
 class BatchesTrainer(Trainer):  # type: ignore[misc]
     """Trainer, but that its training batches are handed in, cut for its process already. A checkpoint counts once it
     is whole.
+
+    fgm_epsilon: how far the embeddings of a batch are moved for its second, adversarial pass; None for no such pass.
     """
 
     def __init__(
@@ -86,15 +91,29 @@ class BatchesTrainer(Trainer):  # type: ignore[misc]
         batches: DataLoader[Any],
         callbacks: Sequence[TrainerCallback],
         early_stopping_patience: int | None,
+        fgm_epsilon: float | None = None,
         **settings: Any,
     ) -> None:
         early = [EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else []
         super().__init__(callbacks=[*callbacks, _MarkComplete(), *early], **settings)
         self.remove_callback(PrinterCallback)
         self.batches = batches
+        self.fgm_epsilon = fgm_epsilon
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return self.batches
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        def step() -> torch.Tensor:
+            loss: torch.Tensor = super(BatchesTrainer, self).training_step(model, inputs, num_items_in_batch)
+            return loss
+
+        if self.fgm_epsilon is None:
+            return step()
+        embeddings = self.accelerator.unwrap_model(model).get_input_embeddings()
+        return adversarial_step(step, embeddings, self.fgm_epsilon, lambda: self.accelerator.no_sync(model))
 
 
 class _MarkComplete(TrainerCallback):  # type: ignore[misc]
@@ -109,22 +128,21 @@ class _MarkComplete(TrainerCallback):  # type: ignore[misc]
 
 def build_trainer(
     model: nn.Module,
-    task: SingleLabel,
+    task: Task,
     train: Train,
     *,
-    train_rows: EncodedRows,
-    dev_rows: EncodedRows,
+    train_rows: TrainingRows | RowsWithCopies,
+    dev_rows: TrainingRows,
     pad_token_id: int,
     arguments: TrainingArguments,
-    loraplus_lr_ratio: float | None,
+    rate_factor: Factor,
     callbacks: Sequence[TrainerCallback],
 ) -> BatchesTrainer:
-    """The Trainer of a classifier's run, ready to train."""
+    """The Trainer of a classifier's run, ready to train. rate_factor: of a parameter's learning rate, by its name."""
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
-        return task.loss(
-            outputs["logits"], labels, num_items_in_batch if num_items_in_batch is not None else len(labels)
-        )
+        counted = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
+        return task.loss(outputs["logits"], labels, counted)
 
     batches = TokenBudgetBatches(
         train_rows.lengths,
@@ -134,7 +152,7 @@ def build_trainer(
         num_processes=arguments.world_size,
         gradient_accumulation_steps=arguments.gradient_accumulation_steps,
     )
-    collator = PaddingCollator(pad_token_id)
+    collator = train_rows.collator(pad_token_id)
     return BatchesTrainer(
         model=model,
         args=arguments,
@@ -142,10 +160,12 @@ def build_trainer(
         eval_dataset=dev_rows.sorted_by_length(),
         data_collator=collator,
         compute_loss_func=loss,
-        compute_metrics=lambda answers: task.choosing_metrics(answers.predictions, answers.label_ids),
-        optimizers=(adamw(model, train.learning_rate, train.weight_decay, loraplus_lr_ratio), None),
+        compute_metrics=lambda answers: measured_on_dev(task, answers.predictions, answers.label_ids),
+        preprocess_logits_for_metrics=lambda logits, labels: dev_rows.of_rows(logits),
+        optimizers=(adamw(model, train.learning_rate, train.weight_decay, rate_factor), None),
         callbacks=callbacks,
         early_stopping_patience=train.early_stopping_patience,
+        fgm_epsilon=train.fgm_epsilon,
     )
 
 
@@ -200,30 +220,41 @@ def _about_the_machine(error: Exception, run: Run, resume_command: str) -> Lingy
 @torch.inference_mode()
 def logits_of(
     model: nn.Module,
-    input_ids: Sequence[Sequence[int]],
+    encoded: Encoded,
     *,
     pad_token_id: int,
     tokens_per_batch: int = 8192,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> torch.Tensor:
-    """(rows, labels) float32 logits in the order given, in eval mode. on_rows is told how many rows are done.
+    """(rows, outputs) float32 logits in the order given, in eval mode; (rows, longest, outputs) of a head a token, 0
+    beyond a row's end. on_rows is told how many rows are done.
 
     Rows are sorted by length and cut by a budget of tokens; the model's mode is put back.
     """
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]))
+    lengths = encoded.lengths
+    order = sorted(range(len(encoded)), key=lengths.__getitem__)
     parts: list[torch.Tensor] = []
     start = 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end - start + 1) * len(input_ids[order[end]]) <= tokens_per_batch:
+        while end < len(order) and (end - start + 1) * lengths[order[end]] <= tokens_per_batch:
             end += 1
-        batch = pad([input_ids[row] for row in order[start:end]], pad_token_id)
+        rows = encoded.take(order[start:end])
+        batch = pad(rows.input_ids, pad_token_id, rows.token_type_ids)
         parts.append(model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu())
         on_rows(end - start)
         start = end
     model.train(was_training)
-    logits = torch.cat(parts)
+    logits = torch.cat(_as_wide_as_the_last(parts))
     return logits[torch.argsort(torch.tensor(order))]
+
+
+def _as_wide_as_the_last(parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """(rows, tokens, outputs) each, the last the longest, all padded to it; of a head a row as they are."""
+    if parts[-1].dim() < 3:
+        return list(parts)
+    width = parts[-1].shape[1]
+    return [nn.functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in parts]

@@ -165,6 +165,44 @@ def test_rows_of_a_test_that_training_drops_are_counted(write):
     assert parts_of_splits(load_splits(data), data)[2].left_out == {"test texts in train": 1}
 
 
+OTHER_TASKS = {
+    "multi_label": ({"labels": ["a", "b"]}, lambda n: {"text": f"第{n}条评论内容", "label": ["a", "b"][: n % 3]}),
+    "token": (
+        {"labels": ["a"], "clean": ()},
+        lambda n: {"text": f"第{n}条", "label": ["O"] * len(str(n)) + ["O", "B-a"]},
+    ),
+    "regression": ({"labels": {}}, lambda n: {"text": f"第{n}条评论内容", "label": n % 7}),
+    "preference": (
+        {"labels": {}, "chosen": "good", "rejected": "bad"},
+        lambda n: {"text": [f"第{n}个问题", "请问"], "good": "好的", "bad": f"不行{n % 5}"},
+    ),
+}
+
+
+@pytest.mark.parametrize("task", OTHER_TASKS)
+def test_rows_of_a_task_without_one_label_a_row_are_audited_by_their_texts(write, task):
+    keys, row = OTHER_TASKS[task]
+    rows = [row(n) for n in [*range(60), 7]]
+    write("all.jsonl", "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows))
+    data = Data(train="all.jsonl", **keys)
+    parts = parts_of_recipe(data, silent, task)
+    audit = audit_parts(AuditRequest(parts, AuditReading.of_recipe(data, task)), silent).audit
+    assert sum(part.rows for part in audit.parts) == len(rows)
+    assert all(part.labels is None for part in parts)
+    assert all((part.pairs is not None) == (task == "preference") for part in parts)
+
+
+def test_second_texts_of_a_recipe_are_audited_with_the_first(write):
+    rows = [(f"第{n // 2}家店", "菜价格"[n % 2 : n % 2 + 1 + n % 2], str(n % 2)) for n in range(60)]
+    write("all.csv", csv_of([*rows, rows[0]], "text,aspect,label"))
+    data = Data(train="all.csv", text_pair="aspect", labels=LABELS)
+    parts = parts_of_recipe(data, silent)
+    audit = audit_parts(AuditRequest(parts, AuditReading.of_recipe(data)), silent).audit
+    assert sum(part.rows for part in audit.parts) == 61
+    assert {"菜", "价格"} == {pair for part in parts for pair in part.pairs}
+    assert not [it for it in audit.findings if it.check == "conflicts"]
+
+
 def test_one_file_is_not_two_parts(write, tmp_path):
     write("a.csv", csv_of([("好", "1")]))
     write("copy.csv", csv_of([("好", "1")]))

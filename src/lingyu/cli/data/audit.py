@@ -178,10 +178,10 @@ def _request_of_recipe(asked: _Asked, report: Report) -> "AuditRequest":
     _require_recipe_alone(asked)
     found = load_recipe(recipe, overrides)
     max_length = asked.max_length or found.train.max_length
-    reading = AuditReading.of_recipe(found.data)
+    reading = AuditReading.of_recipe(found.data, found.task)
     base = _base(asked.base or found.base, None if asked.base else found.revision, max_length)
     return AuditRequest(
-        parts_of_recipe(found.data, report),
+        parts_of_recipe(found.data, report, found.task),
         reading,
         base=base,
         max_length=max_length,

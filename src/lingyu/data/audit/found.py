@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from .parts import as_hexadecimal
+from ..row_hashes import as_hexadecimal
 from .report import Check, Finding
 from .rows import Rows
 from .samples import Sample

@@ -9,9 +9,10 @@ import numpy as np
 from lingyu.reporting import Report
 from lingyu.text import Hashes
 
+from ..row_hashes import row_hashes
 from .found import TRAIN, Depth, Elsewhere, Found
 from .neighbours import Neighbours
-from .parts import AuditReading, Read, read_cleaned, row_hashes
+from .parts import AuditReading, Read, read_cleaned
 from .report import Overlap
 from .rows import Mask, Rows, exact_key, whole_text
 

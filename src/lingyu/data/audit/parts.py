@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data
+from lingyu.recipe import Data, TaskName
 from lingyu.reporting import Report
-from lingyu.text import Hashes, clean, content_hash, content_hashes
+from lingyu.text import Hashes, clean
 
-from ..loading import Splits, load_splits
+from ..loading import load_splits
+from ..parts import Splits
 from ..reading import is_hub_set, read_table
+from ..row_hashes import row_hashes
 from ..splitting import has_two_labels
 from ..tables import Table, TableRow, no_column
 from .report import Source
@@ -25,10 +27,13 @@ _ROWS_PER_REPORT = 1_000
 _MOST_LABELS = 1_000  # that nobody named
 _LONGEST_LABEL = 100  # characters
 
+_ONE_LABEL_A_ROW = ("single_label", "ordinal")
+
 EMPTY: Final = "empty"
 TWO_LABELS: Final = "two labels"
 LEAKED: Final = "test texts in train"
 BEYOND: Final = "beyond max_train_samples"
+EQUAL_REPLIES: Final = "equal replies"
 """Why load_splits leaves rows out, as its counts name it."""
 
 
@@ -68,32 +73,17 @@ class AuditReading:
     keys: tuple[str, str, str] = ("--text", "--text-pair", "--label")
 
     @classmethod
-    def of_recipe(cls, data: Data) -> "AuditReading":
+    def of_recipe(cls, data: Data, task: TaskName = "single_label") -> "AuditReading":
+        """Labels are audited where a row has one of several."""
         keys = ("data.text", "data.text_pair", "data.label")
-        return cls(data.text, None, data.label, data.encoding, data.clean, data.labels, keys=keys)
+        label = data.label if task in _ONE_LABEL_A_ROW else None
+        return cls(data.text, data.text_pair, label, data.encoding, data.clean, data.labels, keys=keys)
 
     @property
     def columns(self) -> dict[str, str]:
         """Key -> the column that it names."""
         named = zip(self.keys, (self.text, self.text_pair, self.label), strict=True)
         return {key: column for key, column in named if column is not None}
-
-
-def row_hashes(texts: Sequence[str], pairs: Sequence[str] | None = None) -> Hashes:
-    """(rows,) the content hash of each row. Of two texts it is made from the hashes of both, so that ("ab", "c") and
-    ("a", "bc") are not the same."""
-    if pairs is None:
-        return content_hashes(texts)
-    return np.fromiter((_pair_hash(*both) for both in zip(texts, pairs, strict=True)), dtype=np.int64, count=len(texts))
-
-
-def _pair_hash(first: str, second: str) -> int:
-    return content_hash(as_hexadecimal(content_hash(first)) + as_hexadecimal(content_hash(second)))
-
-
-def as_hexadecimal(hash: int) -> str:
-    """16 digits, as a report shows a content hash."""
-    return f"{hash & (1 << 64) - 1:016x}"
 
 
 def parts_of_files(files: Mapping[str, str], reading: AuditReading, report: Report) -> tuple[AuditPart, ...]:
@@ -114,32 +104,39 @@ def _is_same_file(source: Source, other: Source) -> bool:
     return source.path == other.path or (source.sha256 is not None and source.sha256 == other.sha256)
 
 
-def parts_of_recipe(data: Data, report: Report) -> tuple[AuditPart, ...]:
+def parts_of_recipe(data: Data, report: Report, task: TaskName = "single_label") -> tuple[AuditPart, ...]:
     """The files of a recipe where it gives dev or test; else train, dev and test as they are split off.
 
-    So the rows of a given test set that stand in train are audited, where load_splits would stop at them. Raises
-    LingyuError as parts_of_files and load_splits do.
+    So the rows of a given test set that stand in train are audited, where load_splits would stop at them. Of a task
+    that gives a row other than one label, the parts as they are loaded, such rows among them. Raises LingyuError as
+    parts_of_files and load_splits do.
     """
+    if task not in _ONE_LABEL_A_ROW:
+        data = data.model_copy(update={"allow_leakage": True, "drop_leaked": False})
+        return parts_of_splits(load_splits(data, task), data)
     given = {"train": data.train, "dev": data.dev, "test": data.test}
     files = {name: source for name, source in given.items() if source}
-    parts = parts_of_files(files, AuditReading.of_recipe(data), report)
-    return parts if len(parts) > 1 else _split_off(parts[0], load_splits(data))
+    parts = parts_of_files(files, AuditReading.of_recipe(data, task), report)
+    return parts if len(parts) > 1 else _split_off(parts[0], load_splits(data, task))
 
 
 def parts_of_splits(splits: Splits, data: Data) -> tuple[AuditPart, ...]:
     """The parts that a run trains on and is measured on. What was left out of them is but counted, and the place of a
-    row in its file is gone: where is 'train:12', the twelfth row of the part."""
+    row in its file is gone: where is 'train:12', the twelfth row of the part. Labels are there where a row has one of
+    several; of two replies to a context the better one is its second text."""
     read, dropped = splits.counts.read, splits.counts.dropped
-    left_out = {"train": (TWO_LABELS, BEYOND), "dev": (), "test": (LEAKED,)}
+    left_out = {"train": (TWO_LABELS, BEYOND, EQUAL_REPLIES), "dev": (), "test": (LEAKED,)}
     parts = []
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         path = getattr(data, name) or data.train
         source = Source(path=path, sha256=_sha256(path), rows=read.get(f"data.{name}", read["data.train"]))
-        labels = tuple(splits.labels[label] for label in part.labels.tolist())
+        labels = None
+        if splits.task in _ONE_LABEL_A_ROW:
+            labels = tuple(splits.labels[label] for label in part.labels.tolist())
         wheres = tuple(f"{name}:{number}" for number in range(1, part.rows + 1))
         empty = dropped[EMPTY] if name == "train" else 0
-        gone = {reason: dropped[reason] for reason in left_out[name] if dropped[reason]}
-        parts.append(AuditPart(name, source, part.texts, labels, wheres, empty, left_out=gone))
+        gone = {reason: dropped[reason] for reason in left_out[name] if dropped.get(reason)}
+        parts.append(AuditPart(name, source, part.texts, labels, wheres, empty, part.pairs, gone))
     return tuple(parts)
 
 
@@ -149,7 +146,7 @@ def _split_off(whole: AuditPart, splits: Splits) -> tuple[AuditPart, ...]:
     A text with two labels was dealt to none, and load_splits left it out. It is audited as a row of train, as it is in
     a train file with a dev and a test file beside it.
     """
-    hashes = row_hashes(whole.texts)
+    hashes = row_hashes(whole.texts, whole.pairs)
     elsewhere = np.isin(hashes, np.concatenate([splits.dev.hashes, splits.test.hashes]))
     in_train = np.isin(hashes, splits.train.hashes) | (~elsewhere & _has_two_labels(whole, hashes))
     beyond = int((~elsewhere & ~in_train).sum())
@@ -167,7 +164,8 @@ def _taken(whole: AuditPart, name: str, rows: NDArray[np.bool_]) -> AuditPart:
     assert whole.labels is not None
     at = np.flatnonzero(rows).tolist()
     texts, labels, wheres = (tuple(values[row] for row in at) for values in (whole.texts, whole.labels, whole.wheres))
-    return AuditPart(name, whole.source, texts, labels, wheres, empty=0)
+    pairs = None if whole.pairs is None else tuple(whole.pairs[row] for row in at)
+    return AuditPart(name, whole.source, texts, labels, wheres, empty=0, pairs=pairs)
 
 
 # ---- tables

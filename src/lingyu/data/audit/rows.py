@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lingyu.text import Hashes
 
-from .parts import AuditPart, row_hashes
+from ..row_hashes import row_hashes
+from .parts import AuditPart
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -64,8 +64,8 @@ def load_excluded(
 
 def _of_recipe(path: str) -> ExcludedSet:
     recipe = load_recipe(path)
-    splits = load_splits(recipe.data)
-    return ExcludedSet(recipe.name, splits.dev.texts + splits.test.texts)
+    splits = load_splits(recipe.data, recipe.task)
+    return ExcludedSet(recipe.name, splits.dev.all_texts + splits.test.all_texts)
 
 
 def _of_table(name: str, text: str, encoding: str, named_by: str) -> ExcludedSet:

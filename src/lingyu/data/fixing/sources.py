@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lingyu.errors import LingyuError
 from lingyu.text import clean
 
-from ..audit.parts import as_hexadecimal, row_hashes
 from ..audit.report import Source
 from ..reading import find_file, sha256_of
+from ..row_hashes import as_hexadecimal, row_hashes
 from ..tables import TableRow
 from ..whole_tables import WholeTable, read_whole
 

@@ -43,6 +43,8 @@ def agree(adapters: Sequence[Version], weights: Sequence[float] | None = None) -
     _refuse_one_twice(adapters)
     for other in others:
         _require_same(first, other)
+    for adapter in adapters:
+        _require_averageable(adapter)
     return Agreement(
         adapters=tuple(adapters),
         weights=_normalised(weights, len(adapters)),
@@ -50,6 +52,17 @@ def agree(adapters: Sequence[Version], weights: Sequence[float] | None = None) -
         max_length=max(adapter.manifest.max_length for adapter in adapters),
         notes=tuple(_notes(adapters)),
     )
+
+
+def _require_averageable(adapter: Version) -> None:
+    """What becomes of an average is only measured for one label a text, and for one text."""
+    task, next_step = adapter.manifest.task, "Keep the adapters apart; a batch answers by as many as you like"
+    if task != "single_label":
+        raise LingyuError(
+            f"is for the task {task}; only single_label is combined", where=adapter.reference, next=next_step
+        )
+    if adapter.manifest.text_pair:
+        raise LingyuError("reads two texts; only adapters of one are combined", where=adapter.reference, next=next_step)
 
 
 def _refuse_one_twice(adapters: Sequence[Version]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lingyu.evaluation import fit_temperature
 from lingyu.lora import WEIGHTS, package_versions
 from lingyu.store import (
     ADAPTER_CONFIG,
@@ -24,6 +23,7 @@ from lingyu.store import (
     render_card,
     write_hashes,
 )
+from lingyu.tasks import fit_temperature
 from lingyu.text import Hashes
 
 from .agreement import Agreement
@@ -68,7 +68,10 @@ class CombinedVersion:
             f"{self.name}@{version}" if adapter == self.name else adapter: logits
             for adapter, logits in self.answers.items()
         }
-        return {"combination": self.combination.model_dump(), "parents_dev": as_json(self.dev_sets, named)}
+        return {
+            "combination": self.combination.model_dump(),
+            "parents_dev": as_json(self.dev_sets, named, self.agreed.labels),
+        }
 
     def _facts(self) -> VersionFacts:
         first = self.agreed.adapters[0].manifest

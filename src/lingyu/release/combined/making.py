@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import nn
 
-from lingyu.bases import Base
+from lingyu.bases import Base, Encoded
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, find_base_of, load_adapter, read_weights
 from lingyu.reporting import Report
@@ -21,7 +21,6 @@ from lingyu.text import clean
 from lingyu.training import logits_of
 
 from ..ancestry import require_lineage
-from ..gate import difference_of
 from ..limits import TOLERANCE
 from ..sentences import SENTENCES
 from .agreement import Agreement
@@ -125,8 +124,8 @@ def _write_with_proof(
         set_by_definition(model, parents, agreed.weights, made.head)
     else:
         set_to(model, made)
-    input_ids = _proof_rows(base, agreed, dev_sets)
-    largest = _largest_difference(load_adapter(base, agreed.labels, folder), model, input_ids, base)
+    proof = _proof_rows(base, agreed, dev_sets)
+    largest = _largest_difference(load_adapter(base, agreed.labels, folder), model, proof, base)
     return Combination(
         combination_type=_type(rank),
         rank=rank,
@@ -136,20 +135,18 @@ def _write_with_proof(
     )
 
 
-def _proof_rows(base: Base, agreed: Agreement, dev_sets: Sequence[DevSet]) -> list[list[int]]:
-    """Token ids of our own sentences and of the first dev texts of each adapter."""
+def _proof_rows(base: Base, agreed: Agreement, dev_sets: Sequence[DevSet]) -> Encoded:
+    """Our own sentences, and the first dev texts of each adapter."""
     texts = [clean(sentence, agreed.adapters[0].manifest.text_steps) for sentence in SENTENCES]
     for dev in dev_sets:
         texts += dev.rows.texts[:_PROOF_ROWS] if dev.rows else ()
-    return base.encode([text for text in texts if text], agreed.max_length).input_ids
+    return base.encode([text for text in texts if text], agreed.max_length)
 
 
-def _largest_difference(written: nn.Module, reference: nn.Module, input_ids: list[list[int]], base: Base) -> float:
+def _largest_difference(written: nn.Module, reference: nn.Module, proof: Encoded, base: Base) -> float:
     """Of a logit. Raises LingyuError beyond the tolerance of a merge."""
-    ours, theirs = (
-        logits_of(model, input_ids, pad_token_id=base.tokenizer.pad_token_id) for model in (written, reference)
-    )
-    largest = difference_of(ours, theirs).largest
+    ours, theirs = (logits_of(model, proof, pad_token_id=base.tokenizer.pad_token_id) for model in (written, reference))
+    largest = float((ours - theirs).abs().max())
     if not largest <= TOLERANCE:
         raise LingyuError(
             f"what was written answers differently from the average: a logit by {largest:.2g} (allowed: {TOLERANCE:g})",

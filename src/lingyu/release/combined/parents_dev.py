@@ -1,7 +1,7 @@
 """How adapters and what was combined of them answer each one's dev set. A dev set is no test: see ParentDev."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from lingyu.bases import Base
 from lingyu.data import Part
 from lingyu.errors import LingyuError, printable
-from lingyu.evaluation import bootstrap_accuracy_and_macro_f1
+from lingyu.evaluation import scores_json, scores_of
 from lingyu.lora import load_adapter
 from lingyu.reporting import Report
 from lingyu.store import Version
-from lingyu.tasks import SingleLabel
+from lingyu.tasks import SingleLabel, Task
 from lingyu.text import Hashes
 from lingyu.training import logits_of
 
@@ -62,7 +62,8 @@ def read_dev_set(version: Version, order: Sequence[int], trained_on: Hashes) -> 
     if not unseen.rows:
         return DevSet(version.reference, None, reason="every dev text stands in a train set")
     agreed = np.argsort(np.asarray(order))[unseen.labels]
-    return DevSet(version.reference, Part(unseen.texts, agreed, unseen.hashes), part.rows - unseen.rows)
+    rows = replace(unseen, labelled=replace(unseen.labelled, targets=agreed))
+    return DevSet(version.reference, rows, part.rows - unseen.rows)
 
 
 def parents_as_answering(agreed: Agreement) -> list[Answering]:
@@ -95,23 +96,26 @@ def _answer(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     found = {}
     for parent, part in parts.items():
-        input_ids = base.encode(part.texts, adapter.max_length).input_ids
+        encoded = base.encode(part.texts, adapter.max_length)
         pad_token_id = base.tokenizer.pad_token_id
         logits = logits_of(
-            model, input_ids, pad_token_id=pad_token_id, tokens_per_batch=_TOKENS_PER_BATCH, on_rows=on_rows
+            model, encoded, pad_token_id=pad_token_id, tokens_per_batch=_TOKENS_PER_BATCH, on_rows=on_rows
         )
         found[parent] = logits[:, list(adapter.order)].numpy()
     return found
 
 
-def as_json(dev_sets: Sequence[DevSet], answers: Mapping[str, Mapping[str, Logits]]) -> list[dict[str, object]]:
-    """`parents_dev` of metrics.json (lingyu.store.ParentDev)."""
+def as_json(
+    dev_sets: Sequence[DevSet], answers: Mapping[str, Mapping[str, Logits]], labels: tuple[str, ...]
+) -> list[dict[str, object]]:
+    """`parents_dev` of metrics.json (lingyu.store.ParentDev). labels: as agreed on."""
+    task = SingleLabel(labels)
     return [
         {
             "parent": dev.parent,
             "rows": dev.rows.rows if dev.rows else None,
             "left_out": dev.left_out if dev.rows else None,
-            "scores": [_scores(name, logits[dev.parent], dev.rows) for name, logits in answers.items()]
+            "scores": [_scores(name, task, logits[dev.parent], dev.rows) for name, logits in answers.items()]
             if dev.rows
             else None,
             "reason": dev.reason,
@@ -120,6 +124,5 @@ def as_json(dev_sets: Sequence[DevSet], answers: Mapping[str, Mapping[str, Logit
     ]
 
 
-def _scores(adapter: str, logits: Logits, rows: Part) -> dict[str, object]:
-    scores = bootstrap_accuracy_and_macro_f1(rows.labels, SingleLabel.predictions(logits), logits.shape[1], _SEED)
-    return {"adapter": adapter, **scores.as_json()}
+def _scores(adapter: str, task: Task, logits: Logits, rows: Part) -> dict[str, object]:
+    return {"adapter": adapter, **scores_json(scores_of(task, rows.labels, logits.argmax(axis=1), _SEED))}

@@ -35,7 +35,7 @@ def _config(base: Base, adapter: Average) -> LoraConfig:
     usual = Counter(ranks.values()).most_common(1)[0][0]
     others = {path: rank for path, rank in ranks.items() if rank != usual}
     return LoraConfig(
-        task_type=base.family.peft_task_type,
+        task_type=base.family.peft_task_type(),
         base_model_name_or_path=base.id,
         revision=base.revision,
         inference_mode=True,

@@ -14,11 +14,13 @@ import torch
 from torch import nn
 
 from lingyu.bases import Ancestor, Base
+from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 from lingyu.lora import WEIGHTS, find_base_of, load_adapter, package_versions
 from lingyu.reporting import Report, counted
 from lingyu.store import Version
-from lingyu.tasks import task_named
+from lingyu.tasks import Task, TruncationSide, task_named
+from lingyu.text import cut_by_nothing
 
 from ..ancestry import require_lineage
 from ..gate import unmerged_logits
@@ -37,14 +39,15 @@ from .folder import (
     Precision,
     Probe,
     RuntimeName,
+    WordFinder,
     digest_of,
 )
 from .gate import compare, require_agreement, require_same_logits
-from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_logits, sentences_sha256
+from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_rows, sentences_sha256
 from .page import render_graph_page
-from .runtimes import Ids, Logits, Run, open_runtime
+from .runtimes import INPUTS, Ids, Logits, Run, open_runtime
 from .speed import texts_per_s, timed_batches
-from .token_rows import TokenFile
+from .token_rows import TokenFile, TokenRows
 from .tracing import OPSET, needed_packages, quantise, require_packages, trace, write_graph
 
 
@@ -88,15 +91,16 @@ def export_graph(
     with status 1 where a logit differs by more than TOLERANCE in float32, or int8 agrees in less than AGREEMENT.
     """
     require_free(out)
-    task_named(version.manifest.task, version.manifest.labels)
+    task = _exportable(version, int8=int8)
     require_packages(runtime, int8=int8)
     base = find_base_of(version)
     lineage = require_lineage(version, base)
     compared = gate_texts(version, texts)
     with new_folder(out) as folder:
-        reference = unmerged_logits(version, base, compared.texts, counted(report, "comparing", len(compared.texts)))
-        _write_tokenizer(base, version.manifest.max_length, folder)
-        job = _Job(version, base, runtime, folder, compared, reference.numpy(), report)
+        on_rows = counted(report, "comparing", len(compared.texts))
+        reference = unmerged_logits(version, task, base, compared, on_rows)
+        _write_tokenizer(base, version.manifest.max_length, task.truncation_side, folder)
+        job = _Job(version, task, base, runtime, folder, compared, reference.numpy(), report)
         model = job.merged_model()
         job.write(model, "float32")
         if int8:
@@ -107,6 +111,24 @@ def export_graph(
     return Exported(
         out, manifest, measured, timed_texts, torch.get_num_threads(), (compared.note,) if compared.note else ()
     )
+
+
+def _exportable(version: Version, *, int8: bool) -> Task:
+    """What the version answers. Raises LingyuError for what no graph is written of."""
+    task = task_named(version.manifest.task, version.manifest.labels)
+    if task.head == "token":
+        raise LingyuError(
+            f"is for the task {task.name}; graphs are written of tasks that give a text one answer",
+            where=version.reference,
+            next="Merge it instead, and serve that with torch: python merge.py",
+        )
+    if int8 and not task.labels:
+        raise LingyuError(
+            f"is for the task {task.name}; an int8 graph is judged by its labels, and this one has none",
+            where=version.reference,
+            next="Leave --int8 out",
+        )
+    return task
 
 
 @dataclass(frozen=True)
@@ -123,6 +145,7 @@ class _Job:
     """What every step of an export needs. written: by precision, in the order in which they came."""
 
     version: Version
+    task: Task
     base: Base
     runtime: RuntimeName
     folder: Path
@@ -133,7 +156,20 @@ class _Job:
 
     @property
     def tokens(self) -> TokenFile:
-        return TokenFile(self.folder / TOKENIZER)
+        return TokenFile(self.folder / TOKENIZER, words=self.words)
+
+    @property
+    def words(self) -> WordFinder | None:
+        return "jieba" if self.base.cuts_by_jieba else None
+
+    @property
+    def has_types(self) -> bool:
+        """Whether the base tells two texts apart by an input of its own."""
+        return self.version.manifest.text_pair and getattr(self.base.config, "type_vocab_size", 0) > 1
+
+    def rows(self) -> TokenRows:
+        """What is compared, as the graph reads it."""
+        return self.tokens.encode(self.compared.texts, self.compared.pairs, has_types=self.has_types)
 
     @property
     def pad_token_id(self) -> int:
@@ -141,7 +177,7 @@ class _Job:
 
     def merged_model(self) -> nn.Module:
         """The adapter in its base, float32, on the CPU."""
-        adapted = load_adapter(self.base, self.version.manifest.labels, self.version.folder)
+        adapted = load_adapter(self.base, self.task.output_names, self.version.folder)
         merged: nn.Module = adapted.merge_and_unload(safe_merge=True).eval()
         return merged
 
@@ -151,17 +187,19 @@ class _Job:
         if precision == "int8":
             quantise(self.runtime, self.folder)
         else:
-            write_graph(trace(model, self.version.manifest.max_length), self.runtime, self.folder)
+            program = trace(model, self.version.manifest.max_length, has_types=self.has_types)
+            write_graph(program, self.runtime, self.folder)
         self.report(f"writing {precision}", 1, 1)
         run = open_runtime(self.runtime, self.folder, torch.get_num_threads())
         logits = batched_logits(
             run,
-            self.tokens.encode(self.compared.texts).input_ids,
+            self.rows(),
             pad_token_id=self.pad_token_id,
-            num_labels=len(self.version.manifest.labels),
+            num_outputs=self.task.num_outputs,
             on_rows=counted(self.report, f"comparing {precision}", len(self.compared.texts)),
         )
-        found = compare(logits, self.reference, self.version.reference)
+        calibration = self.version.manifest.calibration.of_task
+        found = compare(logits, self.reference, self.task, calibration, self.version.reference)
         if precision == "int8":
             require_agreement(found, len(self.compared.texts), self.version.reference)
         else:
@@ -171,8 +209,7 @@ class _Job:
 
     def measure(self, model: nn.Module) -> tuple[dict[str, Measured], int]:
         """torch and every graph that was written, on the same batches; and on how many texts."""
-        input_ids = self.tokens.encode(self.compared.texts).input_ids
-        batches = timed_batches(input_ids, self.pad_token_id, TOKENS_PER_BATCH)
+        batches = timed_batches(self.rows(), self.pad_token_id, TOKENS_PER_BATCH)
         sizes = {"torch": sum(p.nbytes for p in model.parameters())}
         runs = {"torch": _torch_run(model)}
         for precision, written in self.written.items():
@@ -184,12 +221,11 @@ class _Job:
     def write_manifest(self, lineage: Sequence[Ancestor]) -> GraphManifest:
         """The page and graph.json: the last things to be written."""
         facts, precision = self.version.manifest, list(self.written)[-1]
-        probed = probe_logits(
+        probed = batched_logits(
             self.written[precision].run,
-            self.tokens,
-            text_steps=facts.text_steps,
+            probe_rows(self.tokens, facts.text_steps, text_pair=facts.text_pair, has_types=self.has_types),
             pad_token_id=self.pad_token_id,
-            num_labels=len(facts.labels),
+            num_outputs=self.task.num_outputs,
         )
         manifest = GraphManifest(
             created=datetime.now(UTC).replace(microsecond=0),
@@ -201,10 +237,13 @@ class _Job:
             lineage=tuple(ExportedAncestor(**asdict(ancestor)) for ancestor in lineage),
             task=facts.task,
             labels=facts.labels,
+            text_pair=facts.text_pair,
+            token_type_ids=self.has_types,
             max_length=facts.max_length,
             text_steps=facts.text_steps,
-            temperature=facts.calibration.temperature,
+            **asdict(facts.calibration.of_task),
             pad_token_id=self.pad_token_id,
+            words=self.words,
             gate=self._gate(),
             probe=Probe(sentences_sha256=sentences_sha256(), logits=tuple(tuple(map(float, row)) for row in probed)),
             packages=package_versions() | self._versions(),
@@ -232,21 +271,21 @@ class _Job:
         )
 
 
-def _write_tokenizer(base: Base, max_length: int, folder: Path) -> None:
+def _write_tokenizer(base: Base, max_length: int, side: TruncationSide, folder: Path) -> None:
     """tokenizer.json as the tokenizers library alone reads it, cutting where the adapter does; vocab.txt beside it."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(base.tokenizer.backend_tokenizer.to_str())
+    tokenizer = base.load_tokenizer().backend_tokenizer
+    if base.cuts_by_jieba:
+        cut_by_nothing(tokenizer)
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length, direction=base.tokenizer.truncation_side)
+    tokenizer.enable_truncation(max_length, direction="left" if side == "left" else base.tokenizer.truncation_side)
     tokenizer.save(str(folder / TOKENIZER))
     save_vocabulary(base, folder)
 
 
 def _torch_run(model: nn.Module) -> Run:
-    def run(input_ids: Ids, attention_mask: Ids) -> Logits:
+    def run(*inputs: Ids) -> Logits:
         with torch.inference_mode():
-            fed = {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(attention_mask)}
+            fed = {name: torch.from_numpy(ids) for name, ids in zip(INPUTS, inputs, strict=False)}
             logits: Logits = model(**fed).logits.numpy()
             return logits
 

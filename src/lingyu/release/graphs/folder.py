@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
+from lingyu.tasks import TASKS, Calibration, Task, task_named
 from lingyu.text import require_seal, sealed
 
 GRAPH = "graph.json"
@@ -22,6 +23,7 @@ FORMAT: Final = 1
 
 RuntimeName = Literal["onnx", "openvino"]
 Precision = Literal["float32", "int8"]
+WordFinder = Literal["jieba"]
 MODEL_FILES: dict[RuntimeName, tuple[str, ...]] = {
     "onnx": ("model.onnx",),
     "openvino": ("openvino_model.xml", "openvino_model.bin"),
@@ -103,8 +105,11 @@ class Probe(_Record):
 
 
 class GraphManifest(_Record):
-    """What a graph is. labels: in the order of the logits. temperature: divides the logits before the softmax.
+    """What a graph is. labels: as the task orders them, none of one that answers by a number.
 
+    temperature, thresholds, offset, scale: what makes answers of its logits, see lingyu.tasks.Calibration. text_pair:
+    whether it reads two texts together; token_type_ids: whether it takes them as an input.
+    words: what finds the words that tokenizer.json goes on from; None where that says all.
     precision: of the weights; what is computed in between is float32 either way.
     """
 
@@ -117,11 +122,17 @@ class GraphManifest(_Record):
     base: ExportedBase
     lineage: tuple[ExportedAncestor, ...]
     task: Text
-    labels: Annotated[tuple[Text, ...], Field(min_length=1)]
+    labels: tuple[Text, ...]
+    text_pair: bool = False
+    token_type_ids: bool = False
     max_length: Annotated[int, Field(ge=1)]
     text_steps: tuple[Text, ...]
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
     pad_token_id: Count
+    words: WordFinder | None = None
     gate: GraphGate
     probe: Probe
     packages: dict[str, str]
@@ -137,10 +148,20 @@ class GraphManifest(_Record):
 
     @model_validator(mode="after")
     def _is_of_one_graph(self) -> Self:
-        widths = {len(row) for row in self.probe.logits} - {len(self.labels)}
-        if widths:
-            raise ValueError(f"{len(self.labels)} labels, but logits of {min(widths)}")
+        if self.task in TASKS:  # of a later lingyu's, whoever loads it is told
+            widths = {len(row) for row in self.probe.logits} - {self.answers.num_outputs}
+            if widths:
+                raise ValueError(f"{len(self.labels)} labels, but logits of {min(widths)}")
         return self
+
+    @property
+    def answers(self) -> Task:
+        """What answers for it. Raises LingyuError for a task of a later lingyu."""
+        return task_named(self.task, self.labels)
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(self.temperature, self.thresholds, self.offset, self.scale)
 
 
 def open_graph_folder(folder: Path) -> GraphManifest:

@@ -3,14 +3,16 @@
 import numpy as np
 
 from lingyu.errors import LingyuError
+from lingyu.tasks import Calibration, Task
 
+from ..changed import changed_rows
 from ..limits import AGREEMENT, TOLERANCE
 from .folder import Comparison
 from .runtimes import Logits
 
 
-def compare(logits: Logits, reference: Logits, where: object) -> Comparison:
-    """Both (texts, labels). Raises LingyuError with status 1 where a logit is no number."""
+def compare(logits: Logits, reference: Logits, task: Task, calibration: Calibration, where: object) -> Comparison:
+    """Both (texts, outputs). Raises LingyuError with status 1 where a logit is no number."""
     difference = float(np.abs(logits - reference).max())
     if not np.isfinite(difference):
         raise LingyuError(
@@ -21,7 +23,7 @@ def compare(logits: Logits, reference: Logits, where: object) -> Comparison:
         )
     return Comparison(
         largest_difference=difference,
-        changed_labels=int((logits.argmax(axis=1) != reference.argmax(axis=1)).sum()),
+        changed_labels=changed_rows(logits, reference, task, calibration),
     )
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Failed, Result, task_named
+from lingyu.tasks import Failed, Result
 from lingyu.text import clean, readable
 
+from ..changed import changed_rows
 from ..limits import AGREEMENT, TOLERANCE
-from ..sentences import SENTENCES
+from ..sentences import SENTENCES, beside_the_next
 from .folder import GRAPH, TOKENIZER, GraphManifest, open_graph_folder
 from .runtimes import Logits, Run, open_runtime
-from .token_rows import TokenFile, batches_of
+from .token_rows import TokenFile, TokenRows, batches_of
 
 TOKENS_PER_BATCH = 4096
 
@@ -29,11 +30,13 @@ class Graph:
     >>> graph = Graph.load("graphs/hotel")
     >>> graph.classify(["房间很干净，下次还来"])[0].label
     '正面'
+
+    One of an adapter that reads two texts: graph.classify(["菜好吃，就是上菜慢"], text_pairs=["服务"])
     """
 
     def __init__(self, manifest: GraphManifest, tokens: TokenFile, run: Run) -> None:
         self.manifest = manifest
-        self.task = task_named(manifest.task, manifest.labels)
+        self.task = manifest.answers
         self._tokens = tokens
         self._run = run
 
@@ -46,64 +49,104 @@ class Graph:
         folder = Path(folder)
         manifest = open_graph_folder(folder)
         clean("", manifest.text_steps)  # raises for a step of a later lingyu
-        return cls(manifest, TokenFile(folder / TOKENIZER), open_runtime(manifest.runtime, folder, threads))
+        return cls(
+            manifest,
+            TokenFile(folder / TOKENIZER, words=manifest.words),
+            open_runtime(manifest.runtime, folder, threads),
+        )
 
-    def classify(self, texts: Iterable[str], *, threshold: float = 0.0) -> list[Result | Failed]:
+    def classify(
+        self, texts: Iterable[str], *, text_pairs: Iterable[str] | None = None, threshold: float = 0.0
+    ) -> list[Result | Failed]:
         """An answer a text, in the order given: a Result, or a Failed that holds the error of that row alone.
 
-        threshold: below this probability the label is `uncertain`. Raises LingyuError for what is wrong with the call.
+        text_pairs: for each text the second one, for a graph that reads two. threshold: below this probability the
+        label is `uncertain`; see Lingyu.classify. Raises LingyuError for what is wrong with the call.
         """
-        if isinstance(texts, str):
-            raise LingyuError("classify takes a list of texts", next="Write classify([text])")
         if not 0 <= threshold <= 1:
             raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")
-        texts = list(texts)
-        kinds = {type(text).__name__ for text in texts if not isinstance(text, str)}
-        if kinds:
-            raise LingyuError(f"a text is a {min(kinds)}", next="Give strings only")
-        read = [self._read(text) for text in texts]
+        rows = self._rows(_strings(texts, "text"), text_pairs)
+        read = [self._read(text, pair) for text, pair in rows]
         answers = iter(self._answers([one for one in read if isinstance(one, _Read)], threshold))
         return [next(answers) if isinstance(one, _Read) else one for one in read]
 
-    def _read(self, text: str) -> "_Read | Failed":
+    def _rows(self, texts: list[str], text_pairs: Iterable[str] | None) -> list[tuple[str, str | None]]:
+        """Each text with its second one. Raises LingyuError where the graph reads another number of texts."""
+        name = self.manifest.adapter.reference
+        if text_pairs is None:
+            if self.manifest.text_pair:
+                raise LingyuError(f"{name} reads two texts, and here is one", next="Give text_pairs=[...] too")
+            return [(text, None) for text in texts]
+        if not self.manifest.text_pair:
+            raise LingyuError(f"{name} reads one text, and here are two", next="Leave text_pairs out")
+        pairs = _strings(text_pairs, "second text")
+        if len(pairs) != len(texts):
+            raise LingyuError(f"{len(texts)} texts but {len(pairs)} second texts", next="Give one a text")
+        return list(zip(texts, pairs, strict=True))
+
+    def _read(self, text: str, text_pair: str | None) -> "_Read | Failed":
         try:
-            return _Read(text, readable(text, self.manifest.text_steps))
+            pair = None if text_pair is None else self._readable_pair(text_pair)
+            return _Read(text, text_pair, readable(text, self.manifest.text_steps), pair)
         except LingyuError as error:
             return Failed(text, self.manifest.adapter.reference, error)
 
+    def _readable_pair(self, text_pair: str) -> str:
+        try:
+            return readable(text_pair, self.manifest.text_steps)
+        except LingyuError as error:
+            raise LingyuError(error.what.replace("the text", "the second text", 1), next=error.next) from None
+
     def _answers(self, read: Sequence["_Read"], threshold: float) -> list[Result]:
-        rows = self._tokens.encode([one.readable for one in read])
-        logits = batched_logits(
-            self._run, rows.input_ids, pad_token_id=self.manifest.pad_token_id, num_labels=len(self.manifest.labels)
-        )
-        answers = self.task.decode(logits, temperature=self.manifest.temperature, threshold=threshold)
-        version = self.manifest.adapter.reference
+        manifest = self.manifest
+        pairs = [one.readable_pair or "" for one in read] if manifest.text_pair else None
+        rows = self._tokens.encode([one.readable for one in read], pairs, has_types=manifest.token_type_ids)
+        logits = batched_logits(self._run, rows, pad_token_id=manifest.pad_token_id, num_outputs=self.task.num_outputs)
+        probabilities = self.task.probabilities(logits, manifest.calibration)
         return [
-            Result(one.text, answer.label, answer.probability, answer.probabilities, version, truncated)
-            for one, answer, truncated in zip(read, answers, rows.truncated, strict=True)
+            Result(
+                one.text,
+                self.task.answer(row, manifest.calibration, threshold=threshold),
+                manifest.adapter.reference,
+                truncated,
+                one.text_pair,
+            )
+            for one, row, truncated in zip(read, probabilities, rows.truncated, strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A text as it came, and as the adapter reads it."""
+    """A text, and a second one where there is one, as they came and as the adapter reads them."""
 
     text: str
+    text_pair: str | None
     readable: str
+    readable_pair: str | None
+
+
+def _strings(texts: Iterable[str], what: str) -> list[str]:
+    if isinstance(texts, str):
+        raise LingyuError(f"classify takes a list of {what}s", next="Write classify([text])")
+    found = list(texts)
+    kinds = {type(text).__name__ for text in found if not isinstance(text, str)}
+    if kinds:
+        raise LingyuError(f"a {what} is a {min(kinds)}", next="Give strings only")
+    return found
 
 
 def batched_logits(
     run: Run,
-    input_ids: Sequence[Sequence[int]],
+    texts: TokenRows,
     *,
     pad_token_id: int,
-    num_labels: int,
+    num_outputs: int,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Logits:
-    """(rows, labels) logits in the order given. on_rows is told how many more rows are done."""
-    logits = np.zeros((len(input_ids), num_labels), dtype=np.float32)
-    for batch in batches_of(input_ids, pad_token_id, TOKENS_PER_BATCH):
-        logits[batch.rows] = run(batch.input_ids, batch.attention_mask)
+    """(rows, outputs) logits in the order given. on_rows is told how many more rows are done."""
+    logits = np.zeros((len(texts.input_ids), num_outputs), dtype=np.float32)
+    for batch in batches_of(texts, pad_token_id, TOKENS_PER_BATCH):
+        logits[batch.rows] = run(*batch.inputs)
         on_rows(len(batch.rows))
     return logits
 
@@ -113,12 +156,10 @@ def sentences_sha256() -> str:
     return hashlib.sha256("\0".join(SENTENCES).encode()).hexdigest()
 
 
-def probe_logits(
-    run: Run, tokens: TokenFile, *, text_steps: Sequence[str], pad_token_id: int, num_labels: int
-) -> Logits:
-    """(sentences, labels): what a graph answers to the sentences of lingyu, here and now."""
-    rows = tokens.encode([clean(sentence, text_steps) for sentence in SENTENCES])
-    return batched_logits(run, rows.input_ids, pad_token_id=pad_token_id, num_labels=num_labels)
+def probe_rows(tokens: TokenFile, text_steps: Sequence[str], *, text_pair: bool, has_types: bool) -> TokenRows:
+    """The sentences of lingyu as a graph reads them; each beside the one that follows, where it reads two texts."""
+    sentences = [clean(sentence, text_steps) for sentence in SENTENCES]
+    return tokens.encode(sentences, beside_the_next(sentences) if text_pair else None, has_types=has_types)
 
 
 @dataclass(frozen=True)
@@ -149,15 +190,16 @@ def verify_graph(folder: Path) -> VerifiedGraph:
             where=folder / GRAPH,
             next="Export the adapter again",
         )
-    found = probe_logits(
+    tokens = TokenFile(folder / TOKENIZER, words=manifest.words)
+    has_types = manifest.token_type_ids
+    found = batched_logits(
         open_runtime(manifest.runtime, folder),
-        TokenFile(folder / TOKENIZER),
-        text_steps=manifest.text_steps,
+        probe_rows(tokens, manifest.text_steps, text_pair=manifest.text_pair, has_types=has_types),
         pad_token_id=manifest.pad_token_id,
-        num_labels=len(manifest.labels),
+        num_outputs=manifest.answers.num_outputs,
     )
     difference = float(np.abs(found - made).max())
-    agreement = float((found.argmax(axis=1) == made.argmax(axis=1)).mean())
+    agreement = 1 - changed_rows(found, made, manifest.answers, manifest.calibration) / len(made)
     is_same = agreement >= AGREEMENT if manifest.precision == "int8" else difference <= TOLERANCE
     if not is_same:
         raise LingyuError(

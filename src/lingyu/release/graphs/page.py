@@ -1,9 +1,12 @@
 """README.md of an exported graph: how to ask it, and how closely it answers as the adapter does."""
 
+from ..wording import gives, of_logits
 from .folder import MODEL_FILES, GraphManifest
+from .runtimes import INPUTS
 
 _NAMES = {"onnx": "ONNX", "openvino": "OpenVINO"}
 _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
+_FIRST_WORDS = "Words are found by jieba first, which no tokenizer.json can say (`lingyu.text.cut_by_jieba`). "
 
 
 def render_graph_page(manifest: GraphManifest) -> str:
@@ -16,32 +19,38 @@ def _title(manifest: GraphManifest) -> str:
     return (
         f"# {manifest.adapter.reference} as {name}\n\n"
         f"The LoRA adapter {manifest.adapter.reference} merged into its base, as a graph with weights in "
-        f"{manifest.precision}. It gives a text one of {len(manifest.labels)} labels, and needs no torch."
+        f"{manifest.precision}. It {gives(manifest.answers, text_pair=manifest.text_pair)}, and needs no torch."
     )
 
 
 def _how_to_use(manifest: GraphManifest) -> str:
+    texts = '["这里写一句话"], text_pairs=["这里写另一句话"]' if manifest.text_pair else '["这里写一句话"]'
+    by_label = manifest.task in ("single_label", "ordinal")
+    needed = (_RUNTIMES[manifest.runtime], *(["rjieba"] if manifest.words else []), "tokenizers", "numpy")
     return (
         "## How to use it\n\n"
         "```python\n"
         "from lingyu import Graph\n\n"
         'graph = Graph.load("this folder")\n'
-        'print(graph.classify(["这里写一句话"])[0].label)\n'
+        f"print(graph.classify({texts})[0].{'label' if by_label else 'answer'})\n"
         "```\n\n"
-        f"That needs lingyu, {_RUNTIMES[manifest.runtime]}, tokenizers, numpy and pydantic. Text steps, tokenizer, "
-        "calibration and labels come from graph.json and tokenizer.json."
+        f"That needs lingyu, {', '.join(needed)} and pydantic. Text steps, tokenizer, calibration and labels come from "
+        "graph.json and tokenizer.json."
     )
 
 
 def _inside(manifest: GraphManifest) -> str:
     steps = ", ".join(manifest.text_steps) or "none"
+    names = "`, `".join(INPUTS if manifest.token_type_ids else INPUTS[:2])
     return (
         "## For other programs\n\n"
-        f"- {MODEL_FILES[manifest.runtime][0]}: inputs `input_ids` and `attention_mask`, int64, (rows, length); output "
-        f"`logits`, float32, (rows, labels). Rows are free, and so is the length up to {manifest.max_length}.\n"
-        "- tokenizer.json cuts there. A literal `[MASK]` in a text is text: set `encode_special_tokens`.\n"
+        f"- {MODEL_FILES[manifest.runtime][0]}: inputs `{names}`, int64, (rows, length); "
+        f"output `logits`, float32, (rows, {manifest.answers.num_outputs}). "
+        f"Rows are free, and so is the length up to {manifest.max_length}.\n"
+        f"- {_FIRST_WORDS if manifest.words else ''}tokenizer.json cuts there. A literal `[MASK]` in a text is text: "
+        "set `encode_special_tokens`.\n"
         f"- Text steps before the tokenizer: {steps} (`lingyu.text.clean`).\n"
-        f"- Probabilities are the softmax of the logits divided by {manifest.temperature:.4f}."
+        f"- {of_logits(manifest.answers, manifest.calibration)}"
         + (
             "\n- openvino by itself computes in bf16 where the processor can: set `INFERENCE_PRECISION_HINT` to `f32`."
             if manifest.runtime == "openvino"

@@ -14,10 +14,11 @@ from .folder import MODEL_FILES, RuntimeName
 
 Ids = NDArray[np.int64]
 Logits = NDArray[np.float32]
-# input_ids and attention_mask, both (rows, length), to logits (rows, labels). Any number of threads may call it.
-Run = Callable[[Ids, Ids], Logits]
+# input_ids, attention_mask and, of a graph that takes them, token_type_ids, all (rows, length), to logits (rows,
+# outputs). Any number of threads may call it.
+Run = Callable[..., Logits]
 
-INPUTS = ("input_ids", "attention_mask")
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # the last one of some graphs alone
 OUTPUT = "logits"
 
 # openvino alone would take bf16 where the processor has it: logits then differ by 1e-2, not by 1e-6
@@ -45,8 +46,8 @@ def _onnxruntime(file: Path, threads: int | None) -> Run:
     with _in_one_line(file, f"onnxruntime {onnxruntime.__version__}"):
         session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
-    def run(input_ids: Ids, attention_mask: Ids) -> Logits:
-        fed = dict(zip(INPUTS, (input_ids, attention_mask), strict=True))
+    def run(*inputs: Ids) -> Logits:
+        fed = dict(zip(INPUTS, inputs, strict=False))
         return np.asarray(session.run([OUTPUT], fed)[0], dtype=np.float32)
 
     return run
@@ -64,9 +65,9 @@ def _openvino(file: Path, threads: int | None) -> Run:
     with _in_one_line(file, f"openvino {openvino.__version__}"):
         compiled = openvino.Core().compile_model(str(file), "CPU", settings)
 
-    def run(input_ids: Ids, attention_mask: Ids) -> Logits:
+    def run(*inputs: Ids) -> Logits:
         # a request of its own: the one that a plain call shares would mix up two threads
-        fed = dict(zip(INPUTS, (input_ids, attention_mask), strict=True))
+        fed = dict(zip(INPUTS, inputs, strict=False))
         return np.asarray(compiled.infer_new_request(fed)[OUTPUT], dtype=np.float32)
 
     return run

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from .runtimes import Run
-from .token_rows import Batch, batches_of
+from .token_rows import Batch, TokenRows, batches_of
 
 _TEXTS = 256
 _ROUNDS = 3
 
 
-def timed_batches(input_ids: Sequence[Sequence[int]], pad_token_id: int, tokens_per_batch: int) -> tuple[Batch, ...]:
+def timed_batches(rows: TokenRows, pad_token_id: int, tokens_per_batch: int) -> tuple[Batch, ...]:
     """Batches of some of the rows, evenly picked where there are many: enough for a figure, soon enough done."""
-    picked = np.unique(np.linspace(0, len(input_ids) - 1, num=min(_TEXTS, len(input_ids)), dtype=np.int64))
-    return tuple(batches_of([input_ids[row] for row in picked], pad_token_id, tokens_per_batch))
+    count = len(rows.input_ids)
+    picked = np.unique(np.linspace(0, count - 1, num=min(_TEXTS, count), dtype=np.int64))
+    return tuple(batches_of(rows.take(picked.tolist()), pad_token_id, tokens_per_batch))
 
 
 def texts_per_s(
@@ -32,7 +33,7 @@ def texts_per_s(
         for name, run in runs.items():
             began = time.perf_counter()
             for batch in batches:
-                run(batch.input_ids, batch.attention_mask)
+                run(*batch.inputs)
             if turn:
                 seconds[name].append(time.perf_counter() - began)
             done += 1

@@ -8,23 +8,37 @@ from typing import Any
 import numpy as np
 
 from lingyu.errors import LingyuError, missing_extra
+from lingyu.text import cut_by_jieba
 
+from .folder import WordFinder
 from .runtimes import Ids
 
 
 @dataclass(frozen=True)
 class TokenRows:
-    """input_ids: a list of token ids a text, special tokens included. truncated: whether a text was cut."""
+    """input_ids: a list of token ids a text, special tokens included. truncated: whether a text was cut.
+
+    token_type_ids: like input_ids, 1 for the second text; None where the graph takes none.
+    """
 
     input_ids: list[list[int]]
     truncated: list[bool]
+    token_type_ids: list[list[int]] | None = None
+
+    def take(self, rows: Sequence[int]) -> "TokenRows":
+        types = self.token_type_ids
+        return TokenRows(
+            [self.input_ids[row] for row in rows],
+            [self.truncated[row] for row in rows],
+            None if types is None else [types[row] for row in rows],
+        )
 
 
 class TokenFile:
     """A tokenizer.json, which holds where texts are cut too."""
 
-    def __init__(self, file: Path) -> None:
-        """Raises LingyuError for a file that can't be read."""
+    def __init__(self, file: Path, *, words: WordFinder | None = None) -> None:
+        """words: what cuts a text first. Raises LingyuError for a file that can't be read, or without rjieba."""
         try:
             from tokenizers import Tokenizer
         except ImportError:
@@ -34,40 +48,62 @@ class TokenFile:
         except Exception as error:  # the library raises nothing narrower
             reason = " ".join(str(error).split())[:160]
             raise LingyuError(f"is no tokenizer ({reason})", where=file, next="Export the adapter again") from error
+        if words == "jieba":
+            cut_by_jieba(self._tokenizer)
         # a literal '[MASK]' in a text is text, never the special token
         self._tokenizer.encode_special_tokens = True
 
-    def encode(self, texts: Sequence[str]) -> TokenRows:
-        encodings = self._tokenizer.encode_batch(list(texts))
-        return TokenRows([e.ids for e in encodings], [bool(e.overflowing) for e in encodings])
+    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, has_types: bool = False) -> TokenRows:
+        """pairs: a second text for each. has_types: whether the graph is to be told which of the two a token is of."""
+        read = list(texts) if pairs is None else list(zip(texts, pairs, strict=True))
+        encodings = self._tokenizer.encode_batch(read)
+        return TokenRows(
+            [e.ids for e in encodings],
+            [bool(e.overflowing) for e in encodings],
+            [e.type_ids for e in encodings] if has_types else None,
+        )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """rows: which of the texts these are. input_ids, attention_mask: (rows, longest of them)."""
+    """rows: which of the texts these are. input_ids, attention_mask, token_type_ids: (rows, longest of them)."""
 
     rows: list[int]
     input_ids: Ids
     attention_mask: Ids
+    token_type_ids: Ids | None = None
+
+    @property
+    def inputs(self) -> tuple[Ids, ...]:
+        """What the graph takes, in its order."""
+        ids = (self.input_ids, self.attention_mask)
+        return ids if self.token_type_ids is None else (*ids, self.token_type_ids)
 
 
-def batches_of(input_ids: Sequence[Sequence[int]], pad_token_id: int, tokens_per_batch: int) -> Iterator[Batch]:
+def batches_of(texts: TokenRows, pad_token_id: int, tokens_per_batch: int) -> Iterator[Batch]:
     """Every row once, rows of like length together; rows times the longest stay within the budget where they can."""
+    input_ids = texts.input_ids
     order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]))
     start = 0
     while start < len(order):
         end = start + 1
         while end < len(order) and (end - start + 1) * len(input_ids[order[end]]) <= tokens_per_batch:
             end += 1
-        yield _padded(order[start:end], input_ids, pad_token_id)
+        yield _padded(order[start:end], texts, pad_token_id)
         start = end
 
 
-def _padded(rows: list[int], input_ids: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
+def _padded(rows: list[int], texts: TokenRows, pad_token_id: int) -> Batch:
+    input_ids, token_type_ids = texts.input_ids, texts.token_type_ids
     width = max(len(input_ids[row]) for row in rows)
     ids = np.full((len(rows), width), pad_token_id, dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=np.int64)
     for at, row in enumerate(rows):
         ids[at, : len(input_ids[row])] = input_ids[row]
         mask[at, : len(input_ids[row])] = 1
-    return Batch(rows, ids, mask)
+    if token_type_ids is None:
+        return Batch(rows, ids, mask)
+    types = np.zeros_like(ids)
+    for at, row in enumerate(rows):
+        types[at, : len(token_type_ids[row])] = token_type_ids[row]
+    return Batch(rows, ids, mask, types)

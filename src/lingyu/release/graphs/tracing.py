@@ -1,6 +1,7 @@
 """A classifier as a graph: traced once by torch.export, then written as ONNX or OpenVINO, and as int8 where asked for.
 
-Inputs are input_ids and attention_mask, both of any number of rows and any length; the output is the logits.
+Inputs are input_ids, attention_mask and, where two texts are read, token_type_ids, all of any number of rows and any
+length; the output is the logits.
 """
 
 import contextlib
@@ -33,14 +34,20 @@ _NEEDED: dict[RuntimeName, tuple[str, ...]] = {
 
 
 class _Logits(nn.Module):
-    """A transformers classifier as a function of two tensors."""
+    """A transformers classifier as a function of tensors."""
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
         self.classifier = classifier
+        # onnxscript 0.7 makes one RotaryEmbedding of it, whose sines have to be there for each row; transformers has
+        # them once for all rows, and onnxruntime refuses that
+        self.has_rotary_embedding = hasattr(getattr(classifier, "base_model", None), "rotary_emb")
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(input_ids=input_ids, attention_mask=attention_mask).logits
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        places = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        if self.has_rotary_embedding:
+            places["position_ids"] = torch.arange(input_ids.shape[1]).expand(input_ids.shape)
+        logits: Tensor = self.classifier(input_ids=input_ids, attention_mask=attention_mask, **places).logits
         return logits
 
 
@@ -59,16 +66,24 @@ def require_packages(runtime: RuntimeName, *, int8: bool) -> None:
                 raise missing_extra(package, "export") from None
 
 
-def trace(classifier: nn.Module, max_length: int) -> ExportedProgram:
-    """classifier: on the CPU, in eval mode. Raises LingyuError, naming the architecture, where it can't be traced."""
+def trace(classifier: nn.Module, max_length: int, *, has_types: bool = False) -> ExportedProgram:
+    """classifier: on the CPU, in eval mode. has_types: whether the graph takes token_type_ids.
+
+    Raises LingyuError, naming the architecture, where it can't be traced.
+    """
     rows, length = Dim("rows", min=1), Dim("length", min=1, max=max(max_length, _LENGTH))
     ids = torch.arange(_ROWS * _LENGTH).reshape(_ROWS, _LENGTH)
     mask = torch.ones_like(ids)
     mask[0, -1] = 0  # a mask of ones only may be left out of the graph
     shapes = {0: rows, 1: length}
+    types = torch.zeros_like(ids)
+    types[:, -1] = 1
+    example = (ids, mask, types) if has_types else (ids, mask)
     try:
-        with quiet(), torch.no_grad():
-            return torch.export.export(_Logits(classifier), (ids, mask), dynamic_shapes=(shapes, shapes), strict=False)
+        with quiet(), torch.no_grad(), _finite_masks(classifier):
+            return torch.export.export(
+                _Logits(classifier), example, dynamic_shapes=(shapes,) * len(example), strict=False
+            )
     except Exception as error:  # whatever the model's code and the tracer disagree about
         architecture = getattr(getattr(classifier, "config", None), "model_type", type(classifier).__name__)
         reason = " ".join(str(error).split())[:160]
@@ -76,6 +91,29 @@ def trace(classifier: nn.Module, max_length: int) -> ExportedProgram:
             f"the architecture {architecture!r} can't be traced as a graph ({type(error).__name__}: {reason})",
             next="Merge it instead, and serve that with torch: python merge.py",
         ) from error
+
+
+@contextlib.contextmanager
+def _finite_masks(classifier: Any) -> Iterator[None]:
+    """Within it, a layer that looks at its neighbours only masks the others by a very small number.
+
+    Of a short row's padding no neighbour may be a token: then all is masked, and a runtime that masks by minus infinity
+    makes it no number (openvino 2026.4), which reaches the logits where a head takes the mean over tokens.
+    """
+    looks_around = "sliding_attention" in (getattr(getattr(classifier, "config", None), "layer_types", None) or ())
+    if not looks_around:
+        yield
+        return
+    usual = classifier.config._attn_implementation
+    classifier.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        classifier.set_attn_implementation(usual)
+
+
+def inputs_of(program: ExportedProgram) -> tuple[str, ...]:
+    return INPUTS[: len(program.graph_signature.user_inputs)]
 
 
 def write_graph(program: ExportedProgram, runtime: RuntimeName, folder: Path) -> None:
@@ -109,7 +147,7 @@ def _write_onnx(program: ExportedProgram, file: Path) -> None:
             program,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(INPUTS),
+            input_names=list(inputs_of(program)),
             output_names=[OUTPUT],
             verbose=False,
         )

@@ -81,7 +81,8 @@ class Seconds(_Record):
 
 
 class Certificate(_Record):
-    """What a merged model is. labels: in the order of the logits. text_steps: to be applied before the tokenizer.
+    """What a merged model is. labels: as its task orders them, none of one that answers by a number. text_pair: whether
+    it reads two texts together. text_steps: to be applied before the tokenizer.
 
     calibration: of the adapter; a plain pipeline does not apply it. lineage: the chain of bases, the nearest first.
     """
@@ -93,6 +94,7 @@ class Certificate(_Record):
     lineage: tuple[LineageEntry, ...]
     task: str
     labels: tuple[str, ...]
+    text_pair: bool = False
     max_length: Annotated[int, Field(ge=1)]
     text_steps: tuple[str, ...]
     calibration: Calibration

@@ -18,10 +18,10 @@ from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import load_recipe
 from lingyu.reporting import Report, counted
 from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
-from lingyu.tasks import task_named
+from lingyu.tasks import Task, task_named
 
 from ..ancestry import require_lineage
-from ..gate import difference_of, merged_logits, require_same_answers, unmerged_logits
+from ..gate import Difference, OnRows, difference_of, merged_logits, require_same_answers, unmerged_logits
 from ..limits import TOLERANCE
 from ..texts import GateTexts, gate_texts
 from ..tokenizer import save_tokenizer
@@ -79,30 +79,31 @@ def merge(
     """
     require_free(out)
     require_dtype(dtype)
-    task_named(version.manifest.task, version.manifest.labels)
+    task = task_named(version.manifest.task, version.manifest.labels)
     base = find_base_of(version)
     lineage = require_lineage(version, base)
     compared = gate_texts(version, texts)
     clock = _Clock()
     with new_folder(out) as folder:
         with clock.on("writing"):
-            weights = _write_weights(_plan(version, base), folder, FULL, report)
-            save_tokenizer(base, version.manifest.max_length, folder)
+            weights = _write_weights(_plan(version, task, base), folder, FULL, report)
+            save_tokenizer(base, version.manifest.max_length, task.truncation_side, folder)
+        compare = _Compare(version, task, folder, compared, report)
         with clock.on("gate"):
-            reference, gate = _pass_gate(version, base, folder, compared, report)
+            reference, gate = compare.pass_gate(base)
         cast = None
         if dtype != FULL:
             with clock.on("writing"):
-                weights = _write_weights(_plan(version, base), folder, dtype, report)
+                weights = _write_weights(_plan(version, task, base), folder, dtype, report)
             with clock.on("gate"):
-                cast = _compare_cast(folder, dtype, compared, reference, report)
+                cast = compare.cast(dtype, reference)
         certificate = _certify(_Made(version, lineage, folder, dtype, weights, gate, cast, clock))
     return Merged(out, certificate, (compared.note,) if compared.note else ())
 
 
-def _plan(version: Version, base: Base) -> MergePlan:
+def _plan(version: Version, task: Task, base: Base) -> MergePlan:
     """Made for each writing, so that the adapter is not in memory beside the models of the gate."""
-    return plan_merge(base, read_weights(version.folder), version.manifest.labels)
+    return plan_merge(base, read_weights(version.folder), task)
 
 
 def _write_weights(plan: MergePlan, folder: Path, dtype: str, report: Report) -> FileRecord:
@@ -124,36 +125,46 @@ def _write_weights(plan: MergePlan, folder: Path, dtype: str, report: Report) ->
     return record
 
 
-def _pass_gate(
-    version: Version, base: Base, folder: Path, compared: GateTexts, report: Report
-) -> tuple[Tensor, GateProof]:
-    """The unmerged model's logits, and the proof. Raises LingyuError with status 1 where they are not the merged's."""
-    total = 2 * len(compared.texts)
-    reference = unmerged_logits(version, base, compared.texts, counted(report, "comparing", total))
-    logits = merged_logits(folder, compared.texts, counted(report, "comparing", total, done=total // 2))
-    found = difference_of(logits, reference)
-    require_same_answers(found, version.reference)
-    return reference, GateProof(
-        source=compared.source,
-        texts=len(compared.texts),
-        texts_sha256=compared.digest,
-        largest_difference=found.largest,
-        tolerance=TOLERANCE,
-        changed_labels=found.changed_labels,
-    )
+@dataclass(frozen=True)
+class _Compare:
+    """What is in a folder with the version on its base, on some texts."""
 
+    version: Version
+    task: Task
+    folder: Path
+    texts: GateTexts
+    report: Report
 
-def _compare_cast(folder: Path, dtype: str, compared: GateTexts, reference: Tensor, report: Report) -> CastProof:
-    """Raises LingyuError with status 1 where a logit is no number: what the layers compute may be too large for it."""
-    total = len(compared.texts)
-    found = difference_of(merged_logits(folder, compared.texts, counted(report, "comparing", total)), reference)
-    if not math.isfinite(found.largest):
-        raise LingyuError(
-            f"in {dtype} it gives logits that are no finite numbers",
-            next="Nothing was written. Take --dtype bfloat16 or float32, which hold larger numbers",
-            status=1,
+    def pass_gate(self, base: Base) -> tuple[Tensor, GateProof]:
+        """The unmerged model's logits, and the proof. Raises LingyuError, status 1, where they are not the merged's."""
+        texts, total = self.texts, 2 * len(self.texts.texts)
+        on_rows = counted(self.report, "comparing", total)
+        reference = unmerged_logits(self.version, self.task, base, texts, on_rows)
+        found = self._difference(reference, counted(self.report, "comparing", total, done=total // 2))
+        require_same_answers(found, self.version.reference)
+        return reference, GateProof(
+            source=texts.source,
+            texts=len(texts.texts),
+            texts_sha256=texts.digest,
+            largest_difference=found.largest,
+            tolerance=TOLERANCE,
+            changed_labels=found.changed_labels,
         )
-    return CastProof(largest_difference=found.largest, changed_labels=found.changed_labels)
+
+    def cast(self, dtype: str, reference: Tensor) -> CastProof:
+        """Raises LingyuError with status 1 where a logit is no number: what the layers compute may be too large."""
+        found = self._difference(reference, counted(self.report, "comparing", len(self.texts.texts)))
+        if not math.isfinite(found.largest):
+            raise LingyuError(
+                f"in {dtype} it gives logits that are no finite numbers",
+                next="Nothing was written. Take --dtype bfloat16 or float32, which hold larger numbers",
+                status=1,
+            )
+        return CastProof(largest_difference=found.largest, changed_labels=found.changed_labels)
+
+    def _difference(self, reference: Tensor, on_rows: OnRows) -> Difference:
+        logits = merged_logits(self.folder, self.task, self.texts, on_rows)
+        return difference_of(logits, reference, self.task, self.version.manifest.calibration.of_task)
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,7 @@ def _certify(made: _Made) -> Certificate:
         lineage=lineage,
         task=manifest.task,
         labels=manifest.labels,
+        text_pair=manifest.text_pair,
         max_length=manifest.max_length,
         text_steps=manifest.text_steps,
         calibration=manifest.calibration,

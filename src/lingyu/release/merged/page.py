@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lingyu.store import LineageEntry, Manifest, bullets, fenced, front_matter, inline, section, table
+from lingyu.tasks import Task, task_named
 
+from ..wording import gives, of_logits
 from .certificate import CastProof, GateProof
 
 
@@ -40,7 +42,7 @@ def _front_matter(facts: PageFacts) -> str:
         {
             "library_name": "transformers",
             "base_model": base,
-            "pipeline_tag": "text-classification",
+            "pipeline_tag": _pipeline(facts),
             "language": "zh",
             "license": facts.license,
             "tags": [f"base_model:finetune:{base}", "lora", "merged", "lingyu"],
@@ -49,22 +51,18 @@ def _front_matter(facts: PageFacts) -> str:
 
 
 def _what_it_is(facts: PageFacts) -> str:
-    manifest = facts.manifest
+    manifest, task = facts.manifest, _task(facts)
     return (
         f"The LoRA adapter {inline(f'{manifest.name}@{manifest.version}')} merged into its base "
         f"{inline(manifest.base.id)}, in {facts.dtype}: one model that transformers loads alone. "
-        f"It gives a text one of {len(manifest.labels)} labels."
+        f"It {gives(task, text_pair=manifest.text_pair)}."
     )
 
 
 def _how_to_use(facts: PageFacts) -> Iterator[str]:
     manifest = facts.manifest
-    yield fenced(
-        "from transformers import pipeline\n\n"
-        'classify = pipeline("text-classification", "this folder")\n'
-        'classify("这里写一句话", truncation=True)',
-        "python",
-    )
+    made = f'classify = pipeline("{_pipeline(facts)}", "this folder")'
+    yield fenced(f"from transformers import pipeline\n\n{made}\n{_call(facts)}", "python")
     notes = [f"`truncation=True` cuts a text at {manifest.max_length} tokens, as in training."]
     if manifest.text_steps:
         notes.append(
@@ -72,7 +70,9 @@ def _how_to_use(facts: PageFacts) -> Iterator[str]:
             f"`lingyu.text.clean(text, {list(manifest.text_steps)})`."
         )
     temperature = manifest.calibration.temperature
-    if temperature != 1.0:
+    if manifest.task != "single_label":
+        notes.append(of_logits(_task(facts), manifest.calibration.of_task))
+    elif temperature != 1.0:
         notes.append(
             f"Calibrated probabilities are the softmax of the logits divided by {temperature:.4f}. A plain pipeline "
             "does not know that: its labels are right, its probabilities are not calibrated."
@@ -81,8 +81,25 @@ def _how_to_use(facts: PageFacts) -> Iterator[str]:
 
 
 def _labels(facts: PageFacts) -> Iterator[str]:
-    rows = ((str(index), inline(label)) for index, label in enumerate(facts.manifest.labels))
+    rows = ((str(index), inline(name)) for index, name in enumerate(_task(facts).output_names))
     yield table(("logit", "label"), rows)
+
+
+def _task(facts: PageFacts) -> Task:
+    return task_named(facts.manifest.task, facts.manifest.labels)
+
+
+def _pipeline(facts: PageFacts) -> str:
+    """transformers' name for what the model does."""
+    return "text-classification" if _task(facts).head == "row" else "token-classification"
+
+
+def _call(facts: PageFacts) -> str:
+    if facts.manifest.text_pair:
+        return 'classify({"text": "这里写一句话", "text_pair": "这里写另一句话"}, truncation=True)'
+    if _task(facts).head == "token":  # which cuts by itself, and knows no truncation=True
+        return 'classify("这里写一句话")'
+    return 'classify("这里写一句话", truncation=True)'
 
 
 def _gate(facts: PageFacts) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What the merged model consists of, tensor by tensor, before any of it is read: checked as a whole, then streamed."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,14 @@ from torch import Tensor
 from lingyu.bases import Base, StoredTensor, encoder_tensors, plain_name
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, LoraWeights
+from lingyu.tasks import Task
 
 from .tensor_file import Shape, read_tensor
 
 
 @dataclass(frozen=True)
 class PlannedTensor:
-    """source: where its value before merging comes from: the base's file, or the adapter's head as it is."""
+    """source: where its value before merging comes from: the base's file, or a tensor as it is (the adapter's head)."""
 
     shape: Shape
     source: StoredTensor | Tensor
@@ -45,15 +46,16 @@ class MergePlan:
         return (tensor.value() for tensor in self.tensors.values())
 
 
-def plan_merge(base: Base, adapter: AdapterWeights, labels: Sequence[str]) -> MergePlan:
+def plan_merge(base: Base, adapter: AdapterWeights, task: Task) -> MergePlan:
     """A plan in which every tensor of the classifier has its source, and every tensor of the adapter its place.
 
     Raises LingyuError, naming the tensor, otherwise.
     """
-    outline = _outline(base, labels)
+    outline = _outline(base, task)
     shapes = {name: tuple(tensor.shape) for name, tensor in outline.state_dict().items()}
     stored = _stored(base, shapes)
-    adapter.require_fit(outline, frozenset(shapes.keys() - stored.keys()), len(labels))
+    fixed = _fixed(base, {name: shape for name, shape in shapes.items() if name not in stored})
+    adapter.require_fit(outline, frozenset(shapes.keys() - stored.keys() - fixed.keys()), task.num_outputs)
     trained = {
         f"{path}.{part}": tensor
         for path, linear in adapter.head.items()
@@ -63,7 +65,7 @@ def plan_merge(base: Base, adapter: AdapterWeights, labels: Sequence[str]) -> Me
     added = {f"{path}.weight": lora for path, lora in adapter.lora.items()}
     tensors = {}
     for name, shape in shapes.items():
-        source = trained.get(name, stored.get(name))
+        source = trained.get(name, stored.get(name, fixed.get(name)))
         if source is None:
             raise LingyuError(
                 f"neither the base {base.id} nor the adapter brings {name}",
@@ -74,16 +76,28 @@ def plan_merge(base: Base, adapter: AdapterWeights, labels: Sequence[str]) -> Me
     return MergePlan(outline.config, tensors)
 
 
-def _outline(base: Base, labels: Sequence[str]) -> Any:
+_PROBLEM_TYPES = {
+    "single_label": "single_label_classification",
+    "multi_label": "multi_label_classification",
+    "ordinal": "multi_label_classification",  # a question of yes and no for each step of the scale
+    "regression": "regression",
+    "preference": "regression",
+}
+"""What transformers makes of the logits of each task: a softmax, a sigmoid each, or the number as it is."""
+
+
+def _outline(base: Base, task: Task) -> Any:
     """The classifier without values: names, shapes and config."""
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
 
     config = copy.deepcopy(base.config)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: index for index, label in enumerate(labels)}
-    config.problem_type = "single_label_classification"
+    config.id2label = dict(enumerate(task.output_names))
+    config.label2id = {name: index for index, name in enumerate(task.output_names)}
+    config.problem_type = _PROBLEM_TYPES.get(task.name)
     config.name_or_path = ""  # a path of this machine
-    model_class = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
+    by_row = task.head == "row"
+    models = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if by_row else MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+    model_class = models[type(config)]
     config.architectures = [model_class.__name__]
     with torch.device("meta"):
         return model_class(config)
@@ -99,3 +113,9 @@ def _stored(base: Base, shapes: dict[str, Shape]) -> dict[str, StoredTensor]:
         if tensor is not None and tensor.shape == shape:
             found[name] = tensor
     return found
+
+
+def _fixed(base: Base, lacking: dict[str, Shape]) -> dict[str, Tensor]:
+    """Those of the lacking tensors that are the same at every load: norms of a head that the base does not bring."""
+    values = {name: base.family.fixed_value(name) for name in lacking}
+    return {name: torch.full(lacking[name], value) for name, value in values.items() if value is not None}

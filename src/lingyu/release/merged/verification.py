@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from lingyu.bases import find_base
 from lingyu.errors import LingyuError
 from lingyu.store import FileRecord, refuse_remote_code
+from lingyu.tasks import task_named
 
 from .certificate import CERTIFICATE, Certificate, read_certificate
 from .tensor_file import DTYPES
@@ -93,7 +94,7 @@ def _require_same_model(folder: Path, certificate: Certificate) -> None:
         raise _no(f"has weights {found[:12]}, but {wanted[:12]} in {CERTIFICATE}", folder)
     config = base.config
     for what, is_same in (
-        ("labels", config.id2label == dict(enumerate(certificate.labels))),
+        ("labels", config.id2label == dict(enumerate(task_named(certificate.task, certificate.labels).output_names))),
         ("types", config.dtype == DTYPES[result.dtype]),
     ):
         if not is_same:

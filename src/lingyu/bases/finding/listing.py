@@ -1,0 +1,104 @@
+"""The bases that are on this machine: embedded, those of bases/, and the encoders in the hubs' caches."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lingyu.errors import LingyuError
+
+from ..base import EMBEDDED
+from ..families import FAMILIES
+from ..fingerprints import weight_files
+from ..importing import STRUCTBERT, has_pickle, has_safetensors, source_type_in
+from .modelscope import PREFIX
+from .resolver import BASES, must_be_imported
+
+_VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
+
+
+@dataclass(frozen=True)
+class Found:
+    """id: as a recipe writes it. revision: of a hub. lacking: of "config", "weights", "tokenizer", what is not there.
+
+    state: "ready"; "import": has to be imported first, which a hub's id does by itself; "incomplete"; "unknown": of a
+    family that is none of ours.
+    """
+
+    id: str
+    revision: str | None
+    family: str | None
+    folder: Path
+    lacking: tuple[str, ...]
+    state: str
+
+
+def bases_here() -> list[Found]:
+    """Looked at without reading weights, and without any hub."""
+    return [*_local(), *_of_hub(), *_of_modelscope()]
+
+
+def _local() -> Iterator[Found]:
+    yield _look("embedded", None, EMBEDDED)
+    for folder in sorted(BASES.glob("[!.]*")):
+        if folder.is_dir():
+            yield _look(str(folder), None, folder)
+
+
+def _of_hub() -> Iterator[Found]:
+    """Only encoders of ours: a cache holds much else."""
+    from huggingface_hub import constants
+
+    for repository in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*")):
+        id = repository.name.removeprefix("models--").replace("--", "/", 1)
+        for snapshot in sorted((repository / "snapshots").glob("*")):
+            found = _look(id, snapshot.name, snapshot)
+            if found.family is not None and found.state != "unknown":
+                yield found
+
+
+def _of_modelscope() -> Iterator[Found]:
+    cache = Path(os.environ.get("MODELSCOPE_CACHE") or Path.home() / ".cache" / "modelscope")
+    for repository in sorted((cache / "models").glob("*--*")):
+        for snapshot in sorted((repository / "snapshots").glob("*")):
+            found = _look(PREFIX + repository.name.replace("--", "/", 1), snapshot.name, snapshot)
+            if found.family is not None and found.state != "unknown":
+                yield found
+
+
+def _look(id: str, revision: str | None, folder: Path) -> Found:
+    family, lacking = _family(folder), tuple(_lacking(folder))
+    if lacking:
+        state = "incomplete"
+    elif family not in (*FAMILIES, STRUCTBERT):
+        state = "unknown"
+    else:
+        state = "import" if must_be_imported(folder) else "ready"
+    return Found(id, revision, family, folder, lacking, state)
+
+
+def _family(folder: Path) -> str | None:
+    try:
+        return source_type_in(folder)
+    except LingyuError:
+        return None
+
+
+def _lacking(folder: Path) -> Iterator[str]:
+    if _family(folder) is None:
+        yield "config"
+    if not _has_weights(folder):
+        yield "weights"
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        yield "tokenizer"
+
+
+def _has_weights(folder: Path) -> bool:
+    """All files of them: a download that broke off leaves an index without some of its shards."""
+    if not has_safetensors(folder):
+        return has_pickle(folder)
+    try:
+        return all(file.is_file() for file in weight_files(folder))
+    except (LingyuError, json.JSONDecodeError):
+        return False

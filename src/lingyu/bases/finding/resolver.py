@@ -1,0 +1,195 @@
+"""From what a recipe calls its base to a folder that can be read: embedded, a folder, a hub's id, ModelScope's id.
+
+A hub's base that exists as a pickle only, or in StructBERT's own form, is made into a folder of bases/ once, and found
+there from then on, without the hub where the revision leaves no doubt.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from lingyu.errors import LingyuError, did_you_mean
+
+from ..base import EMBEDDED, Base
+from ..families import FAMILIES, family_of
+from ..fingerprints import weight_files
+from ..importing import (
+    CONFIGURATION,
+    PICKLE,
+    PICKLE_INDEX,
+    STRUCTBERT,
+    Origin,
+    has_pickle,
+    has_safetensors,
+    import_checkpoint,
+    read_origin,
+    source_type_in,
+)
+from . import hub, modelscope
+from .snapshot import Fetch, Snapshot
+
+BASES = Path("bases")
+"""Where bases are made and looked for, beside the store and the recipes: of the current folder."""
+
+_LOG = logging.getLogger("lingyu.bases")
+_PLAIN_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")  # never a pickle, never code
+_PICKLES = (PICKLE, PICKLE_INDEX, "pytorch_model-*-of-*.bin")
+
+
+def find_base(id: str, revision: str | None = None) -> Base:
+    """The base that a recipe names: `embedded`, a folder, a hub id, or `modelscope:` and an id of that hub.
+
+    Raises LingyuError where it is nowhere, is of no known family, or wants to run code of its own; and for a folder
+    that has to be imported first.
+    """
+    if id.startswith(modelscope.PREFIX):
+        found = _fetched(
+            id, id.removeprefix(modelscope.PREFIX), revision or modelscope.DEFAULT_REVISION, modelscope.fetch
+        )
+    elif is_hub_id(id):
+        found = _fetched(id, id, revision, hub.fetch)
+    else:
+        found = Base(id=id, revision=None, folder=_local(id, revision))
+    _check_config(found.folder / "config.json", id)
+    weight_files(found.folder)
+    return found
+
+
+def is_hub_id(id: str) -> bool:
+    """Whether a base of this name is looked for on the hub: it has the form owner/name, and no such folder is here."""
+    is_path = id.startswith((".", "/", "~", "bases/", modelscope.PREFIX)) or Path(id).is_dir()
+    return id.count("/") == 1 and not is_path
+
+
+def must_be_imported(folder: Path) -> bool:
+    """Whether the folder holds a checkpoint that transformers and we can't read as it is."""
+    if (folder / "config.json").is_file() and has_safetensors(folder):
+        return source_type_in(folder) == STRUCTBERT
+    return has_pickle(folder) or (folder / CONFIGURATION).is_file()
+
+
+def _local(id: str, revision: str | None) -> Path:
+    folder = EMBEDDED if id == "embedded" else Path(id)
+    if not folder.is_dir():
+        raise _nowhere(id)
+    if revision is not None:
+        raise LingyuError(
+            f"a folder has no revision {revision}", where=id, next="Leave revision out, or give the id of a hub"
+        )
+    if must_be_imported(folder):
+        what = "holds a pickle only" if not has_safetensors(folder) else "is of StructBERT's own form"
+        raise LingyuError(
+            f"{what}, which is no base yet",
+            where=id,
+            next=f"Make one of it: lingyu base import {id} --out {BASES / folder.resolve().name}",
+        )
+    if not (folder / "config.json").is_file():
+        raise LingyuError("holds no config.json", where=id, next="Give the folder of a transformers encoder")
+    return folder
+
+
+def _nowhere(id: str) -> LingyuError:
+    siblings = [str(Path(id).parent / p.name) for p in Path(id).parent.glob("*") if p.is_dir()]
+    near = did_you_mean(id, [*siblings, "embedded"])
+    hint = f"Did you mean {near}?" if near else "Give embedded, a folder, or a hub id such as hfl/chinese-macbert-base"
+    return LingyuError("no such base" if "/" not in id else "no such folder", where=id, next=hint)
+
+
+def _fetched(id: str, name: str, revision: str | None, fetch: Fetch) -> Base:
+    """Of a hub, in its client's cache or made in bases/. A revision that is pinned is not asked for a second time."""
+    is_pinned = hub.is_pinned(revision) or fetch is modelscope.fetch
+    if is_pinned and (kept := _kept(id, revision)):
+        return kept
+    try:
+        snapshot = fetch(name, revision, _PLAIN_FILES)
+    except LingyuError:
+        if kept := _kept(id, revision):
+            return kept
+        raise
+    if not (snapshot.folder / "config.json").is_file() and not (snapshot.folder / CONFIGURATION).is_file():
+        raise LingyuError("holds no config.json", where=id, next="Give the id of an encoder in transformers' form")
+    if has_safetensors(snapshot.folder) and not must_be_imported(snapshot.folder):
+        return Base(id=id, revision=snapshot.revision, folder=snapshot.folder)
+    return _kept(id, snapshot.revision) or _made(id, name, snapshot, fetch)
+
+
+def _made(id: str, name: str, snapshot: Snapshot, fetch: Fetch) -> Base:
+    """A folder of bases/ that holds what the hub's does. One process makes it; others that want it wait."""
+    folder = BASES / _folder_name(name, snapshot.revision)
+    _check_code(snapshot.folder / "config.json")
+    with _alone(folder.name):
+        if kept := _kept(id, snapshot.revision):
+            return kept
+        if not has_safetensors(snapshot.folder):
+            snapshot = fetch(name, snapshot.revision, _PICKLES)
+            if not has_pickle(snapshot.folder):
+                raise LingyuError(
+                    f"its repository holds neither safetensors nor {PICKLE} at revision {snapshot.revision}, "
+                    "or the cache has no copy of them",
+                    where=id,
+                    next="Set revision to one that holds them (often refs/pr/N, see its pull requests)",
+                )
+        imported = import_checkpoint(snapshot.folder, folder, origin=Origin(id, snapshot.revision))
+    _LOG.warning("%s holds %s: made %s of it, once. %s", id, _form(imported.source_type), folder, imported.layout)
+    return Base(id=id, revision=snapshot.revision, folder=folder)
+
+
+def _form(source_type: str) -> str:
+    return "StructBERT's own form" if source_type == STRUCTBERT else "a pickle only"
+
+
+def _kept(id: str, revision: str | None) -> Base | None:
+    """What was made of it earlier. revision: None for whatever there is, where there is only one."""
+    found = [(origin, folder) for origin, folder in _made_before() if origin.id == id]
+    if revision is not None:
+        found = [(origin, folder) for origin, folder in found if origin.revision == revision]
+    return Base(id=id, revision=found[0][0].revision, folder=found[0][1]) if len(found) == 1 else None
+
+
+def _made_before() -> Iterator[tuple[Origin, Path]]:
+    for config in sorted(BASES.glob("[!.]*/config.json")):
+        origin = read_origin(config.parent)
+        if origin is not None:
+            yield origin, config.parent
+
+
+def _folder_name(name: str, revision: str) -> str:
+    """hfl--chinese-macbert-base-a1b2c3d4e5f6: one level, and nothing in it that a shell or a file system minds."""
+    short = revision[:12] if hub.is_pinned(revision) else revision
+    return re.sub(r"[^\w.-]", "-", f"{name.replace('/', '--')}-{short}")
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    locks = BASES / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f"{name}.lock"):
+        yield
+
+
+def _check_code(config: Path) -> None:
+    if config.is_file() and "auto_map" in _read_config(config):
+        raise LingyuError("asks to run code of its own (auto_map)", where=config, next="Take another base")
+
+
+def _check_config(file: Path, id: str) -> None:
+    """Raises LingyuError for a config that names code, or no family of ours. Read without waiting for transformers."""
+    config = _read_config(file)
+    if not isinstance(config.get("model_type"), str):
+        raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
+    _check_code(file)
+    family_of(config["model_type"], id)
+
+
+def _read_config(file: Path) -> dict[str, object]:
+    """Empty for JSON that has no names."""
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        raise LingyuError("is not JSON", where=file, next="Copy the base anew") from None
+    return config if isinstance(config, dict) else {}

@@ -1,0 +1,260 @@
+"""What a column of labels says, by task: cells of a file to targets, each fault with its row.
+
+Beside the targets each row gets a key, equal for two rows just where their labels are, and a stratum, by which rows are
+dealt to parts.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.errors import LingyuError
+from lingyu.recipe import Data
+from lingyu.text import clean
+
+from .tables import as_text
+
+Entity = tuple[int, int, int]
+"""An entity of a text: its characters, from and up to, and the index of its label."""
+
+_VALUE_SHOWN = 40
+_LABELS_SHOWN = 8
+_TENTHS = 10
+_LARGEST = float(np.finfo(np.float32).max)
+_TAG = re.compile(r"(?P<place>[BI])-(?P<value>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """targets: (rows,) int64 the index of the label; of multi_label (rows, labels) int64 0 and 1; of regression (rows,)
+    float32; of token (rows,) objects, the entities of each row; of preference (rows,) all 0.
+
+    keys, strata: (rows,) int64.
+    """
+
+    targets: NDArray[Any]
+    keys: NDArray[np.int64]
+    strata: NDArray[np.int64]
+
+
+# ---- one label a row: single_label, ordinal
+
+
+def label_indices(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labelled:
+    """Raises LingyuError for the first value outside data.labels, with how many more there are."""
+    order = {value: index for index, value in enumerate(data.labels)}
+    stripped = [value.strip() for value in values]
+    _require_known(zip(stripped, wheres, strict=True), data)
+    indices = np.array([order[value] for value in stripped], dtype=np.int64)
+    return Labelled(indices, keys=indices, strata=indices)
+
+
+# ---- several labels a row: multi_label
+
+
+def label_sets(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labelled:
+    """Of lists of labels, as JSON or cut at data.label_separator; an empty one is a row without labels.
+
+    A row's stratum is its rarest label. Raises as label_indices does.
+    """
+    order = {value: index for index, value in enumerate(data.labels)}
+    rows = [_labels_of(value, data) for value in values]
+    _require_known(((label, where) for labels, where in zip(rows, wheres, strict=True) for label in labels), data)
+    targets = np.zeros((len(rows), len(order)), dtype=np.int64)
+    for row, labels in enumerate(rows):
+        targets[row, [order[label] for label in labels]] = 1
+    keys = _hashed(row.tobytes() for row in targets)
+    return Labelled(targets, keys, _rarest_labels(targets))
+
+
+def _labels_of(value: str, data: Data) -> list[str]:
+    found = _json_list(value)
+    labels = value.split(data.label_separator or ",") if found is None else found
+    stripped = [label.strip() for label in labels]
+    return [label for label in stripped if label] if found is None else stripped
+
+
+def _rarest_labels(targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(rows,) of each row's labels the one that fewest rows have; of a row without labels their number."""
+    by_rarity = np.argsort(targets.sum(axis=0), kind="stable")
+    first = targets[:, by_rarity].argmax(axis=1)
+    rarest: NDArray[np.int64] = np.where(targets.any(axis=1), by_rarity[first], targets.shape[1])
+    return rarest
+
+
+# ---- a number a row: regression
+
+
+def numbers(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labelled:
+    """A row's stratum is its tenth by size. Raises LingyuError for the first value that is no finite number."""
+    found = [_number(value) for value in values]
+    faulty = [at for at, number in enumerate(found) if number is None]
+    if faulty:
+        more = _more(len(faulty) - 1)
+        what = f"label: {_shown(values[faulty[0]].strip())} is no number{more}"
+        raise LingyuError(what, wheres[faulty[0]], f"Correct the column `{data.label}`: digits such as 3.5 or 1e-2")
+    targets = np.array(found, dtype=np.float32)
+    ranks = np.searchsorted(np.sort(targets), targets)  # equal numbers are of one tenth
+    tenths = ranks * _TENTHS // max(1, len(targets))
+    return Labelled(targets, _hashed(number.tobytes() for number in targets), tenths.astype(np.int64))
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if abs(number) <= _LARGEST else None  # which no nan is
+
+
+# ---- entities of a row: token
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A text as it is read, and its entities."""
+
+    text: str
+    entities: tuple[Entity, ...]
+
+
+def tagged_texts(texts: Sequence[str], tags: Sequence[str], wheres: Sequence[str], data: Data) -> list[Tagged]:
+    """Texts and entities of cells that hold tokens and BIO tags, one a token.
+
+    texts: a JSON list of tokens, which are joined with nothing between; or plain text, of which each character is a
+    token. tags: a JSON list, or tags with blanks between. An I- that goes on with no entity of its label begins one.
+    data.clean keeps each character in its place, as the recipe's rules have it.
+    Raises LingyuError for the first row whose tags are not as many as its tokens, or with a tag that is none, with how
+    many more rows there are.
+    """
+    found, faults = [], []
+    for text, row_tags, where in zip(texts, tags, wheres, strict=True):
+        try:
+            found.append(_tagged(text, row_tags, where, data))
+        except LingyuError as error:
+            faults.append(error)
+    if faults:
+        raise LingyuError(f"{faults[0].what}{_more(len(faults) - 1, 'row')}", faults[0].where, faults[0].next)
+    return found
+
+
+def entity_labels(tagged: Sequence[Tagged]) -> Labelled:
+    """All rows are of one stratum."""
+    targets = np.empty(len(tagged), dtype=object)
+    targets[:] = [row.entities for row in tagged]
+    keys = _hashed(json.dumps(row.entities).encode() for row in tagged)
+    return Labelled(targets, keys, np.zeros(len(tagged), dtype=np.int64))
+
+
+def _tagged(cell: str, tag_cell: str, where: str, data: Data) -> Tagged:
+    listed, listed_tags = _json_list(cell), _json_list(tag_cell)
+    tokens = list(cell) if listed is None else listed
+    tags = tag_cell.split() if listed_tags is None else listed_tags
+    if len(tags) != len(tokens):
+        kind = "characters" if listed is None else "tokens"
+        what = f"label: {len(tags):,} tags for {len(tokens):,} {kind}"
+        raise LingyuError(what, where, f"Give each one a tag in the column `{data.label}`: O, B-... or I-...")
+    whole = "".join(tokens)
+    text = clean(whole, data.clean)
+    entities = _entities(tokens, [tag.strip() for tag in tags], where, data)
+    before = len(whole) - len(whole.lstrip())  # which cleaning strips
+    return Tagged(text, tuple(_moved(entities, before, len(text))))
+
+
+def _entities(tokens: Sequence[str], tags: Sequence[str], where: str, data: Data) -> list[Entity]:
+    order = {value: index for index, value in enumerate(data.labels)}
+    entities: list[Entity] = []
+    going_on: int | None = None  # the label of the entity that an I- would go on with
+    end = 0
+    for token, tag in zip(tokens, tags, strict=True):
+        start, end = end, end + len(token)
+        label, begins = _read_tag(tag, order, where)
+        if label is not None and (begins or label != going_on):
+            entities.append((start, end, label))
+        elif label is not None:
+            entities[-1] = (entities[-1][0], end, label)
+        going_on = label
+    return entities
+
+
+def _read_tag(tag: str, order: Mapping[str, int], where: str) -> tuple[int | None, bool]:
+    """(index of the label, whether it begins an entity); None for O."""
+    if tag == "O":
+        return None, False
+    match = _TAG.fullmatch(tag)
+    if match is None:
+        raise LingyuError(f"label: {_shown(tag)} is no BIO tag", where, "A tag is O, B-... or I-...")
+    if match["value"] not in order:
+        what = f"label: {_shown(tag)} is a tag outside data.labels ({_listed(order)})"
+        raise LingyuError(what, where, "Add what follows B- and I- to data.labels, or correct the tags")
+    return order[match["value"]], match["place"] == "B"
+
+
+def _moved(entities: Iterable[Entity], back: int, length: int) -> Iterable[Entity]:
+    """Entities of a text that lost so many characters at its start and now has a length; what is empty goes."""
+    for start, end, label in entities:
+        start, end = max(0, start - back), min(length, end - back)
+        if start < end:
+            yield start, end, label
+
+
+# ---- what they share
+
+
+def no_labels(keys: NDArray[np.int64]) -> Labelled:
+    """Of rows that say by themselves which reply is the better. keys: (rows,)."""
+    zeros = np.zeros(len(keys), dtype=np.int64)
+    return Labelled(zeros, keys, zeros)
+
+
+def _require_known(found: Iterable[tuple[str, str]], data: Data) -> None:
+    """found: (value, where). Raises LingyuError for the first that is outside data.labels."""
+    outside = [(value, where) for value, where in found if value not in data.labels]
+    if not outside:
+        return
+    value, where = outside[0]
+    hint = f"Add the value to data.labels, or correct the column `{data.label}`"
+    what = f"label: {_shown(value)} is outside data.labels ({_listed(data.labels)}){_more(len(outside) - 1)}"
+    raise LingyuError(what, where, hint)
+
+
+def _json_list(cell: str) -> list[str] | None:
+    """The texts of a cell that is a JSON list of texts or numbers; None for any other."""
+    if not cell.lstrip().startswith("["):
+        return None
+    try:
+        found = json.loads(cell, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return None
+    is_flat = isinstance(found, list) and not any(isinstance(item, list | dict) for item in found)
+    return [as_text(item) for item in found] if is_flat else None
+
+
+def text_or_turns(cell: str, mark: str) -> str:
+    """A cell as text: the turns of a list, the empty ones left out, with the mark between."""
+    turns = _json_list(cell)
+    return cell if turns is None else mark.join(turn.strip() for turn in turns if turn.strip())
+
+
+def _shown(value: str) -> str:
+    return f'"{value[:_VALUE_SHOWN]}"' if value else "an empty value"
+
+
+def _listed(labels: Iterable[str]) -> str:
+    names = list(labels)
+    return ", ".join(names[:_LABELS_SHOWN]) + (", ..." if len(names) > _LABELS_SHOWN else "")
+
+
+def _more(count: int, what: str = "value") -> str:
+    return f"; so are {count:,} more {what}s" if count > 1 else f"; so is 1 more {what}" if count else ""
+
+
+def _hashed(contents: Iterable[bytes]) -> NDArray[np.int64]:
+    digests = b"".join(hashlib.sha256(content).digest()[:8] for content in contents)
+    return np.frombuffer(digests, dtype="<i8").astype(np.int64)

@@ -1,0 +1,49 @@
+"""The test as a table for a terminal."""
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from lingyu.store import TITLES, shown_figures
+
+from .intervals import Scores
+from .report import Metrics
+
+_MOST_INTERVALS = 2  # that 80 columns hold
+
+
+def table_of(found: Metrics) -> Table:
+    """The test for a terminal of 80 columns: model and baselines; the leak-free test below, if there is one.
+
+    Of tasks with many figures only the one that judges stands there with its interval.
+    """
+    figures = shown_figures(found.task)
+    with_interval = figures if len(figures) <= _MOST_INTERVALS else figures[:1]
+    has_ece = found.test.ece is not None
+    table = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        caption="test set; in brackets 95 % bootstrap intervals over its rows",
+    )
+    for heading in ("", "rows", *(TITLES[figure] for figure in figures), *(["ECE"] if has_ece else [])):
+        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+
+    def add(name: str, scores: Scores, rows: int, ece: float | None = None) -> None:
+        told = (
+            str(interval) if figure in with_interval else f"{interval.value:.3f}"
+            for figure, interval in ((figure, scores[figure]) for figure in figures)
+        )
+        # rich reads [...] as markup
+        cells = [cell.replace("[", r"\[") for cell in (name, f"{rows:,}", *told)]
+        table.add_row(*cells, *([f"{ece:.3f}" if ece is not None else ""] if has_ece else []))
+
+    test, baseline, clean = found.test, found.baseline, found.test_without_leaks
+    add("adapter", test.scores, test.rows, test.ece)
+    for rival in (baseline, found.column_baseline, found.trivial):
+        if rival:
+            add(rival.name, rival.scores, test.rows)
+    if clean and baseline.without_leaks:
+        table.add_section()
+        add("adapter, no leaks", clean.scores, clean.rows, clean.ece)
+        add(f"{baseline.name}, no leaks", baseline.without_leaks.scores, clean.rows)
+    return table

@@ -1,0 +1,27 @@
+"""A model of which all weights were trained: a transformers folder, no adapter."""
+
+import shutil
+from pathlib import Path
+
+from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PreTrainedModel
+
+from lingyu.bases import Base, Head
+
+_VOCABULARY = "vocab.txt"  # transformers 5 no longer writes it, and other tools read it
+
+
+def save_whole(model: PreTrainedModel, base: Base, folder: Path) -> None:
+    """Write model and tokenizer."""
+    model.name_or_path = model.config.name_or_path = base.id  # never a path of this machine
+    model.save_pretrained(folder)
+    base.tokenizer.save_pretrained(folder)
+    if (base.folder / _VOCABULARY).is_file():
+        shutil.copyfile(base.folder / _VOCABULARY, folder / _VOCABULARY)
+
+
+def load_whole(folder: Path, head: Head = "row") -> nn.Module:
+    """The model as anyone reads it, in eval mode. head: whether it answers once a row or once a token."""
+    models = AutoModelForSequenceClassification if head == "row" else AutoModelForTokenClassification
+    model: nn.Module = models.from_pretrained(str(folder)).eval()
+    return model

@@ -1,0 +1,156 @@
+"""Who answers a row: one adapter, or an ensemble whose members have to agree on what they answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingyu.errors import LingyuError, did_you_mean
+from lingyu.store import WITH_THRESHOLDS, Manifest, Version
+from lingyu.tasks import Calibration, Read, Result
+
+if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
+    from .engine import Resident
+
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one adapter made of a row. probabilities: of that row, as Task.probabilities gives them.
+
+    read: what the tokens stand for, where it answers token by token.
+    """
+
+    probabilities: Probabilities
+    truncated: bool
+    read: Read | None = None
+
+
+@dataclass(frozen=True)
+class Respondent:
+    """One adapter, or several that answer alike, whose probabilities are averaged.
+
+    thresholds: label -> the probability below which the answer is `uncertain`; threshold: of every other label. In
+    multi_label they are those from which on a label is given. where: the line of tenants.yaml that says so.
+    """
+
+    residents: tuple["Resident", ...]
+    threshold: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    where: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises LingyuError for adapters that don't answer alike, and for a threshold of a label that is none."""
+        first, *others = (resident.version for resident in self.residents)
+        self._require_thresholds_have_labels(first)
+        for other in others:
+            _require_alike(first, other, self.where)
+
+    def answer(self, text: str, text_pair: str | None, said: Sequence[Said]) -> Result:
+        """said: by each of the residents."""
+        answer = self.residents[0].task.answer(
+            self._mean([one.probabilities for one in said]),
+            self._calibration(),
+            threshold=self.threshold,
+            thresholds=self.thresholds,
+            read=said[0].read,
+        )
+        version = "+".join(resident.version.reference for resident in self.residents)
+        return Result(text, answer, version, any(one.truncated for one in said), text_pair)
+
+    def _mean(self, probabilities: Sequence[Probabilities]) -> Probabilities:
+        """Each in its own resident's order of labels; the mean in that of the first."""
+        if len(probabilities) == 1:
+            return probabilities[0]
+        names = [_names(resident) for resident in self.residents]
+        ordered = [
+            row[..., [own.index(name) for name in names[0]]] if own else row
+            for own, row in zip(names, probabilities, strict=True)
+        ]
+        mean: Probabilities = np.mean(ordered, axis=0)
+        return mean
+
+    def _calibration(self) -> Calibration:
+        """The first one's; thresholds are averaged, as what they are held against is."""
+        first = self.residents[0]
+        if len(self.residents) == 1 or not any(resident.calibration.thresholds for resident in self.residents):
+            return first.calibration
+        rows = [
+            dict(zip(resident.task.labels, resident.calibration.thresholds, strict=False))
+            for resident in self.residents
+        ]
+        means = (float(np.mean([row.get(label, 0.5) for row in rows])) for label in first.task.labels)
+        return replace(first.calibration, thresholds=tuple(means))
+
+    def _require_thresholds_have_labels(self, first: Version) -> None:
+        if not self.thresholds:
+            return
+        manifest = first.manifest
+        if manifest.task not in WITH_THRESHOLDS:
+            raise _no_threshold(first, self.where)
+        unknown = sorted(set(self.thresholds) - set(manifest.labels))
+        if unknown:
+            near = did_you_mean(unknown[0], manifest.labels)
+            next_step = f"Did you mean `{near}`?" if near else f"It has {', '.join(manifest.labels[:5])}"
+            raise LingyuError(f"{first.reference} has no label {unknown[0]!r:.60}", self.where, next_step)
+
+
+def require_as_many_texts(version: Version, *, has_pair: bool) -> None:
+    """Raises LingyuError for one text where the adapter reads two, and for two where it reads one."""
+    if version.manifest.text_pair and not has_pair:
+        next_step = "Give the second one too: --pair TEXT, --pair-column COLUMN, or text_pairs=[...] in Python"
+        raise LingyuError(f"{version.reference} reads two texts, and here is one", next=next_step)
+    if has_pair and not version.manifest.text_pair:
+        raise LingyuError(f"{version.reference} reads one text, and here are two", next="Leave the second one out")
+
+
+def require_threshold(version: Version, threshold: float) -> None:
+    """Raises LingyuError for a threshold of an adapter whose task has none."""
+    if threshold and version.manifest.task not in WITH_THRESHOLDS:
+        raise _no_threshold(version, None)
+
+
+def _no_threshold(version: Version, where: str | None) -> LingyuError:
+    """It gives no label a probability to compare with."""
+    return LingyuError(
+        f"{version.reference} is for the task {version.manifest.task}, whose answers have no threshold",
+        where,
+        f"Leave it out: {' and '.join(WITH_THRESHOLDS)} have them",
+    )
+
+
+def _require_alike(first: Version, other: Version, where: str | None) -> None:
+    """Raises LingyuError where a mean of the two would be a mean of unlike things."""
+    ours, theirs = first.manifest, other.manifest
+    if ours.task != theirs.task:
+        raise _unlike(f"{first.reference} is for the task {ours.task}, but {other.reference} for {theirs.task}", where)
+    if set(ours.labels) != set(theirs.labels) or (ours.task == "ordinal" and ours.labels != theirs.labels):
+        raise LingyuError(
+            f"{first.reference} answers {', '.join(ours.labels[:5])}, "
+            f"but {other.reference} {', '.join(theirs.labels[:5])}",
+            where,
+            "An ensemble's adapters have the same labels" + (", in the same order" if ours.task == "ordinal" else ""),
+        )
+    if ours.text_pair != theirs.text_pair:
+        two, one = (first, other) if ours.text_pair else (other, first)
+        raise _unlike(f"{two.reference} reads two texts, but {one.reference} one", where)
+    if ours.task == "token" and _tokens(ours) != _tokens(theirs):
+        raise _unlike(f"{first.reference} and {other.reference} cut a text into other tokens", where)
+
+
+def _tokens(manifest: Manifest) -> tuple[object, ...]:
+    """What decides which tokens a text has."""
+    return manifest.base.tokenizer_fingerprint, manifest.max_length, manifest.text_steps
+
+
+def _unlike(what: str, where: str | None) -> LingyuError:
+    return LingyuError(what, where, "An ensemble's adapters have the same task, and read the same texts alike")
+
+
+def _names(resident: "Resident") -> tuple[str, ...]:
+    """Of the last axis of its probabilities; none where it is a value."""
+    task = resident.task
+    return task.output_names if task.head == "token" else task.labels

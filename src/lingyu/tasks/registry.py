@@ -1,0 +1,51 @@
+"""Which task a name stands for."""
+
+from collections.abc import Mapping, Sequence
+
+from lingyu.errors import LingyuError
+
+from .class_weights import class_weights_of
+from .multi_label import MultiLabel
+from .ordinal import Ordinal
+from .preference import Preference
+from .regression import Regression
+from .single_label import SingleLabel
+from .task import Targets, Task
+from .token import Token
+
+TaskClass = type[SingleLabel | MultiLabel | Token | Ordinal | Regression | Preference]
+
+TASKS: Mapping[str, TaskClass] = {
+    task.name: task for task in (SingleLabel, MultiLabel, Token, Ordinal, Regression, Preference)
+}
+
+
+def task_named(name: str, labels: Sequence[str]) -> Task:
+    """The task object that answers for a stored adapter. Raises LingyuError for a task of a later lingyu."""
+    if name not in TASKS:
+        raise LingyuError(f"this lingyu does not know the task {name!r}", next="Update it: pip install -U lingyu")
+    return TASKS[name](labels=tuple(labels))
+
+
+def task_to_train(
+    name: str,
+    labels: Sequence[str],
+    train_targets: Targets,
+    *,
+    class_weights: str | Mapping[str, float] | None = None,
+    label_smoothing_factor: float = 0.0,
+) -> Task:
+    """The task object that a recipe trains, fitted to its train rows: weights of classes, the scale of a number.
+
+    A recipe's own rules refuse a setting that its task does not take.
+
+    Raises LingyuError for a task of a later lingyu.
+    """
+    if name == SingleLabel.name:
+        weights = class_weights_of(class_weights, labels, train_targets)
+        return SingleLabel(tuple(labels), weights, label_smoothing_factor)
+    if name == MultiLabel.name:
+        return MultiLabel(tuple(labels), class_weights_of(class_weights, labels, train_targets))
+    if name == Regression.name:
+        return Regression.fitted(train_targets)
+    return task_named(name, labels)

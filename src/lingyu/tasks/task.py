@@ -1,0 +1,133 @@
+"""What every task answers to: training, evaluation and serving know a task by this alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .answers import TaskAnswer
+
+Logits = NDArray[np.floating[Any]]
+Probabilities = NDArray[np.float64]
+Statistics = NDArray[np.float64]
+Targets = NDArray[Any]
+"""The truth, and in the same form a prediction. The first axis is the rows.
+
+single_label, ordinal: (rows,) int64, index of the label. multi_label: (rows, labels) int64, 0 or 1. token:
+(rows, tokens) int64, the tag of each token. regression: (rows,) float32. preference: (pairs,) int64, 0 where the
+first reply is the better one, as it always is in truth.
+"""
+Head = Literal["row", "token"]
+TruncationSide = Literal["right", "left"]
+
+IGNORED = -100  # in any place of Targets: no loss, and not counted
+NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is found beside the weights, so that logits become honest answers.
+
+    temperature: divides the logits before a softmax. thresholds: multi_label's probability for each label, 0.5 for all
+    where it is empty. offset, scale: regression's value is offset + scale * logit.
+    """
+
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
+    offset: float = 0.0
+    scale: float = 1.0
+
+
+PLAIN = Calibration()
+
+
+@dataclass(frozen=True)
+class Read:
+    """A text as the model read it. spans: (tokens, 2), the characters of each token, from and up to; 0, 0 for none."""
+
+    text: str
+    spans: NDArray[np.int64]
+
+
+class Task(Protocol):
+    """What a head answers, from its loss to the answer. One object trains, measures and serves.
+
+    name: as a recipe calls it. labels: as the recipe names them, empty for regression and preference. head: whether it
+    answers once a row or once a token. truncation_side: where texts that are too long are cut. output_names: of the
+    logits. primary: the figure that chooses on dev. figures: all of them, in the order in which tables show them.
+    lower_is_better: those of them that are errors.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def head(self) -> Head: ...
+    @property
+    def truncation_side(self) -> TruncationSide: ...
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
+    @property
+    def num_outputs(self) -> int: ...
+    @property
+    def primary(self) -> str: ...
+    @property
+    def figures(self) -> tuple[str, ...]: ...
+    @property
+    def lower_is_better(self) -> frozenset[str]: ...
+
+    def loss(self, logits: Tensor, targets: Tensor, num_items: Tensor | int) -> Tensor:
+        """Summed over the targets that are not IGNORED and divided by num_items, those of the whole optimiser step.
+
+        So the pieces of a step's batch add up to its mean, however many processes and accumulation steps cut it.
+        """
+
+    def calibrate(self, logits: Logits, targets: Targets) -> Calibration:
+        """What dev decides beside the weights."""
+
+    def probabilities(self, logits: Logits, calibration: Calibration) -> Probabilities:
+        """What an ensemble averages; the first axis is the rows."""
+
+    def predictions(self, probabilities: Probabilities, calibration: Calibration) -> Targets:
+        """The answers in the form of Targets."""
+
+    def statistics(self, predictions: Targets, targets: Targets) -> Statistics:
+        """(rows, s): what the figures are computed from, once it is added up over rows."""
+
+    def figures_of(self, sums: Statistics) -> dict[str, NDArray[np.float64]]:
+        """(..., s) sums of statistics over rows, each as often as it was drawn -> each figure (...)."""
+
+    def answer(
+        self,
+        probabilities: Probabilities,
+        calibration: Calibration = PLAIN,
+        *,
+        threshold: float = 0.0,
+        thresholds: Mapping[str, float] = NO_THRESHOLDS,
+        read: Read | None = None,
+    ) -> TaskAnswer:
+        """The answer to one row, from that row of probabilities. read: what was read, for a task that answers tokens.
+
+        threshold: a user's own, of every label that has none in thresholds; 0 asks for none.
+        """
+
+
+def measured(task: Task, probabilities: Probabilities, calibration: Calibration, targets: Targets) -> dict[str, float]:
+    """Each figure of the task on these rows."""
+    statistics = task.statistics(task.predictions(probabilities, calibration), targets)
+    return {name: float(value) for name, value in task.figures_of(statistics.sum(axis=0)).items()}
+
+
+def measured_on_dev(task: Task, logits: Logits, targets: Targets) -> dict[str, float]:
+    """What dev is chosen by: the figures under the calibration that dev itself decides."""
+    calibration = task.calibrate(logits, targets)
+    return measured(task, task.probabilities(logits, calibration), calibration, targets)

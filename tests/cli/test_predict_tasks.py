@@ -1,0 +1,176 @@
+"""lingyu predict with adapters of every task, and of two texts: on the command line, from a file, from a pipe."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from lingyu.cli import main
+from lingyu.cli.predict_file import CHUNK_ROWS
+
+from ..serving.every_task import ADAPTERS, store_of_every_task
+
+MISSING = (
+    "restaurant@v1 reads two texts, and here is one. "
+    "Give the second one too: --pair TEXT, --pair-column COLUMN, or text_pairs=[...] in Python"
+)
+SURPLUS = "hotel@v1 reads one text, and here are two. Leave the second one out"
+
+
+@pytest.fixture
+def predict(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """predict(*words) -> status, lines of stdout, lines of stderr; in an empty folder with the store in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "adapters").symlink_to(store_of_every_task(tiny_base))
+    capsys.readouterr()  # what transformers says while the store is made
+
+    def run(*words: str) -> tuple[int, list[str], list[str]]:
+        status = main(["predict", *words])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return status, said.out.splitlines(), said.err.splitlines()
+
+    return run
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def typed(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_each_task_has_its_line_and_its_json(name: str, predict) -> None:
+    pair = ["--pair", "服务"] if ADAPTERS[name].text_pair else []
+    status, (line,), err = predict("--adapter", name, "房间很好", *pair)
+    assert (status, err) == (0, [])
+    assert line.split("\t")[-1 - bool(pair) :] == ["房间很好", *pair[1:]]
+    status, (answered,), _ = predict("--adapter", name, "--json", "房间很好", *pair)
+    answer = json.loads(answered)
+    assert status == 0
+    assert answer["version"] == f"{name}@v1"
+    assert answer.get("text_pair") == (pair[1] if pair else None)
+    assert line.startswith({"price": f"{answer.get('value', 0):.3f}", "replies": f"{answer.get('score', 0):+.3f}"}.get(
+        name, str(answer.get("label", "")))
+    )  # fmt: skip
+
+
+def test_entities_are_named_beside_the_text(predict) -> None:
+    _, (line,), _ = predict("--adapter", "slots", "房间很好，前台很差")
+    _, (answered,), _ = predict("--adapter", "slots", "--json", "房间很好，前台很差")
+    entities = json.loads(answered)["entities"]
+    assert entities
+    assert line == ", ".join(f"{e['label']} {e['text']}" for e in entities) + "\t房间很好，前台很差"
+    assert list(entities[0]) == ["start", "end", "label", "text", "probability"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--adapter", "restaurant", "房间很好"), MISSING),
+        (("--adapter", "hotel", "房间很好", "--pair", "服务"), SURPLUS),
+        (("--adapter", "restaurant"), MISSING),
+        (("--adapter", "hotel", "--pair", "服务"), SURPLUS),
+        (("--adapter", "restaurant", "--file", "in.csv"), MISSING),
+        (("--adapter", "hotel", "--file", "in.csv", "--pair-column", "aspect"), SURPLUS),
+        (
+            ("--adapter", "stars", "--threshold", "0.5", "好"),
+            "stars@v1 is for the task ordinal, whose answers have no ",
+        ),
+        (("--adapter", "restaurant", "--file", "in.csv", "--pair", "x"), "--pair and --file exclude each other"),
+        (("--adapter", "restaurant", "--pair-column", "x", "好"), "--pair-column needs --file"),
+        (("--adapter", "restaurant", "--file", "in.csv", "--pair-column", "aspekt"), "in.csv: no column `aspekt`"),
+    ],
+)
+def test_one_text_too_few_or_too_many_is_one_line(words: tuple[str, ...], says: str, predict, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,aspect\n好,服务\n", "utf-8")
+    status, out, err = predict(*words)
+    assert (status, out) == (2, [])
+    assert len(err) == 1
+    assert err[0].startswith(says)
+
+
+def test_lines_of_a_pipe_are_read_beside_the_second_text(predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed("房间很好\n前台很差\n", monkeypatch)
+    status, out, _ = predict("--adapter", "restaurant", "--pair", "服务")
+    assert status == 0
+    assert [line.split("\t")[2:] for line in out] == [["房间很好", "服务"], ["前台很差", "服务"]]
+
+
+COLUMNS = {
+    "hotel": ["predicted_label", "probability"],
+    "aspects": ["predicted_labels"],
+    "slots": ["entities"],
+    "stars": ["predicted_label", "probability", "expected"],
+    "price": ["value"],
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_file_gains_the_columns_of_the_task_even_where_no_row_is_answered(name: str, predict, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,n\n房间很好,1\n", "utf-8")
+    (tmp_path / "empty.csv").write_text('text,n\n" ",1\n', "utf-8")
+    assert predict("--adapter", name, "--file", "in.csv", "--out", "out.csv")[0] == 0
+    assert predict("--adapter", name, "--file", "empty.csv", "--out", "none.csv")[0] == 2
+    (answered,), (failed,) = read_csv(tmp_path / "out.csv"), read_csv(tmp_path / "none.csv")
+    assert list(answered) == list(failed) == ["text", "n", *COLUMNS[name], "version", "truncated", "error"]
+    assert answered["version"] == f"{name}@v1"
+    assert failed["error"].startswith("empty.csv:2: the text is empty")
+
+
+def test_a_column_of_second_texts_is_read_beside_the_first(predict, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,aspect\n房间很好,服务\n房间很好,住前台\n房间很好, \n", "utf-8")
+    words = ("--adapter", "restaurant", "--file", "in.csv", "--pair-column", "aspect")
+    assert predict(*words, "--out", "out.csv")[0] == 2
+    one, two, missing = read_csv(tmp_path / "out.csv")
+    assert one["probability"] != two["probability"]
+    assert missing["error"] == f"in.csv:4: {MISSING}"
+    _, out, err = predict(*words)
+    assert [line.split("\t")[2:] for line in out] == [["房间很好", "服务"], ["房间很好", "住前台"]]
+    assert err[0] == f"in.csv:4: {MISSING}"
+
+
+MIXED = """who,text,aspect
+hotel,房间很好,
+restaurant,房间很好,服务
+slots,房间很好,
+price,好,
+hotel,好,服务
+"""
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_file_of_many_tasks_gains_the_columns_of_all(ending: str, predict, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(MIXED, "utf-8")
+    status, _, err = predict("--map", "who", "--file", "in.csv", "--pair-column", "aspect", "--out", f"out.{ending}")
+    assert status == 2
+    assert err[0] == f"out.{ending}: 4 of 5 rows answered"
+    if ending == "csv":
+        rows = read_csv(tmp_path / "out.csv")
+        answers = ["predicted_label", "probability", "entities", "value"]
+        assert list(rows[0]) == ["who", "text", "aspect", *answers, "version", "truncated", "error"]
+        filled = [[name for name in answers if row[name]] for row in rows]
+        assert filled == [answers[:2], answers[:2], ["entities"], ["value"], []]
+    else:
+        rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+        assert list(rows[2]) == ["who", "text", "aspect", "entities", "version", "truncated", "error"]
+        assert isinstance(rows[3]["value"], float)
+    assert rows[4]["error"] == f"in.csv:6: {SURPLUS}"
+
+
+def test_a_task_that_comes_after_the_header_was_written_is_reported(predict, tmp_path: Path) -> None:
+    lines = ["who,text", *["hotel,房间很好"] * CHUNK_ROWS, "price,房间很好"]
+    (tmp_path / "in.csv").write_text("\n".join(lines), "utf-8")
+    assert predict("--map", "who", "--file", "in.csv", "--out", "out.csv")[0] == 2
+    *_, late = read_csv(tmp_path / "out.csv")
+    assert late["error"] == (
+        f"in.csv:{CHUNK_ROWS + 2}: the answer has a `value`, which those to the first {CHUNK_ROWS} rows have not. "
+        "Name --out .jsonl, where each row keeps its own columns"
+    )
+    assert predict("--map", "who", "--file", "in.csv", "--out", "out.jsonl")[0] == 0

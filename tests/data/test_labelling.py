@@ -1,0 +1,297 @@
+"""What stands in a column of labels becomes targets, task by task; a fault is one line with the row that has it."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lingyu.data import TURN_MARK, load_splits
+from lingyu.data.labelling import entity_labels, label_sets, numbers, tagged_texts
+from lingyu.errors import LingyuError
+from lingyu.recipe import Data
+from lingyu.text import content_hash
+
+SUBJECTS = ["动力", "价格", "油耗"]
+KINDS = {"HP": "品牌", "CX": "产品"}
+
+
+def as_jsonl(rows):
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def refusal(data, task):
+    with pytest.raises(LingyuError) as caught:
+        load_splits(data, task)
+    assert "\n" not in str(caught.value)
+    assert caught.value.next
+    return str(caught.value)
+
+
+def whole(splits):
+    """Every row: (texts, second texts, worse replies, labels), by its first text."""
+    rows = {}
+    for part in (splits.train, splits.dev, splits.test):
+        columns = [part.texts, part.pairs or [None] * part.rows, part.rejected or [None] * part.rows, part.labels]
+        rows |= {row[0]: row[1:] for row in zip(*columns, strict=True)}
+    return rows
+
+
+# ---- multi_label
+
+
+def car_rows(count=60):
+    kinds = [["动力"], ["价格"], ["油耗", "价格"], []]
+    return [{"text": f"第{n}台车", "labels": kinds[n % 4]} for n in range(count)]
+
+
+def test_lists_of_labels_become_rows_of_0_and_1(write):
+    write("train.jsonl", as_jsonl(car_rows()))
+    splits = load_splits(Data(train="train.jsonl", label="labels", labels=SUBJECTS), "multi_label")
+    rows = whole(splits)
+    assert rows["第1台车"][-1].tolist() == [0, 1, 0]
+    assert rows["第2台车"][-1].tolist() == [0, 1, 1]
+    assert rows["第3台车"][-1].tolist() == [0, 0, 0]
+    assert all(part.labels.any(axis=0).all() for part in (splits.train, splits.dev, splits.test))
+
+
+@pytest.mark.parametrize(("separator", "mark"), [(None, ","), ("、", "、")])
+def test_in_a_table_labels_are_cut_at_the_separator(write, separator, mark):
+    lines = [f'第{row["text"]},"{mark.join(row["labels"])}"\n' for row in car_rows()]
+    write("train.csv", "text,label\n" + "".join(lines))
+    data = Data(train="train.csv", labels=SUBJECTS, label_separator=separator)
+    assert whole(load_splits(data, "multi_label"))["第第2台车"][-1].tolist() == [0, 1, 1]
+
+
+def test_a_list_with_an_unknown_label_names_the_row(write):
+    write("train.jsonl", as_jsonl([*car_rows(8), {"text": "又一台", "labels": ["动力", "喇叭"]}]))
+    message = refusal(Data(train="train.jsonl", label="labels", labels=SUBJECTS), "multi_label")
+    assert message.startswith('train.jsonl:9: label: "喇叭" is outside data.labels (动力, 价格, 油耗)')
+    assert "又一台" not in message
+
+
+@given(st.lists(st.sets(st.integers(0, 4)), min_size=1, max_size=40))
+def test_a_stratum_is_the_rarest_label_that_a_row_has(rows):
+    data = Data(train="x.csv", labels=list("abcde"))
+    values = [json.dumps(["abcde"[label] for label in row]) for row in rows]
+    found = label_sets(values, ["x.csv:1"] * len(rows), data)
+    counts = found.targets.sum(axis=0)
+    for row, stratum in zip(rows, found.strata.tolist(), strict=True):
+        assert stratum == 5 if not row else counts[stratum] == min(counts[label] for label in row)
+        assert not row or stratum in row
+    same = [a == b for a in rows for b in rows]
+    assert same == [a == b for a in found.keys.tolist() for b in found.keys.tolist()]
+
+
+# ---- token
+
+
+def tagged(text, tags, labels=KINDS, clean=("width",)):
+    data = Data(train="x.csv", labels=labels, clean=clean)
+    (row,) = tagged_texts([text], [tags], ["x.csv:1"], data)
+    return row
+
+
+def test_tags_of_tokens_become_spans_of_characters():
+    row = tagged(json.dumps(["华为", "手机", "壳", "华", "为"]), json.dumps(["B-HP", "B-CX", "I-CX", "I-HP", "I-HP"]))
+    assert row.text == "华为手机壳华为"
+    assert row.entities == ((0, 2, 0), (2, 5, 1), (5, 7, 0))
+
+
+def test_plain_text_has_a_tag_a_character_and_blanks_may_stand_between_tags():
+    assert tagged("华为壳", "B-HP I-HP B-CX").entities == ((0, 2, 0), (2, 3, 1))
+
+
+def test_two_entities_of_a_label_side_by_side_stay_two():
+    assert tagged("华为小米", "B-HP I-HP B-HP I-HP").entities == ((0, 2, 0), (2, 4, 0))
+
+
+def test_blanks_that_cleaning_strips_move_the_spans():
+    assert tagged("\u3000华为Ａ ", "O B-HP I-HP I-HP O") == type(tagged("a", "O"))("华为A", ((0, 3, 0),))
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "says"),
+    [
+        ("华为壳", "B-HP I-HP", "x.csv:1: label: 2 tags for 3 characters"),
+        ('["华为", "壳"]', '["O"]', "x.csv:1: label: 1 tags for 2 tokens"),
+        ("华", "B-XX", 'x.csv:1: label: "B-XX" is a tag outside data.labels (HP, CX)'),
+        ("华", "I-XX", 'x.csv:1: label: "I-XX" is a tag outside data.labels (HP, CX)'),
+        ("华", "HP", 'x.csv:1: label: "HP" is no BIO tag'),
+        ("华", '[""]', "x.csv:1: label: an empty value is no BIO tag"),
+    ],
+)
+def test_tags_that_are_none_are_one_line(text, tags, says):
+    with pytest.raises(LingyuError) as caught:
+        tagged(text, tags)
+    assert str(caught.value).startswith(says)
+    assert caught.value.next
+
+
+def test_a_faulty_row_of_tags_is_told_with_its_place_and_how_many_more(write):
+    rows = [{"tokens": ["华", "为"], "tags": ["B-HP", "I-HP"]}, {"tokens": ["壳"], "tags": []}] * 2
+    write("train.jsonl", as_jsonl(rows))
+    data = Data(train="train.jsonl", text="tokens", label="tags", labels=KINDS, clean=("width",))
+    message = refusal(data, "token")
+    assert message.startswith("train.jsonl:2: label: 0 tags for 1 tokens; so is 1 more row")
+
+
+@given(st.lists(st.sampled_from(["O", "B-HP", "I-HP", "B-CX", "I-CX"]), max_size=20))
+def test_spans_are_what_seqeval_and_conlleval_read(tags):
+    def runs():
+        start = kind = None
+        for at, tag in enumerate([*tags, "O"]):
+            goes_on = tag[0] == "I" and kind == tag[2:]
+            if kind is not None and not goes_on:
+                yield start, at, list(KINDS).index(kind)
+            if not goes_on:
+                start, kind = at, (None if tag == "O" else tag[2:])
+
+    row = tagged("字" * len(tags), json.dumps(tags))
+    assert list(row.entities) == list(runs())
+
+
+def test_token_rows_load_with_keys_that_tell_their_labels_apart():
+    rows = [tagged("华为", "B-HP I-HP"), tagged("小米", "B-HP I-HP"), tagged("华为", "B-CX I-CX")]
+    found = entity_labels(rows)
+    assert found.targets.tolist() == [((0, 2, 0),), ((0, 2, 0),), ((0, 2, 1),)]
+    assert (found.keys[:, None] == found.keys).tolist() == [
+        [True, True, False],
+        [True, True, False],
+        [False] * 2 + [True],
+    ]
+
+
+# ---- regression, ordinal
+
+
+def test_numbers_are_read_and_dealt_by_their_tenths(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n}条,{n / 10}\n" for n in range(100)))
+    splits = load_splits(Data(train="train.csv", labels={}), "regression")
+    assert splits.labels == ()
+    assert splits.train.labels.dtype == np.float32
+    assert whole(splits)["第37条"][-1] == np.float32(3.7)
+    assert sorted((splits.test.labels // 1).tolist()) == list(range(10))
+
+
+@pytest.mark.parametrize("value", ["很多", "", "nan", "inf", "1e99", "[1]"])
+def test_a_number_that_is_none_names_the_row(write, value):
+    write("train.csv", f"text,label\n好,1.5\n差,{value}\n")
+    assert refusal(Data(train="train.csv", labels={}), "regression").startswith("train.csv:3: label: ")
+
+
+def test_a_number_that_all_rows_share_is_nothing_to_learn(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n}条,2.5\n" for n in range(9)))
+    assert "every row has the number 2.5" in refusal(Data(train="train.csv", labels={}), "regression")
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50))
+def test_equal_numbers_have_one_key_and_one_tenth(values):
+    found = numbers([repr(value) for value in values], ["x:1"] * len(values), Data(train="x", labels={}))
+    assert found.targets.tolist() == values
+    for value in set(values):
+        rows = found.targets == np.float32(value)
+        assert len(np.unique(found.strata[rows])) == 1
+    assert found.strata.min() >= 0
+    assert found.strata.max() < 10
+
+
+def test_the_steps_of_a_scale_are_its_labels_in_order_and_the_baseline_column_comes_along(write):
+    rows = "".join(f"{n % 5 + 1},{'甲乙'[n % 2]},第{n}条\n" for n in range(60))
+    write("train.csv", "star,film,text\n" + rows)
+    labels = {str(n): f"{n}星" for n in range(1, 6)}
+    data = Data(train="train.csv", label="star", labels=labels, baseline_column="film")
+    splits = load_splits(data, "ordinal")
+    assert splits.labels == ("1星", "2星", "3星", "4星", "5星")
+    assert whole(splits)["第7条"][-1] == 2
+    at = splits.train.texts.index(next(text for text in splits.train.texts if text.endswith("3条")))
+    assert splits.train.baseline_values[at] == "乙"
+
+
+# ---- pairs
+
+
+def aspect_rows(count=60):
+    return "".join(f"第{n}家店,菜,好\n第{n}家店,价格,差\n" for n in range(count))
+
+
+def pairs(write, content, **keys):
+    write("train.csv", "text,aspect,label\n" + content)
+    return Data(train="train.csv", text_pair="aspect", labels=["好", "差"], **keys)
+
+
+def test_a_text_with_two_second_texts_may_have_two_labels_and_stays_on_one_side(write):
+    splits = load_splits(pairs(write, aspect_rows()))
+    assert splits.counts.rows_kept == 120
+    texts = [set(part.texts) for part in (splits.train, splits.dev, splits.test)]
+    assert sum(map(len, texts)) == len(set.union(*texts)) == 60
+    assert all(part.pairs and set(part.pairs) == {"菜", "价格"} for part in (splits.train, splits.dev, splits.test))
+    assert splits.train.hashes[0] != content_hash(splits.train.texts[0])
+
+
+def test_the_same_two_texts_with_two_labels_are_dropped_and_an_empty_second_text_too(write):
+    splits = load_splits(pairs(write, aspect_rows() + "新店,菜,好\n新店,菜！,差\n空店,,好\n,菜,好\n"))
+    assert splits.counts.lines()[0] == "kept 120 of 124 rows    empty 2    two labels 2"
+
+
+def test_a_leak_is_of_both_texts_and_one_of_the_first_alone_is_a_note(write):
+    write("test.csv", "text,aspect,label\n第1家店,菜,好\n第1家店,环境,好\n新店,菜,差\n")
+    data = pairs(write, aspect_rows(), dev="test.csv", test="test.csv")
+    with pytest.raises(LingyuError, match="1 of 3 rows stand in data"):
+        load_splits(data)
+    splits = load_splits(data.model_copy(update={"drop_leaked": True}))
+    assert list(zip(splits.test.texts, splits.test.pairs, strict=True)) == [("第1家店", "环境"), ("新店", "菜")]
+    assert "test rows whose first text stands in train, with whatever second text: 1" in splits.counts.notes
+
+
+def test_rows_of_one_group_stay_on_one_side(write):
+    rows = "".join(f"第{n}句,{n // 3},{'好差'[n % 2]}\n" for n in range(120))
+    write("train.csv", "text,customer,label\n" + rows + "第0句！,99,好\n")
+    splits = load_splits(Data(train="train.csv", labels=["好", "差"], group="customer"))
+    sides = {}
+    for name in ("train", "dev", "test"):
+        part = getattr(splits, name)
+        for text, group in zip(part.texts, part.group_values, strict=True):
+            sides.setdefault(group, set()).add(name)
+            sides.setdefault(text.rstrip("！"), set()).add(name)
+    assert all(len(names) == 1 for names in sides.values())
+
+
+# ---- preference
+
+
+def reply_rows(count=40):
+    return [{"context": [f"有第{n}款吗", "有的"], "chosen": "好的亲", "rejected": f"{n}点下班"} for n in range(count)]
+
+
+REPLIES = Data(train="train.jsonl", text="context", chosen="chosen", rejected="rejected", labels={})
+
+
+def test_turns_are_joined_and_dialogues_stay_on_one_side(write):
+    again = [{**row, "rejected": "没有了"} for row in reply_rows()]
+    write("train.jsonl", as_jsonl(reply_rows() + again))
+    splits = load_splits(REPLIES, "preference")
+    assert splits.counts.rows_kept == 80
+    assert whole(splits)[f"有第3款吗{TURN_MARK}有的"][0] == "好的亲"
+    assert not set(splits.train.texts) & set(splits.test.texts)
+    assert not splits.train.labels.any()
+
+
+def test_equal_replies_are_dropped_and_so_are_two_rows_that_contradict_each_other(write):
+    contradiction = [{"context": ["在吗"], "chosen": "在", "rejected": "不在"}]
+    contradiction += [{"context": ["在吗"], "chosen": "不在", "rejected": "在"}]
+    equal = [{"context": ["在吗"], "chosen": "在", "rejected": "在"}]
+    write("train.jsonl", as_jsonl(reply_rows() + contradiction + equal + [{**equal[0], "chosen": " "}]))
+    splits = load_splits(REPLIES, "preference")
+    assert splits.counts.lines()[0] == "kept 40 of 44 rows    empty 1    two labels 2    equal replies 1"
+
+
+def test_what_a_part_is_changes_with_which_reply_is_the_better(write):
+    write("train.jsonl", as_jsonl(reply_rows()))
+    first = load_splits(REPLIES, "preference").train
+    swapped = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in reply_rows()]
+    write("train.jsonl", as_jsonl(swapped))
+    second = load_splits(REPLIES, "preference").train
+    assert first.hashes.tolist() == second.hashes.tolist()
+    assert first.fingerprint != second.fingerprint
