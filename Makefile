@@ -18,7 +18,7 @@ ONE_PROCESS = --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_b
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format lock clean
+.PHONY: help setup demo test test-slow check format lock oracle clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -75,8 +75,15 @@ export LOCKED
 
 lock: setup ## The newest versions that pyproject.toml allows, into constraints.txt
 	mkdir -p build
-	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report build/lock.json '$(EXTRAS)' torch==$(TORCH)
+	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report build/lock.json '$(EXTRAS)' '.[modelscope]' torch==$(TORCH)
 	@$(BIN)/python -c "$$LOCKED" build/lock.json > build/constraints.txt && mv build/constraints.txt constraints.txt
+
+# In an environment of its own: ModelScope's library wants an older transformers than ours.
+ORACLE = .venv-oracle
+oracle: ## What ModelScope's own StructBERT answers, anew, for the tests that compare with it
+	[ -x $(ORACLE)/bin/python ] || "$(PYTHON)" -m venv $(ORACLE)
+	$(ORACLE)/bin/python -m pip install --quiet -r tests/oracle/requirements.txt
+	$(ORACLE)/bin/python tests/oracle/make_fixtures.py
 
 clean: ## Remove caches and builds; .venv, data and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -25,7 +25,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recorded import REPO, RESULTS, SEED_OF_BOOTSTRAP, Labels, answers_of, launch, words_and_numbers, write_between
+from recorded import (
+    REPO,
+    RESULTS,
+    SEED_OF_BOOTSTRAP,
+    Labels,
+    answers_of,
+    launch,
+    task_of,
+    words_and_numbers,
+    write_between,
+)
 
 from lingyu.data import Part, load_splits
 from lingyu.evaluation import paired_difference, seeds_mean_interval, tfidf_baseline
@@ -234,14 +244,14 @@ def accuracy(labels: Labels, runs: Sequence[dict[str, Any]], model: str) -> str:
     if not runs or runs[0][model] is None:
         return ""
     answers = np.array([run[model] for run in runs])
-    return str(seeds_mean_interval(labels, answers, 2, SEED_OF_BOOTSTRAP).accuracy)
+    return str(seeds_mean_interval(task_of(2), labels, answers, SEED_OF_BOOTSTRAP)["accuracy"])
 
 
 def gain(labels: Labels, runs: Sequence[dict[str, Any]], injected: Sequence[dict[str, Any]], model: str) -> str:
     if not runs or runs[0][model] is None:
         return ""
     ours, theirs = (np.array([run[model] for run in of]) for of in (runs, injected))
-    difference = paired_difference(labels, ours, theirs, 2, SEED_OF_BOOTSTRAP).accuracy
+    difference = paired_difference(task_of(2), labels, ours, theirs, SEED_OF_BOOTSTRAP)["accuracy"]
     return f"{difference} ({difference.judgement})"
 
 

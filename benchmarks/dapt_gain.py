@@ -27,7 +27,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recorded import REPO, RESULTS, SEED_OF_BOOTSTRAP, Labels, answers_of, launch, packed, unpacked, write_between
+from recorded import (
+    REPO,
+    RESULTS,
+    SEED_OF_BOOTSTRAP,
+    Labels,
+    answers_of,
+    launch,
+    packed,
+    task_of,
+    unpacked,
+    write_between,
+)
 
 from lingyu.data import Part, load_splits
 from lingyu.evaluation import paired_difference, seeds_mean_interval, tfidf_baseline
@@ -238,7 +249,7 @@ def table_of(size: str, runs: Sequence[dict[str, Any]]) -> str:
 def line_of(domain: str, arm: str, runs: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> str:
     labels, classes = unpacked(runs[0]["answers"]["labels"]), runs[0]["classes"]
     ours = stacked(runs, "predictions")
-    accuracy = seeds_mean_interval(labels, ours, classes, SEED_OF_BOOTSTRAP).accuracy
+    accuracy = seeds_mean_interval(task_of(classes), labels, ours, SEED_OF_BOOTSTRAP)["accuracy"]
     seeds = {run["seed"] for run in runs}
     shared = [run for run in base if run["seed"] in seeds]
     is_paired = arm != "base" and len(shared) == len(runs)
@@ -254,7 +265,7 @@ def stacked(runs: Sequence[dict[str, Any]], key: str) -> Labels:
 
 
 def difference(labels: Labels, ours: Labels, theirs: Labels, classes: int) -> str:
-    found = paired_difference(labels, ours, theirs, classes, SEED_OF_BOOTSTRAP).accuracy
+    found = paired_difference(task_of(classes), labels, ours, theirs, SEED_OF_BOOTSTRAP)["accuracy"]
     return f"{found} ({found.judgement})"
 
 

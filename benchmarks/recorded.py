@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.store import ANSWERS, read_answers
+from lingyu.tasks import SingleLabel
 
 REPO = Path(__file__).resolve().parent.parent
 RESULTS = REPO / "docs" / "results"
@@ -44,6 +45,11 @@ def packed(values: NDArray[Any]) -> str:
 
 def unpacked(text: str) -> Labels:
     return np.frombuffer(base64.b64decode(text), dtype=np.uint8).astype(np.int64)
+
+
+def task_of(classes: int) -> SingleLabel:
+    """What measures answers whose labels need no names."""
+    return SingleLabel(tuple(map(str, range(classes))))
 
 
 def write_between(begin: str, end: str, text: str) -> None:

@@ -20,7 +20,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from recorded import REPO, RESULTS, SEED_OF_BOOTSTRAP, Labels, answers_of, launch, packed, unpacked, write_between
+from recorded import (
+    REPO,
+    RESULTS,
+    SEED_OF_BOOTSTRAP,
+    Labels,
+    answers_of,
+    launch,
+    packed,
+    task_of,
+    unpacked,
+    write_between,
+)
 
 from lingyu.data import load_splits
 from lingyu.evaluation import Scores, paired_difference, seeds_mean_interval, tfidf_baseline
@@ -176,24 +187,24 @@ def rows_of(found: Sequence[Result], rows: NDArray[np.bool_], name: str) -> list
     """A line a model, and a line a difference, over some of the test rows."""
     by_base = {base: [r for r in found if r.base == base] for base in dict.fromkeys(r.base for r in found)}
     first = found[0]
-    labels, tfidf, classes = first.labels[rows], first.baseline[rows], first.classes
+    labels, tfidf, task = first.labels[rows], first.baseline[rows], task_of(first.classes)
     answers = {base: np.stack([r.predictions[rows] for r in of_base]) for base, of_base in by_base.items()}
     lines = []
     for base, predictions in answers.items():
-        scores = seeds_mean_interval(labels, predictions, classes, SEED_OF_BOOTSTRAP)
+        scores = seeds_mean_interval(task, labels, predictions, SEED_OF_BOOTSTRAP)
         lines.append(line(f"LoRA on {base}{name}", len(labels), len(predictions), scores))
-    scores = seeds_mean_interval(labels, tfidf[None], classes, SEED_OF_BOOTSTRAP)
+    scores = seeds_mean_interval(task, labels, tfidf[None], SEED_OF_BOOTSTRAP)
     lines.append(line(f"TF-IDF + logistic regression{name}", len(labels), 1, scores))
-    others = {"TF-IDF": tfidf, **{f"the same on {base}": a for base, a in answers.items() if base != "embedded"}}
+    others = {"TF-IDF": tfidf[None], **{f"the same on {base}": a for base, a in answers.items() if base != "embedded"}}
     for other, predictions in others.items():
-        difference = paired_difference(labels, answers["embedded"], predictions, classes, SEED_OF_BOOTSTRAP)
+        difference = paired_difference(task, labels, answers["embedded"], predictions, SEED_OF_BOOTSTRAP)
         lines.append(line(f"LoRA on embedded minus {other}{name}", len(labels), None, difference))
     return lines
 
 
 def line(name: str, rows: int, seeds: int | None, scores: Scores) -> str:
-    judged = f" ({scores.accuracy.judgement})" if seeds is None else ""
-    return f"| {name} | {rows:,} | {seeds or ''} | {scores.accuracy}{judged} | {scores.macro_f1} |"
+    judged = f" ({scores['accuracy'].judgement})" if seeds is None else ""
+    return f"| {name} | {rows:,} | {seeds or ''} | {scores['accuracy']}{judged} | {scores['macro_f1']} |"
 
 
 def times(found: Iterable[Result]) -> str:

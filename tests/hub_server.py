@@ -25,12 +25,13 @@ Files = dict[str, bytes]
 
 @dataclass
 class Repository:
-    """commits: commit: files. branches, tags: name: commit."""
+    """commits: commit: files. branches, tags: name: commit. gated: its owner lets people in one by one."""
 
     private: bool = False
     commits: dict[str, Files] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    gated: bool = False
 
     def commit(self, files: Mapping[str, bytes], branch: str = "main") -> str:
         """A branch's next commit, which holds these files and no others."""
@@ -53,17 +54,20 @@ class Repository:
 class Hub:
     """tokens: token: whether it may write. break_off: path of a file: after how many bytes its download ends.
 
-    out_of_order: the status that answers everything. refuse_uploads: the status that answers the large files of a push.
-    requests: what was asked, in order.
+    mends: whether such a download breaks off once only. out_of_order: the status that answers everything.
+    refuse_uploads: the status that answers the large files of a push.
+    requests: what was asked, in order. resumed: path of a file: from which bytes on it was asked for.
     """
 
     endpoint: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, bool] = field(default_factory=lambda: {WRITER: True, READER: False})
     break_off: dict[str, int] = field(default_factory=dict)
+    mends: bool = False
     out_of_order: int | None = None
     refuse_uploads: int | None = None
     requests: list[str] = field(default_factory=list)
+    resumed: dict[str, list[int]] = field(default_factory=dict)
     lfs: dict[str, bytes] = field(default_factory=dict)
 
     def publish(self, name: str, files: Mapping[str, bytes], *, private: bool = False) -> Repository:
@@ -228,12 +232,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def resolve(self, name: str, revision: str, path: str) -> None:
         repository, commit = self._commit_of(name, revision)
+        if repository.gated:
+            raise _Refusal(403, "GatedRepo", "Access to this model is restricted")
         data = repository.commits[commit].get(path)
         if data is None:
             raise _Refusal(404, "EntryNotFound", "Entry not found")
         headers = {"ETag": f'"{_oid(path, data)}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         first = int((re.match(r"bytes=(\d+)-", self.headers.get("Range", "")) or [0, 0])[1])
         if first:
+            self.hub.resumed.setdefault(path, []).append(first)
             headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
         self._send_head(206 if first else 200, headers, len(data) - first)
         if self.command == "HEAD":
@@ -241,6 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
         end = self.hub.break_off.get(path, len(data))
         self.wfile.write(data[first:end])
         self.close_connection = end < len(data)
+        if self.close_connection and self.hub.mends:
+            del self.hub.break_off[path]
 
     # writing
 

@@ -40,7 +40,8 @@ OF_FAMILY = {"modernbert": {"pad_token_id": 1, "bos_token_id": 2, "eos_token_id"
         ("./nowhere", "no such folder"),
         ("hfl/no-such-model-at-all", "HF_ENDPOINT"),
         ("a/b/c", "no such folder"),
-        ("modelscope:iic/nlp_structbert_backbone_base_std", "modelscope download --model iic/nlp_structbert"),
+        ("modelscope:iic/nlp_structbert_backbone_base_std", r"needs the package modelscope.*lingyu\[modelscope\]"),
+        ("modelscope:nlp_structbert", "is no ModelScope id. Write modelscope:owner/name"),
     ],
 )
 def test_a_base_that_is_nowhere_is_one_line(id: str, says: str) -> None:
@@ -60,7 +61,8 @@ def test_a_base_that_brings_code_is_refused(tiny_base: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ('{"model_type": "structbert"}', r"'structbert' is not known here\. Take a base of one of these: bert"),
+        ('{"model_type": "gpt2"}', r"'gpt2' is not known here\. Take a base of one of these: bert"),
+        ('{"model_type": "structbert"}', r"StructBERT's own form.*lingyu base import \S+/b --out bases/b$"),
         ('{"hidden_size": 32}', r"names no model_type\. Write one into it: bert"),
         ("[1]", "names no model_type"),
         ("{", "is not JSON"),
@@ -113,7 +115,7 @@ def test_a_hub_repository_without_safetensors_is_told_from_a_wrong_folder(
     (repository / "refs" / "main").write_text("a" * 40)
     shutil.copyfile(tiny_base / "config.json", snapshot / "config.json")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(LingyuError, match=r"^hfl/old: .*a pickle at most.*refs/pr/N.*convert it and give the folder"):
+    with pytest.raises(LingyuError, match=r"^hfl/old: .*neither safetensors nor pytorch_model.bin.*refs/pr/N"):
         find_base("hfl/old")
     shutil.copyfile(tiny_base / "model.safetensors", snapshot / "model.safetensors")
     assert find_base("hfl/old").revision == "a" * 40

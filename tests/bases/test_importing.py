@@ -147,7 +147,7 @@ def test_the_lineage_says_where_it_came_from(tmp_path: Path) -> None:
     facts = imported("head-sequence", tmp_path, without("pooler.dense.weight", "pooler.dense.bias"))
     document = json.loads((facts.out / LINEAGE).read_text("utf-8"))
     assert document["lineage"][0]["weights_fingerprint"] == weights_fingerprint(facts.out)
-    assert "keys after encoder." in document["lineage"][0]["note"]
+    assert "keys under encoder" in document["lineage"][0]["note"]
     made = document["imported"]
     assert (made["id"], made["missing"], made["prefix"]) == ("downloaded", ["pooler"], "encoder.")
     assert list(made["files"]) == ["pytorch_model.bin"]

@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 from lingyu.bases import EMBEDDED
 from lingyu.cli import main
 
+from ..bases.test_importing import checkpoint
+
 
 def shown(capsys: pytest.CaptureFixture[str], base: Path | str) -> dict[str, object]:
     assert main(["base", "show", str(base), "--json"]) == 0
@@ -69,6 +71,10 @@ def test_the_fingerprint_is_that_of_the_weights_and_not_of_the_folder(
         ("./bases/tinny", "./bases/tinny: no such folder. Did you mean bases/tiny?"),
         ("embeded", "embeded: no such base. Did you mean embedded?"),
         ("./bases", "./bases: holds no config.json."),
+        (
+            "./bases/pickled",
+            "./bases/pickled: holds a pickle only, which is no base yet. Make one of it: lingyu base",
+        ),
         ("someone/their-encoder", "someone/their-encoder: can't be fetched from https://huggingface.co"),
         ("bad id/x", "bad id/x: is no hub id."),
     ],
@@ -83,6 +89,8 @@ def test_a_base_that_is_nowhere_is_one_line(
 ) -> None:
     (tmp_path / "bases").mkdir()
     shutil.copytree(tiny_base, tmp_path / "bases/tiny")
+    (tmp_path / "bases/pickled").mkdir()
+    (tmp_path / "bases/pickled/pytorch_model.bin").touch()
     monkeypatch.chdir(tmp_path)
     for words in (["base", "path", base], ["base", "show", base]):
         assert main(words) == 2
@@ -112,3 +120,63 @@ def test_a_base_that_would_run_code_is_refused(
     (tmp_path / "other/config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}}), "utf-8")
     assert main(["base", "path", str(tmp_path / "other")]) == 2
     assert "asks to run code of its own" in capsys.readouterr().err
+
+
+def test_import_says_what_was_found_and_list_shows_what_is_here(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    checkpoint("head-sequence", tmp_path / "downloaded")
+    assert main(["base", "import", "downloaded", "--out", "bases/moods"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("bases/moods is a base, bert: every number of the encoder is the checkpoint's.\n")
+    assert "Read as structbert with keys under encoder." in said.out
+    assert "Its head for sequence classification is kept, labels 负面, 中性, 正面 (by configuration.json:" in said.out
+    checkpoint("backbone", tmp_path / "bases" / "raw")
+    assert main(["base", "import", "bases/raw", "--out", "bases/plain", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["out"], facts["id"], facts["missing"], facts["prefix"]) == ("bases/plain", "raw", ["head"], "")
+    assert shown(capsys, "bases/plain")["weights_fingerprint"] == facts["weights_fingerprint"]
+    shutil.copytree(tiny_base, tmp_path / "bases" / "torn")
+    (tmp_path / "bases" / "torn" / "vocab.txt").unlink()
+    (tmp_path / "bases" / "torn" / "tokenizer.json").unlink()
+    assert main(["base", "list"]) == 0
+    assert [line.split(None, 2) for line in capsys.readouterr().out.splitlines()] == [
+        ["embedded", "bert", "ready"],
+        ["bases/moods", "bert", "ready"],
+        ["bases/plain", "bert", "ready"],
+        ["bases/raw", "structbert", "no base yet: lingyu base import bases/raw --out ..."],
+        ["bases/torn", "bert", "incomplete: no tokenizer"],
+    ]
+    assert main(["base", "list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed[4] == {
+        "id": "bases/torn",
+        "revision": None,
+        "family": "bert",
+        "folder": "bases/torn",
+        "lacking": ["tokenizer"],
+        "state": "incomplete",
+    }
+    assert main(["verify", "bases/moods"]) == 0
+    assert "6 files, as its lineage.json lists them" in capsys.readouterr().out
+
+
+def test_a_checkpoint_that_can_not_be_imported_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoint("sequence", tmp_path / "downloaded", lambda tensors: {"a": tensors["classifier.bias"]})
+    for words, says in (
+        (["nowhere", "--out", "bases/x"], "nowhere: no such folder."),
+        (["downloaded", "--out", "bases/x"], "downloaded: holds no encoder: no key ends with embeddings."),
+        (["downloaded", "--out", "downloaded"], "downloaded: exists already"),
+    ):
+        assert main(["base", "import", *words]) == 2
+        said = capsys.readouterr()
+        assert said.err.startswith(says)
+        assert (said.err.count("\n"), said.out) == (1, "")
+    assert main(["base", "import", "downloaded", "--out", "bases/x", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["where"] == "downloaded"
+    assert not (tmp_path / "bases").exists()

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from lingyu.errors import LingyuError
-from lingyu.evaluation import Interval, bootstrap_accuracy_and_macro_f1, compare_versions, comparison
+from lingyu.evaluation import Interval, compare_versions, comparison, scores_of
 from lingyu.store import (
     ANSWERS,
     HASHES,
     BaseRecord,
+    Calibration,
     PartRecord,
     Store,
     Version,
@@ -24,6 +25,7 @@ from lingyu.store import (
     write_answers,
     write_hashes,
 )
+from lingyu.tasks import IGNORED, SingleLabel, task_named
 
 RECIPE = "name: hotel\nlora:\n  r: 8\ndata:\n  labels:\n    '0': 负面\n    '1': 正面\ntrain:\n  seed: 5\n"
 
@@ -95,8 +97,8 @@ def test_the_better_of_two_on_the_same_test_is_told_with_its_interval(tmp_path):
     paired = found.paired
     assert paired is not None
     for scores, rows in ((paired.one, one), (paired.other, other)):
-        assert (scores.accuracy.value, scores.macro_f1.value) == pytest.approx(slow_scores(rows))
-    assert paired.difference.accuracy.value == pytest.approx(slow_scores(other)[0] - slow_scores(one)[0])
+        assert (scores["accuracy"].value, scores["macro_f1"].value) == pytest.approx(slow_scores(rows))
+    assert paired.difference["accuracy"].value == pytest.approx(slow_scores(other)[0] - slow_scores(one)[0])
     assert (paired.rows, paired.judgement) == (400, "better")
     assert found.verdict.startswith("hotel@v2 is better than hotel@v1 on the 400 texts of both tests: accuracy +")
     right = [(a[1] == a[2], b[1] == b[2]) for a, b in zip(one, other, strict=True)]
@@ -125,7 +127,7 @@ def test_versions_that_are_right_and_wrong_together_do_not_differ(tmp_path):
         found.verdict
         == "No difference: on the 60 texts of both tests hotel@v1 and hotel@v2 are right and wrong together."
     )
-    assert found.paired.difference.accuracy == Interval(0, 0, 0)
+    assert found.paired.difference["accuracy"] == Interval(0, 0, 0)
     assert found.recipe is None
 
 
@@ -133,7 +135,7 @@ def test_five_texts_are_too_few_whatever_they_say(tmp_path):
     right = [(text, "正面", "正面") for text in range(5)]
     wrong = [(text, "正面", "负面") for text in range(5)]
     found = compare(tmp_path, Made(wrong), Made(right))
-    assert found.paired.difference.accuracy.judgement == "better"  # the bootstrap of rows that are all alike
+    assert found.paired.difference["accuracy"].judgement == "better"  # the bootstrap of rows that are all alike
     assert found.paired.judgement == "noise"
     assert "too few to judge by" in found.verdict
 
@@ -142,7 +144,7 @@ def test_tests_without_a_common_text_are_not_compared(tmp_path):
     found = compare(tmp_path, Made(answers(50, 0.6, seed=1)), Made(answers(50, 0.9, seed=2, first=500)))
     assert found.paired is None
     assert found.verdict == "Their tests share no text: the figures are of different tests and can't be compared."
-    assert [scores.accuracy.value for scores in found.scores] == pytest.approx(
+    assert [scores["accuracy"].value for scores in found.scores] == pytest.approx(
         [slow_scores(answers(50, 0.6, seed=1))[0], slow_scores(answers(50, 0.9, seed=2, first=500))[0]]
     )
 
@@ -151,8 +153,8 @@ def test_of_different_tests_the_common_texts_are_compared_and_it_is_said(tmp_pat
     one, other = answers(200, 0.7, seed=1), answers(200, 0.95, seed=2, first=100)
     found = compare(tmp_path, Made(one), Made(other))
     assert found.paired.rows == 100
-    assert found.paired.one.accuracy.value == pytest.approx(slow_scores(one[100:])[0])
-    assert found.paired.other.accuracy.value == pytest.approx(slow_scores(other[:100])[0])
+    assert found.paired.one["accuracy"].value == pytest.approx(slow_scores(one[100:])[0])
+    assert found.paired.other["accuracy"].value == pytest.approx(slow_scores(other[:100])[0])
     assert found.verdict.endswith("The rest of the two tests differs, and with it their figures.")
     assert found.parts[2].texts_in_both == 100
 
@@ -161,7 +163,7 @@ def test_texts_that_one_was_trained_on_are_left_out_and_counted(tmp_path):
     one, other = answers(100, 0.7, seed=1), answers(100, 0.95, seed=2)
     found = compare(tmp_path, Made(one), Made(other, train=tuple(row[0] for row in other[:40])))
     assert (found.paired.rows, found.paired.trained_on) == (60, 40)
-    assert found.paired.other.accuracy.value == pytest.approx(slow_scores(other[40:])[0])
+    assert found.paired.other["accuracy"].value == pytest.approx(slow_scores(other[40:])[0])
     assert found.notes == ("40 of 100 test texts (40.0%) stand in the training data of hotel@v2",)
 
 
@@ -210,7 +212,9 @@ def test_figures_of_the_own_test_are_drawn_as_training_drew_them(tmp_path):
     rows = sorted(answers(120, 0.8, seed=1))
     found = compare(tmp_path, Made(rows), Made(answers(120, 0.8, seed=2), recipe=None))
     true, answered = (np.array([row[i] == "正面" for row in rows], dtype=np.int64) for i in (1, 2))
-    assert found.scores[0] == bootstrap_accuracy_and_macro_f1(true, answered, 2, seed=5)  # train.seed of the recipe
+    assert found.scores[0] == scores_of(
+        SingleLabel(("负面", "正面")), true, answered, seed=5
+    )  # train.seed of the recipe
 
 
 def test_a_seed_that_nobody_can_draw_with_is_not_taken_from_a_strangers_recipe(tmp_path):
@@ -227,7 +231,7 @@ def test_versions_that_keep_neither_recipe_nor_answers_are_still_shown_side_by_s
     found = compare(tmp_path, bare, with_metrics)
     assert (found.recipe, found.paired, found.notes) == (None, None, ())
     assert found.scores[0] is None
-    assert found.scores[1].accuracy == Interval(0.8, 0.7, 0.9)
+    assert found.scores[1]["accuracy"] == Interval(0.8, 0.7, 0.9)
     assert found.verdict == "hotel@v1 keeps no test answers, so nothing can be compared row by row."
     assert [part.rows for part in found.parts] == [(None, None)] * 3
     json.dumps(found.as_json())
@@ -294,3 +298,107 @@ def test_two_stores_versions_of_one_name_are_called_by_their_folders(tmp_path):
     (one,), (other,) = (publish(Store(tmp_path / name), Made(answers(40, 0.8, seed=1))) for name in ("ours", "theirs"))
     found = compare_versions(one, other)
     assert (found.one, found.other) == (str(tmp_path / "ours/hotel/v1"), str(tmp_path / "theirs/hotel/v1"))
+
+
+# ---- every task
+
+
+def publish_task(store: Store, task: str, labels, logits, targets, calibration=None) -> Version:
+    """A version whose test texts have the hashes 0, 1, 2 ..."""
+    hashes = np.arange(len(targets))
+
+    def write_it(folder: Path, version: str) -> VersionFacts:
+        (folder / "README.md").write_text("# a card")
+        write_hashes(folder / HASHES, train=hashes[:0], dev=hashes[:0], test=hashes)
+        write_answers(folder / ANSWERS, np.asarray(logits, dtype=np.float32), np.asarray(targets), hashes)
+        return VersionFacts(
+            task=task,
+            labels=labels,
+            max_length=64,
+            base=BaseRecord(id="embedded", weights_fingerprint="1" * 64, tokenizer_fingerprint="2" * 64),
+            calibration=calibration or Calibration(),
+            data={},
+        )
+
+    return store.publish("hotel", write_it, channel=None, why="a test")
+
+
+def of_task(task: str, error: float):
+    """(labels, logits, targets) of 120 rows, answered with errors in so many of them."""
+    random = np.random.default_rng(int(error * 100))
+    spoilt = random.random(120) < error
+    if task == "regression":
+        targets = np.linspace(-2, 2, 120, dtype=np.float32)
+        return (), (targets + np.where(spoilt, 2.0, 0.1))[:, None], targets
+    if task == "preference":
+        return (), np.stack([np.where(spoilt, -1.0, 1.0), np.zeros(120)], axis=1), np.zeros(120, dtype=np.int64)
+    if task == "multi_label":
+        targets = np.stack([np.arange(120) % 2, np.arange(120) % 3 == 0], axis=1).astype(np.int64)
+        return ("动力", "油耗"), np.where(spoilt[:, None], 1 - targets, targets) * 8.0 - 4.0, targets
+    if task == "ordinal":
+        targets = np.arange(120) % 4
+        answered = np.where(spoilt, 3 - targets, targets)
+        return ("1", "2", "3", "4"), np.where(np.arange(3) < answered[:, None], 4.0, -4.0), targets
+    targets = np.tile([IGNORED, 1, 2, 0, 3, IGNORED], (120, 1))
+    answered = np.where(spoilt[:, None], 0, np.maximum(targets, 0))
+    return ("品牌", "产品"), np.eye(5)[answered] * 4.0, targets
+
+
+@pytest.mark.parametrize("task", ["multi_label", "token", "ordinal", "regression", "preference"])
+def test_versions_of_every_task_are_compared_by_the_figure_that_judges_it(tmp_path, task):
+    store = Store(tmp_path)
+    one, other = (publish_task(store, task, *of_task(task, error)) for error in (0.4, 0.1))
+    found = compare_versions(one, other)
+    assert found.verdict.startswith("hotel@v2 is better than hotel@v1 on the 120 texts of both tests: ")
+    for version, scores, error in zip((one, other), found.scores, (0.4, 0.1), strict=True):
+        labels, logits, targets = of_task(task, error)
+        measuring = task_named(task, labels)
+        calibration = version.manifest.calibration.of_task
+        predictions = measuring.predictions(measuring.probabilities(logits, calibration), calibration)
+        sums = measuring.statistics(predictions, targets).sum(axis=0)
+        expected = {figure: float(value) for figure, value in measuring.figures_of(sums).items()}
+        assert {figure: interval.value for figure, interval in scores.items()} == pytest.approx(expected, abs=1e-5)
+    document = json.loads(json.dumps(found.as_json()))
+    assert document["paired"]["judgement"] == "better"
+    assert ("mcnemar_p" in document["paired"]) == (task in ("ordinal", "preference"))
+    assert compare_versions(other, one).paired.judgement == "worse"
+
+
+def test_thresholds_decide_what_stored_multi_label_answers_say(tmp_path):
+    store, (labels, logits, targets) = Store(tmp_path), of_task("multi_label", 0.0)
+    loose = publish_task(store, "multi_label", labels, logits / 4, targets)
+    strict = publish_task(store, "multi_label", labels, logits / 4, targets, Calibration(thresholds=(0.9, 0.9)))
+    found = compare_versions(loose, strict)
+    assert [scores["macro_f1"].value for scores in found.scores] == [1.0, 0.0]
+
+
+def test_tags_that_were_padded_further_in_one_test_are_still_the_same(tmp_path):
+    store, (labels, logits, targets) = Store(tmp_path), of_task("token", 0.0)
+    wider = np.pad(targets, ((0, 0), (0, 3)), constant_values=IGNORED)
+    one = publish_task(store, "token", labels, logits, targets)
+    other = publish_task(store, "token", labels, np.pad(logits, ((0, 0), (0, 3), (0, 0))), wider)
+    assert "are right and wrong together" in compare_versions(one, other).verdict
+
+
+def test_answers_of_two_tasks_and_of_two_scales_are_not_compared(tmp_path):
+    store, (labels, logits, targets) = Store(tmp_path), of_task("ordinal", 0.1)
+    ordinal = publish_task(store, "ordinal", labels, logits, targets)
+    plain = publish_task(store, "single_label", labels, np.eye(4)[targets], targets)
+    turned = publish_task(store, "ordinal", labels[::-1], logits, targets)
+    assert compare_versions(ordinal, plain).verdict.startswith("One is ordinal and the other single_label")
+    assert compare_versions(ordinal, plain).figures == ("qwk", "mae", "accuracy", "macro_f1")
+    assert compare_versions(ordinal, turned).verdict.startswith("Their labels are others, or in another order")
+
+
+@pytest.mark.parametrize("task", ["multi_label", "token", "ordinal", "regression", "preference"])
+def test_answers_of_another_kind_than_the_task_are_refused(tmp_path, task):
+    store, (labels, logits, targets) = Store(tmp_path), of_task(task, 0.1)
+    whole = publish_task(store, task, labels, logits, targets)
+    narrow = publish_task(
+        store, task, labels, logits[..., :-1] if task != "regression" else np.zeros((120, 3)), targets
+    )
+    with pytest.raises(LingyuError, match=r"answers\.safetensors: does not fit 120 test texts"):
+        compare_versions(whole, narrow)
+    wrong = np.full_like(targets, 9) if task != "regression" else np.zeros(120, dtype=np.int64)
+    with pytest.raises(LingyuError, match=r"answers\.safetensors: does not fit 120 test texts"):
+        compare_versions(whole, publish_task(store, task, labels, logits, wrong))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lingyu.evaluation import plot_confusion, plot_curves
+from lingyu.evaluation import plot_confusion, plot_curves, plot_scatter
+from lingyu.tasks import task_named
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TWO = [[41, 9], [7, 143]]
@@ -108,3 +109,33 @@ def test_what_was_there_before_training_is_drawn_and_never_the_best():
     pictures = [plot_curves(rows, best_by="loss") for rows in (ROWS, [before, *ROWS], [before, *ROWS, *general])]
     assert len(set(pictures)) == 3
     assert plot_curves([before], best_by="loss") != plot_curves([{**before, "step": 1}], best_by="loss")
+
+
+@pytest.mark.parametrize(("name", "chosen_by"), [("ordinal", ("qwk", "mae")), ("regression", ("pearson", "loss"))])
+def test_curves_of_another_task_draw_its_figures_and_mark_what_chose(name, chosen_by):
+    task = task_named(name, ("差", "中", "好") if name == "ordinal" else ())
+    measured = [(20, dict.fromkeys(task.figures, 0.6)), (30, dict.fromkeys(task.figures, 0.7))]
+    rows = [row for row in ROWS if "dev" not in row]
+    rows += [{"step": step, "dev": {"loss": 0.5, **figures}} for step, figures in measured]
+    pictures = {plot_curves(rows, best_by=figure, task=task) for figure in chosen_by}
+    assert len(pictures) == 2
+    lost = [{**row, "dev": {"loss": 0.5}} if "dev" in row else row for row in rows]
+    assert plot_curves(lost, best_by=chosen_by[1], task=task) not in pictures, "no figure was drawn"
+
+
+def test_a_scatter_shows_where_values_lie_and_where_they_should():
+    random = np.random.default_rng(0)
+    true = random.normal(50, 10, 3000).astype(np.float32)
+    near, far = (
+        plot_scatter(true + random.normal(0, s, 3000).astype(np.float32), true, "3,000 test rows") for s in (1, 9)
+    )
+    assert near.startswith(PNG)
+    assert near != far
+    assert len(near) < 300_000
+    height, width, _ = pixels(near).shape
+    assert max(height, width) < 2000
+
+
+@pytest.mark.parametrize("values", [[3.0, 3.0], [0.0], [-1e30, 1e30]], ids=["constant", "one", "wide"])
+def test_a_scatter_of_any_values_is_drawn(values):
+    assert plot_scatter(np.array(values), np.array(values)).startswith(PNG)

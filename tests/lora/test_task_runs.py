@@ -14,6 +14,7 @@ from peft import PeftModel
 from rich.console import Console
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
+from lingyu.chain import evaluate_adapter
 from lingyu.data import Part, load_splits
 from lingyu.lora.training import train
 from lingyu.recipe import Recipe, load_recipe
@@ -154,6 +155,8 @@ def test_a_version_of_each_task_answers_by_plain_peft_as_it_was_measured(
         assert metrics["test"][figure]["value"] == pytest.approx(told[figure])
         assert figure in metrics["baseline"]
         assert figure in metrics["dev"]
+    anew = evaluate_adapter(version.reference, recipe, store="adapters", to=Path("test.json"))
+    assert {"dev": metrics["dev"], **anew.metrics.as_json()} == metrics
 
 
 def test_what_two_replies_say_is_read_in_two_segments(recipe_of: Callable[..., Recipe]) -> None:

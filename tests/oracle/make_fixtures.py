@@ -3,8 +3,8 @@
 Runs in an environment of its own (requirements.txt beside it), never within Lingyu's. For every way in which a
 checkpoint lies in a folder it writes tests/bases/oracle/CASE/: the JSON files, tensors.safetensors (the original keys;
 a weight that two keys share is there twice) and answers.safetensors (inputs, and what modelscope's model answers after
-it has read the folder itself). Weights are rounded to float16 to keep them small, and hold these very numbers as float32
-again when a test packs them into pytorch_model.bin: no difference is due to that.
+it has read the folder itself). Weights are rounded to float16 to keep them small, and hold these very numbers as
+float32 again when a test packs them into pytorch_model.bin: no difference is due to that.
 """
 
 import argparse

@@ -35,6 +35,25 @@ def test_answers_stand_in_the_order_of_the_sorted_hashes(tmp_path_factory, hashe
     assert answers.labels.dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    ("logits", "labels", "kind"),
+    [
+        ((3, 4), np.array([2, 0, 1]), np.int64),
+        ((3, 2), np.array([[1, 0], [1, 1], [0, 0]]), np.int64),
+        ((3, 5, 3), np.array([[-100, 1, 2, 0, -100]] * 3), np.int64),
+        ((3, 1), np.array([2.5, -1.0, 0.0], dtype=np.float32), np.float32),
+    ],
+    ids=["one label", "several labels", "tags", "numbers"],
+)
+def test_answers_of_every_task_come_back_as_they_were(tmp_path, logits, labels, kind):
+    given = np.random.default_rng(0).normal(size=logits).astype(np.float32)
+    write_answers(tmp_path / "answers.safetensors", given, labels, np.array([30, 10, 20]))
+    answers = read_answers(tmp_path / "answers.safetensors")
+    assert answers.logits.tolist() == given[[1, 2, 0]].tolist()
+    assert answers.labels.tolist() == labels[[1, 2, 0]].tolist()
+    assert answers.labels.dtype == kind
+
+
 ONE = np.zeros(1, dtype=np.int64)
 
 
@@ -63,6 +82,11 @@ def test_what_are_no_hashes_is_refused(tmp_path, tensors):
         {"logits": np.zeros((2, 2), dtype=np.float32), "labels": ONE},
         {"logits": np.zeros((1, 2), dtype=np.float64), "labels": ONE},
         {"logits": np.zeros(1, dtype=np.float32), "labels": ONE},
+        {"logits": np.zeros((1, 2, 2, 2), dtype=np.float32), "labels": ONE},
+        {"logits": np.zeros((1, 2), dtype=np.float32), "labels": ONE.astype(np.int32)},
+        {"logits": np.zeros((1, 2), dtype=np.float32), "labels": ONE.reshape(1, 1, 1)},
+        {"logits": np.zeros((1, 3, 2), dtype=np.float32), "labels": ONE},
+        {"logits": np.zeros((1, 3, 2), dtype=np.float32), "labels": np.zeros((1, 2), dtype=np.int64)},
     ],
 )
 def test_what_are_no_answers_is_refused(tmp_path, tensors):

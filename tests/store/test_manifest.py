@@ -1,11 +1,13 @@
 import hashlib
 import json
+from dataclasses import asdict
 
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.store import MANIFEST, open_version, read_manifest
+from lingyu.store import MANIFEST, Calibration, open_version, read_manifest
 from lingyu.store.manifest import sealed
+from lingyu.tasks import Calibration as TaskCalibration
 
 
 @pytest.fixture
@@ -140,3 +142,42 @@ def test_a_manifest_that_was_edited_is_refused(hotel):
     path.write_text(path.read_text(encoding="utf-8").replace('"max_length": 256', '"max_length": 512'))
     with pytest.raises(LingyuError, match="is not what its manifest_sha256 says"):
         read_manifest(path)
+
+
+def test_what_came_later_is_written_only_where_it_is_used(hotel):
+    facts = hotel.manifest.model_dump(mode="json")
+    assert "text_pair" not in facts
+    assert facts["calibration"] == {"temperature": hotel.manifest.calibration.temperature}
+    several = hotel.manifest.model_copy(
+        update={"text_pair": True, "calibration": Calibration(thresholds=(0.4, 0.6), offset=3.5, scale=1.5)}
+    )
+    written = several.model_dump(mode="json")
+    assert written["text_pair"] is True
+    assert written["calibration"] == {"temperature": 1.0, "thresholds": [0.4, 0.6], "offset": 3.5, "scale": 1.5}
+    assert type(several).model_validate_json(several.model_dump_json()) == several
+
+
+@pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service"])
+def test_the_manifest_of_a_shipped_adapter_is_written_byte_for_byte_as_it_was(repo, name):
+    path = repo / "adapters" / name / "v1" / MANIFEST
+    assert read_manifest(path).as_bytes() == path.read_bytes()
+
+
+def test_calibration_of_a_manifest_is_that_of_its_task():
+    stored = Calibration(temperature=1.2, thresholds=(0.4,), offset=3.5, scale=1.5)
+    assert asdict(stored.of_task) == {"temperature": 1.2, "thresholds": (0.4,), "offset": 3.5, "scale": 1.5}
+    assert asdict(Calibration().of_task) == asdict(TaskCalibration())
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [{"thresholds": [0.5]}, {"thresholds": [0.5, 1.5]}, {"thresholds": [0.5, float("nan")]}, {"offset": float("inf")}],
+)
+def test_a_calibration_that_fits_no_labels_or_is_no_number_is_refused(rewrite, calibration):
+    path = rewrite(calibration=calibration)
+    with pytest.raises(LingyuError, match=r"lingyu\.json"):
+        read_manifest(path)
+
+
+def test_a_task_without_labels_has_a_manifest_too(rewrite):
+    assert read_manifest(rewrite(task="regression", labels=[])).labels == ()

@@ -18,6 +18,7 @@ from lingyu.tasks import (
     SingleLabel,
     Task,
     Token,
+    changed_rows,
     measured,
     measured_on_dev,
 )
@@ -164,3 +165,19 @@ def test_figures_without_any_row_are_numbers(name: str) -> None:
     statistics, _ = measured_rows(one)
     found = one.task.figures_of(np.zeros_like(statistics[0]))
     assert all(np.isfinite(value) for value in found.values())
+
+
+def test_a_pair_whose_order_turns_is_answered_differently_and_a_number_never_counts() -> None:
+    ours, theirs = np.array([[1.0, 0.0], [2.0, 1.0]]), np.array([[0.0, 1.0], [3.0, 1.0]])
+    assert changed_rows(Preference(), ours, theirs, Calibration()) == 1
+    assert changed_rows(Preference(), ours[:, :1], theirs[:, :1], Calibration()) is None
+    assert changed_rows(Regression(), ours[:, :1], theirs[:, :1], Calibration()) is None
+
+
+def test_rows_are_answered_differently_only_where_they_are_counted() -> None:
+    token = Token(("产品",))
+    ours, theirs = np.zeros((2, 3, 3)), np.zeros((2, 3, 3))
+    theirs[0, 1, 1] = theirs[1, 2, 1] = 1.0
+    counted = np.array([[True, True, False]] * 2)
+    assert changed_rows(token, ours, theirs, Calibration(), counted) == 1
+    assert changed_rows(token, ours, theirs, Calibration()) == 2

@@ -164,8 +164,7 @@ def weight_files(folder: Path) -> list[Path]:
         raise LingyuError(
             "its weights are a pickle only, which can run code when it is read",
             where=folder,
-            next="Ask its publisher for model.safetensors, or convert it where nothing can be harmed: "
-            "AutoModel.from_pretrained(folder).save_pretrained(new_folder)",
+            next=f"Make a base of it, which reads tensors alone: lingyu base import {folder} --out bases/{folder.name}",
         )
     raise LingyuError(f"holds no {WEIGHTS}", where=folder, next="Give the folder of a transformers encoder")
 

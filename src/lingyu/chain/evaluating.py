@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.store import ANSWERS, Store, Version, read_answers, read_scores
-from lingyu.tasks import IGNORED, Calibration, Logits, Task, task_named
+from lingyu.tasks import IGNORED, Task, changed_rows, task_named
 from lingyu.text import Hashes
 
 from .state import read_document, write_document
@@ -114,7 +114,7 @@ def _require_same_answers(version: Version, task: Task, answers: "Answers", hash
         what = f"keeps answers of shape {stored.logits.shape}, and the rows of the recipe have {ours.shape}"
         raise LingyuError(what, where=version.reference, next="Train it anew", status=1)
     difference = float(np.abs(ours - stored.logits).max())
-    changed = _changed(task, ours, stored.logits, answers.calibration, counted)
+    changed = changed_rows(task, ours, stored.logits, answers.calibration, counted) or 0
     if not difference <= TOLERANCE:
         raise LingyuError(
             f"answers otherwise than when it was published: logits differ by {difference:.2g}, {changed:,} of "
@@ -124,15 +124,6 @@ def _require_same_answers(version: Version, task: Task, answers: "Answers", hash
             status=1,
         )
     return difference, changed
-
-
-def _changed(task: Task, ours: Logits, stored: Logits, calibration: Calibration, counted: NDArray[np.bool_]) -> int:
-    """Rows whose answer is another one; of numbers none, which differ by as much as their logits."""
-    if task.name == "regression":
-        return 0
-    mine, theirs = (task.predictions(task.probabilities(logits, calibration), calibration) for logits in (ours, stored))
-    differs = (mine != theirs) & counted
-    return int(differs.reshape(len(differs), -1).any(axis=1).sum())
 
 
 def _require_same_figures(version: Version, metrics: "Metrics", changed: int) -> None:

@@ -1,16 +1,21 @@
-"""lingyu base: where a base lies and what it is."""
+"""lingyu base: which bases are here, where one lies and what it is, making one of a checkpoint."""
 
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from lingyu.cli import Group
 from lingyu.errors import printable
 
 if TYPE_CHECKING:
-    from lingyu.bases import Base
+    from lingyu.bases import Base, Found, Imported
     from lingyu.dapt import Stage
 
 _HEAD_PARTS = 5  # weight and bias of a dense layer and of its norm, and the decoder's bias
@@ -18,14 +23,86 @@ _HEAD_PARTS = 5  # weight and bias of a dense layer and of its norm, and the dec
 
 @click.group(cls=Group, epilog="Example: lingyu base path embedded")
 def base() -> None:
-    """Where a base lies, and its fingerprints."""
+    """Which bases are here, where one lies, its fingerprints; making one of a checkpoint."""
+
+
+@base.command("list", epilog="Example: lingyu base list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_(as_json: bool) -> None:
+    """List the bases on this machine: embedded, those in bases/, and the encoders in the hubs' caches.
+
+    Nothing is fetched, and no weights are read.
+    """
+    from lingyu.bases import bases_here
+
+    found = bases_here()
+    if as_json:
+        print(json.dumps([_listed(entry) for entry in found], ensure_ascii=False))
+        return
+    names = [printable(entry.id) + (f" at {entry.revision[:12]}" if entry.revision else "") for entry in found]
+    width = max(map(len, names))
+    for name, entry in zip(names, found, strict=True):
+        print(f"{name:<{width}}  {printable(entry.family or '?'):<14} {printable(_state(entry))}")
+
+
+def _listed(found: "Found") -> dict[str, Any]:
+    return {**asdict(found), "folder": str(found.folder)}
+
+
+def _state(found: "Found") -> str:
+    if found.state == "incomplete":
+        return f"incomplete: no {' and no '.join(found.lacking)}"
+    if found.state == "unknown":
+        return "of no family that is known here"
+    if found.state == "import":
+        by_hand = f"no base yet: lingyu base import {found.id} --out ..."
+        return "made into a base when it is first used" if found.revision else by_hand
+    return "ready"
+
+
+@base.command(
+    "import", epilog="Example: lingyu base import ~/nlp_structbert_backbone_large_std --out bases/structbert-large"
+)
+@click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT_DIR")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new base's folder.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def import_(checkpoint: Path, out: Path, as_json: bool) -> None:
+    """Make a base of a checkpoint as ModelScope ships it (StructBERT), or of one that is a pickle only.
+
+    Its layout is found from the names of its tensors. A pickle is read once, for its tensors alone; a weight of the
+    encoder that is missing stops it, and what else is missing is said.
+    """
+    with _working("Reading the checkpoint"):
+        from lingyu.bases import import_checkpoint
+
+        imported = import_checkpoint(checkpoint, out)
+    if as_json:
+        print(json.dumps({"out": str(out), **imported.as_json()}, ensure_ascii=False))
+        return
+    for line in _import_lines(imported):
+        print(printable(line))
+
+
+def _import_lines(imported: "Imported") -> Iterator[str]:
+    yield f"{imported.out} is a base, {imported.model_type}: every number of the encoder is the checkpoint's."
+    yield from imported.lines()
+    yield f"weights   {imported.weights_fingerprint}"
+    yield f"tokenizer {imported.tokenizer_fingerprint}"
+    yield f"Name it in a recipe: base: {imported.out}"
+
+
+@contextmanager
+def _working(what: str) -> Iterator[None]:
+    """stdout is for answers: libraries talk there when they are imported."""
+    with redirect_stdout(sys.stderr), Console(stderr=True).status(f"{what} …"):
+        yield
 
 
 @base.command(epilog='Example: AutoModel.from_pretrained("$(lingyu base path embedded)")')
 @click.argument("name")
 @click.option("--revision", help="Of a hub id.")
 def path(name: str, revision: str | None) -> None:
-    """Print the folder of base NAME: embedded, a folder, or a hub id."""
+    """Print the folder of base NAME: embedded, a folder, a hub id, or modelscope:OWNER/NAME."""
     from lingyu.bases import find_base
 
     print(find_base(name, revision).folder)

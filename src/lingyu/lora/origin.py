@@ -42,7 +42,7 @@ def _found(version: Version) -> Base:
     if record.id == "embedded":
         return _embedded(version, beside_store / "bases")
     if record.revision is not None:  # which only a hub's base has
-        return _published(record.id, record.revision)
+        return _of_hub(version, record.revision, beside_store / "bases")
     named = [replace(find_base(str(place)), id=record.id) for place in _named_places(record.id, beside_store)]
     for base in (*named, *_bases_in(beside_store / "bases", record.id)):
         if _has_weights(base, record.weights_fingerprint):
@@ -79,6 +79,18 @@ def _embedded(version: Version, bases: Path) -> Base:
         where=version.reference,
         next=f"Train it anew, or put that encoder, of lingyu {made_with}, into {bases}/, under any name",
     )
+
+
+def _of_hub(version: Version, revision: str, bases: Path) -> Base:
+    """The hub's base of that revision; where it is out of reach, what was made of it beside the store."""
+    record = version.manifest.base
+    try:
+        return _published(record.id, revision)
+    except BaseNotFound:
+        for base in _bases_in(bases, record.id):
+            if _has_weights(base, record.weights_fingerprint):
+                return replace(base, revision=revision)
+        raise
 
 
 def _published(id: str, revision: str | None) -> Base:

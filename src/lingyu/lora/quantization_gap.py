@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lingyu.tasks import IGNORED, Calibration, Task, measured_on_dev
+from lingyu.tasks import IGNORED, Calibration, Task, changed_rows, measured_on_dev
 
 from .encoding import EncodedPart
 from .quantizing import QUANT_TYPE
@@ -53,16 +53,10 @@ def quantization_gap(
     task: Task, dev: EncodedPart, in_4_bits: np.ndarray, in_full_precision: np.ndarray, calibration: Calibration
 ) -> QuantizationGap:
     """in_4_bits, in_full_precision: logits of dev. calibration: of the adapter as it is published."""
-    one, other = (
-        task.predictions(task.probabilities(logits, calibration), calibration)
-        for logits in (in_4_bits, in_full_precision)
-    )
-    rows = len(dev.rows)
-    differs = ((one != other) & (dev.targets != IGNORED)).reshape(rows, -1).any(axis=1)
     return QuantizationGap(
-        rows=rows,
+        rows=len(dev.rows),
         largest_logit_difference=float(np.abs(in_4_bits - in_full_precision).max()),
-        changed_rows=None if task.name == "regression" else int(differs.sum()),
+        changed_rows=changed_rows(task, in_4_bits, in_full_precision, calibration, dev.targets != IGNORED),
         in_4_bits=measured_on_dev(task, in_4_bits, dev.targets),
         in_full_precision=measured_on_dev(task, in_full_precision, dev.targets),
     )

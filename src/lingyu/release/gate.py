@@ -14,10 +14,9 @@ from lingyu.bases import Base, Encoded, quiet_transformers
 from lingyu.errors import LingyuError
 from lingyu.lora import load_adapter
 from lingyu.store import Version
-from lingyu.tasks import Calibration, Task
+from lingyu.tasks import Calibration, Task, changed_rows
 from lingyu.training import logits_of
 
-from .changed import changed_rows
 from .limits import TOLERANCE
 from .texts import GateTexts
 
@@ -59,7 +58,7 @@ def difference_of(logits: Tensor, reference: Tensor, task: Task, calibration: Ca
     """Both as Task.probabilities takes them. NaN anywhere makes the largest difference NaN."""
     return Difference(
         largest=float((logits - reference).abs().max()),
-        changed_labels=changed_rows(logits.numpy(), reference.numpy(), task, calibration),
+        changed_labels=changed_rows(task, logits.numpy(), reference.numpy(), calibration) or 0,
     )
 
 

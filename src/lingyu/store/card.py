@@ -6,16 +6,17 @@ follows from them, data and leaks, the recipe in full, versions, limits.
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lingyu.tasks import Task, task_named
 
-from .figures import TITLES, is_share, judging_figure, shown_figures
+from .card_scores import score_paragraphs
+from .card_words import ALWAYS_ANSWERS, WHAT_IT_GIVES, hub_metrics
 from .manifest import SplitRecord, VersionFacts
 from .markdown import bullets, fenced, front_matter, inline, section, table
-from .scores import Figures, Interval, Measured, ParentDev, Scores
+from .scores import Scores
 from .verification import AUDIT
 
 if TYPE_CHECKING:  # whoever answers from a store does not wait for what reads tables
@@ -96,21 +97,10 @@ def _front_matter(card: CardFacts) -> str:
         "language": "zh",
         "license": card.license,
         "datasets": [card.dataset] if card.dataset else None,
-        "metrics": None if card.metrics is None else _hub_metrics(card.task),
+        "metrics": None if card.metrics is None else hub_metrics(card.task),
         "tags": [*([f"base_model:adapter:{base}"] if base else []), "lora", "transformers", "lingyu"],
     }
     return front_matter(known)
-
-
-_HUB_METRICS = {
-    "accuracy": "accuracy", "exact_match": "exact_match", "macro_f1": "f1", "micro_f1": "f1", "span_f1": "f1",
-    "precision": "precision", "recall": "recall", "mae": "mae", "pearson": "pearsonr",
-}  # fmt: skip
-"""Figure -> what the hub calls it, as far as it has a name for it."""
-
-
-def _hub_metrics(task: Task) -> list[str]:
-    return list(dict.fromkeys(_HUB_METRICS[figure] for figure in shown_figures(task) if figure in _HUB_METRICS))
 
 
 def _what_it_is(card: CardFacts) -> str:
@@ -123,21 +113,9 @@ def _what_it_is(card: CardFacts) -> str:
         source = f", combined from {inline(', '.join(parent.reference for parent in facts.parents))}"
     return (
         f"A LoRA adapter for the Chinese encoder {inline(facts.base.id)}{revision}{source}. "
-        f"{_WHAT_IT_GIVES[facts.task](_what_it_reads(facts), len(facts.labels))} "
+        f"{WHAT_IT_GIVES[facts.task](_what_it_reads(facts), len(facts.labels))} "
         f"Texts are read up to {facts.max_length} tokens; longer ones are cut."
     )
-
-
-_WHAT_IT_GIVES: Mapping[str, Callable[[str, int], str]] = {
-    "single_label": lambda text, labels: f"It gives {text} one of {labels} labels.",
-    "multi_label": lambda text, labels: f"It gives {text} any number of {labels} labels, none among them.",
-    "token": lambda text, labels: f"It finds the entities of {text}, of {labels} kinds.",
-    "ordinal": lambda text, labels: f"It gives {text} one of the {labels} steps of a scale.",
-    "regression": lambda text, labels: f"It gives {text} a number.",
-    "preference": lambda text, labels: (
-        "It gives a reply to a context a score; of two replies the better one's is higher."
-    ),
-}
 
 
 def _what_it_reads(facts: VersionFacts) -> str:
@@ -185,133 +163,9 @@ def _labels(card: CardFacts) -> Iterator[str]:
 
 
 def _scores(card: CardFacts, scores: Scores) -> Iterator[str]:
-    figures = shown_figures(card.task)
-    if scores.test:
-        ece = ("calibration error",) if scores.test.ece is not None or card.task.name == "single_label" else ()
-        head = ("", "test pairs" if card.task.name == "preference" else "test texts", *_heads(figures), *ece)
-        yield table(head, (row[: len(head)] for row in _score_rows(scores.test, scores, figures)))
-    if scores.parents_dev:
-        yield from _dev_scores(scores.parents_dev, figures)
-    yield from _verdicts(card, scores)
-    if scores.alarms:
-        yield bullets(f"**Alarm:** {inline(alarm)}" for alarm in scores.alarms)
-    if scores.test:
-        yield from _by_label(card, scores.test)
+    yield from score_paragraphs(card.task, scores, card.facts.calibration.thresholds, card.larger)
     if card.pictures:
         yield "\n".join(f"![{inline(name)}]({name})" for name in card.pictures)
-
-
-def _heads(figures: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{TITLES[figure]} (95 % interval)" for figure in figures)
-
-
-def _dev_scores(parents_dev: tuple[ParentDev, ...], figures: Sequence[str]) -> Iterator[str]:
-    yield "It has no test set of its own. On the dev sets of the adapters that it was combined from:"
-    rows = (
-        (inline(dev.parent), f"{dev.rows:,}", inline(measured.adapter), *_figures(measured, figures))
-        for dev in parents_dev
-        for measured in dev.scores or ()
-    )
-    if any(dev.scores for dev in parents_dev):
-        yield table(("dev set of", "dev texts", "adapter", *_heads(figures)), rows)
-    notes = [f"{inline(dev.parent)}: not measured. {inline(dev.reason)}" for dev in parents_dev if dev.reason]
-    notes += [
-        f"{inline(dev.parent)}: {dev.left_out:,} dev texts are left out, since they stand in a train set."
-        for dev in parents_dev
-        if dev.left_out
-    ]
-    if notes:
-        yield bullets(notes)
-
-
-def _score_rows(test: Measured, scores: Scores, figures: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    baseline, clean = scores.baseline, scores.test_without_leaks
-    yield _measured("this adapter", test, figures)
-    for rival in (baseline, scores.column_baseline, scores.trivial):
-        if rival:
-            yield (inline(rival.name), f"{test.rows:,}", *_figures(rival, figures), "")
-    if clean:
-        yield _measured("this adapter, without texts that stand in train", clean, figures)
-    if clean and baseline and baseline.test_without_leaks:
-        name = f"{inline(baseline.name)}, without texts that stand in train"
-        yield (name, f"{clean.rows:,}", *_figures(baseline.test_without_leaks, figures), "")
-
-
-def _measured(name: str, scores: Measured, figures: Sequence[str]) -> tuple[str, ...]:
-    ece = "" if scores.ece is None else f"{scores.ece:.3f}"
-    return (name, f"{scores.rows:,}", *_figures(scores, figures), ece)
-
-
-def _figures(scores: Figures, figures: Sequence[str]) -> tuple[str, ...]:
-    """A cell each; an empty one for a figure that is not known."""
-    found = (scores.figures.get(figure) for figure in figures)
-    return tuple(f"{part.value:.3f} ({part.low:.3f} to {part.high:.3f})" if part else "" for part in found)
-
-
-def _verdicts(card: CardFacts, scores: Scores) -> Iterator[str]:
-    """Against the baseline, and against a column beside the text, where there is one."""
-    figure = judging_figure(card.task)
-    for baseline, versus in (
-        (scores.baseline, scores.versus_baseline),
-        (scores.column_baseline, scores.versus_column_baseline),
-    ):
-        fair = versus and (versus.test_without_leaks or versus)
-        if baseline and fair and figure in fair.figures:
-            yield _verdict(figure, fair.figures[figure], inline(baseline.name), card.larger)
-
-
-def _verdict(figure: str, difference: Interval, baseline: str, larger: str | None) -> str:
-    """Whether the encoder earns its keep, plainly: only an interval that leaves out zero decides it."""
-    value, low, high = _in_units(figure, difference)
-    points = f"{value} of {TITLES[figure]} over {baseline} (95 % interval {low} to {high})"
-    if difference.low > 0:
-        return f"**The encoder earns its keep:** {points}."
-    instead = f" Take instead: {inline(larger)}." if larger else ""
-    if difference.high < 0:
-        return f"**The encoder does not earn its keep, {baseline} is better:** {points}.{instead}"
-    return f"**Whether the encoder earns its keep is open:** {points} is no more than noise.{instead}"
-
-
-def _in_units(figure: str, difference: Interval) -> tuple[str, str, str]:
-    """Value, low and high of a difference: shares in points, what is no share as it is."""
-    ends = (difference.value, difference.low, difference.high)
-    if not is_share(figure):
-        value, low, high = (f"{end:+.3f}" for end in ends)
-        return value, low, high
-    value, low, high = (f"{100 * end:+.1f}" for end in ends)
-    return f"{value} points", low, high
-
-
-def _by_label(card: CardFacts, test: Measured) -> Iterator[str]:
-    """A table by label where a row has several, and of a scale what was answered for what."""
-    if card.task.name in ("multi_label", "token"):
-        yield from _of_each_label(card, test)
-    if card.task.name == "ordinal" and test.confusion:
-        yield "Test texts by their true label (a line each) and by the answer (a column each):"
-        counts = zip(card.task.labels, test.confusion, strict=True)
-        labels = map(inline, card.task.labels)
-        yield table(("", *labels), ((inline(label), *(f"{count:,}" for count in row)) for label, row in counts))
-
-
-def _of_each_label(card: CardFacts, test: Measured) -> Iterator[str]:
-    """thresholds: an answer has a label from its probability on."""
-    labels = card.task.labels
-    thresholds = card.facts.calibration.thresholds
-    extra = ("threshold",) if thresholds else ()
-    of_label = dict(zip(labels, thresholds, strict=True)) if thresholds else {}
-    known = [label for label in labels if label in test.per_class]
-    rows = (
-        (
-            inline(label),
-            f"{found.support:,}",
-            *(f"{share:.3f}" for share in (found.precision, found.recall, found.f1)),
-            *([f"{of_label[label]:.3f}"] if thresholds else []),
-        )
-        for label, found in ((label, test.per_class[label]) for label in known)
-    )
-    if known:
-        heading = "entities" if card.task.name == "token" else "label"
-        yield table((heading, "in the test", "precision", "recall", "F1", *extra), rows)
 
 
 def _data(card: CardFacts) -> Iterator[str]:
@@ -407,23 +261,12 @@ def _versions(card: CardFacts) -> Iterator[str]:
 
 def _limits(card: CardFacts) -> Iterator[str]:
     limits = [
-        _ALWAYS_ANSWERS[card.facts.task],
+        ALWAYS_ANSWERS[card.facts.task],
         _WORD_OF_WHO_IMPORTED if card.metrics is None else _what_scores_are_worth(card.facts),
     ]
     if card.facts.task in ("single_label", "token") and card.facts.calibration.temperature == 1.0:
         limits.append("Its probabilities are not calibrated.")
     yield bullets(limits)
-
-
-_ALWAYS_ANSWERS: Mapping[str, str] = {
-    "single_label": "It always answers with one of its labels, for a text of another domain too; "
-    "`--threshold` has it say `uncertain` instead.",
-    "multi_label": "It answers a text of another domain too; that a text has none of its labels is an answer as well.",
-    "token": "It looks for its kinds of entities in a text of another domain too. None of them overlap.",
-    "ordinal": "It always answers with a step of its scale, for a text of another domain too. The answer is the median.",
-    "regression": "It always answers with a number, for a text of another domain too, and beyond those of train as well.",
-    "preference": "A score says nothing alone: only scores of replies to one context can be compared.",
-}
 
 
 def _what_scores_are_worth(facts: VersionFacts) -> str:

@@ -8,7 +8,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -18,6 +18,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from lingyu.errors import LingyuError
@@ -166,6 +167,12 @@ class VersionFacts(Record):
         if len(set(labels)) < len(labels):
             raise ValueError("a label stands there twice")
         return labels
+
+    @model_validator(mode="after")
+    def _a_threshold_for_each_label(self) -> Self:
+        if len(self.calibration.thresholds) not in (0, len(self.labels)):
+            raise ValueError(f"{len(self.calibration.thresholds)} thresholds for {len(self.labels)} labels")
+        return self
 
 
 def _without(found: dict[str, object], **defaults: object) -> dict[str, object]:

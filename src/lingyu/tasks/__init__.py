@@ -36,6 +36,7 @@ from .task import (
     Targets,
     Task,
     TruncationSide,
+    changed_rows,
     measured,
     measured_on_dev,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "Token",
     "TruncationSide",
     "ValueAnswer",
+    "changed_rows",
     "class_weights_of",
     "fit_temperature",
     "label_counts",

@@ -131,3 +131,19 @@ def measured_on_dev(task: Task, logits: Logits, targets: Targets) -> dict[str, f
     """What dev is chosen by: the figures under the calibration that dev itself decides."""
     calibration = task.calibrate(logits, targets)
     return measured(task, task.probabilities(logits, calibration), calibration, targets)
+
+
+def changed_rows(
+    task: Task, ours: Logits, theirs: Logits, calibration: Calibration, counted: NDArray[np.bool_] | None = None
+) -> int | None:
+    """How many rows two models answer differently; None where an answer is a number, which always differs by a little.
+
+    ours, theirs: as Task.probabilities takes them. counted: in the form of Targets, where a prediction matters.
+    """
+    if not task.labels and ours.shape[1] == 1:  # values, and scores of single replies
+        return None
+    mine, other = (task.predictions(task.probabilities(logits, calibration), calibration) for logits in (ours, theirs))
+    differs = mine != other
+    if counted is not None:
+        differs &= counted
+    return int(differs.reshape(len(differs), -1).any(axis=1).sum())

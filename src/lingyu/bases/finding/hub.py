@@ -76,7 +76,7 @@ def _said(error: Exception, name: str, revision: str | None) -> LingyuError:
     return LingyuError(
         f"its download from {endpoint} broke off ({type(error).__name__})",
         name,
-        "Run the same again: it goes on where it stopped. Or set HF_ENDPOINT to a mirror",
+        "Run the same again: files that are whole are kept. Or set HF_ENDPOINT to a mirror",
     )
 
 

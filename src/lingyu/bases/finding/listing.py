@@ -68,7 +68,7 @@ def _of_modelscope() -> Iterator[Found]:
 
 
 def _look(id: str, revision: str | None, folder: Path) -> Found:
-    family, lacking = _family(folder), tuple(_lacking(folder))
+    family, lacking = source_type_in(folder), tuple(_lacking(folder))
     if lacking:
         state = "incomplete"
     elif family not in (*FAMILIES, STRUCTBERT):
@@ -78,15 +78,8 @@ def _look(id: str, revision: str | None, folder: Path) -> Found:
     return Found(id, revision, family, folder, lacking, state)
 
 
-def _family(folder: Path) -> str | None:
-    try:
-        return source_type_in(folder)
-    except LingyuError:
-        return None
-
-
 def _lacking(folder: Path) -> Iterator[str]:
-    if _family(folder) is None:
+    if source_type_in(folder) is None:
         yield "config"
     if not _has_weights(folder):
         yield "weights"

@@ -120,20 +120,19 @@ def _fetched(id: str, name: str, revision: str | None, fetch: Fetch) -> Base:
 
 def _made(id: str, name: str, snapshot: Snapshot, fetch: Fetch) -> Base:
     """A folder of bases/ that holds what the hub's does. One process makes it; others that want it wait."""
-    folder = BASES / _folder_name(name, snapshot.revision)
     _check_code(snapshot.folder / "config.json")
+    if not has_safetensors(snapshot.folder):
+        snapshot = fetch(name, snapshot.revision, _PICKLES)
+        if not has_pickle(snapshot.folder):
+            raise LingyuError(
+                f"holds neither safetensors nor {PICKLE} at revision {snapshot.revision}, or the cache has no copy",
+                where=id,
+                next="Set revision to one that holds them (often refs/pr/N, see its pull requests)",
+            )
+    folder = BASES / _folder_name(name, snapshot.revision)
     with _alone(folder.name):
         if kept := _kept(id, snapshot.revision):
             return kept
-        if not has_safetensors(snapshot.folder):
-            snapshot = fetch(name, snapshot.revision, _PICKLES)
-            if not has_pickle(snapshot.folder):
-                raise LingyuError(
-                    f"its repository holds neither safetensors nor {PICKLE} at revision {snapshot.revision}, "
-                    "or the cache has no copy of them",
-                    where=id,
-                    next="Set revision to one that holds them (often refs/pr/N, see its pull requests)",
-                )
         imported = import_checkpoint(snapshot.folder, folder, origin=Origin(id, snapshot.revision))
     _LOG.warning("%s holds %s: made %s of it, once. %s", id, _form(imported.source_type), folder, imported.layout)
     return Base(id=id, revision=snapshot.revision, folder=folder)
@@ -180,10 +179,11 @@ def _check_code(config: Path) -> None:
 def _check_config(file: Path, id: str) -> None:
     """Raises LingyuError for a config that names code, or no family of ours. Read without waiting for transformers."""
     config = _read_config(file)
-    if not isinstance(config.get("model_type"), str):
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str):
         raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
     _check_code(file)
-    family_of(config["model_type"], id)
+    family_of(model_type, id)
 
 
 def _read_config(file: Path) -> dict[str, object]:

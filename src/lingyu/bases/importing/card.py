@@ -58,7 +58,8 @@ class Imported:
     @property
     def layout(self) -> str:
         norms = ", norms with gamma and beta" if self.old_norms else ""
-        return f"{self.source_type} with {f'keys after {self.prefix}' if self.prefix else 'bare keys'}{norms}"
+        place = f"keys under {self.prefix.rstrip('.')}" if self.prefix else "bare keys"
+        return f"{self.source_type} with {place}{norms}"
 
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)

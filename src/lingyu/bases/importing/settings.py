@@ -73,8 +73,11 @@ def read_settings(folder: Path) -> Settings:
 
 
 def source_type_in(folder: Path) -> str | None:
-    """What a folder calls its architecture, known here or not; None where it does not say."""
-    model, plain = _section(_read(folder / CONFIGURATION) or {}, "model"), _read(folder / CONFIG) or {}
+    """What a folder calls its architecture, known here or not; None where it does not say, or can't be read."""
+    try:
+        model, plain = _section(_read(folder / CONFIGURATION) or {}, "model"), _read(folder / CONFIG) or {}
+    except LingyuError:
+        return None
     said = [name for name in _said_types(model, plain) if isinstance(name, str)]
     known = [name for name in said if _is_known(name)]
     return next(iter((*known, *said)), None)

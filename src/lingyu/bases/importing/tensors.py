@@ -1,8 +1,8 @@
 """What a checkpoint's files hold: tensors by name, and nothing else. A pickle is read with weights_only, here alone."""
 
+import errno
 import hashlib
 import json
-import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -89,13 +89,15 @@ def _read_pickle(file: Path) -> dict[str, torch.Tensor]:
     """With weights_only torch builds tensors and plain containers, and refuses everything that could run code."""
     try:
         found = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
-    except pickle.UnpicklingError as error:
+    except Exception as error:  # whatever torch's readers raise over bytes that somebody wrote
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which a broken archive is to torch
+            raise
+        if type(error).__name__ != "UnpicklingError":
+            raise LingyuError(f"can't be read ({type(error).__name__})", where=file, next=_ANEW) from None
         named = _named_in(str(error))
         raise LingyuError(
             f"holds something else than tensors{named}, which may run code when it is read", where=file, next=_DISTRUST
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise LingyuError(f"can't be read ({type(error).__name__})", where=file, next=_ANEW) from None
     if not isinstance(found, Mapping) or not found:
         raise LingyuError("holds no tensors by name", where=file, next="Give a checkpoint's weights alone")
     for name, value in found.items():

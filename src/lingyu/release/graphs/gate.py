@@ -3,9 +3,8 @@
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Calibration, Task
+from lingyu.tasks import Calibration, Task, changed_rows
 
-from ..changed import changed_rows
 from ..limits import AGREEMENT, TOLERANCE
 from .folder import Comparison
 from .runtimes import Logits
@@ -23,7 +22,7 @@ def compare(logits: Logits, reference: Logits, task: Task, calibration: Calibrat
         )
     return Comparison(
         largest_difference=difference,
-        changed_labels=changed_rows(logits, reference, task, calibration),
+        changed_labels=changed_rows(task, logits, reference, calibration) or 0,
     )
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Failed, Result
+from lingyu.tasks import Failed, Result, changed_rows
 from lingyu.text import clean, readable
 
-from ..changed import changed_rows
 from ..limits import AGREEMENT, TOLERANCE
 from ..sentences import SENTENCES, beside_the_next
 from .folder import GRAPH, TOKENIZER, GraphManifest, open_graph_folder
@@ -199,7 +198,8 @@ def verify_graph(folder: Path) -> VerifiedGraph:
         num_outputs=manifest.answers.num_outputs,
     )
     difference = float(np.abs(found - made).max())
-    agreement = 1 - changed_rows(found, made, manifest.answers, manifest.calibration) / len(made)
+    changed = changed_rows(manifest.answers, found, made, manifest.calibration) or 0
+    agreement = 1 - changed / len(made)
     is_same = agreement >= AGREEMENT if manifest.precision == "int8" else difference <= TOLERANCE
     if not is_same:
         raise LingyuError(

@@ -1,0 +1,136 @@
+"""A card on scores: the test beside the baselines, what follows from that, and what the test says of each label."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from lingyu.tasks import Task
+
+from .figures import TITLES, is_share, judging_figure, shown_figures
+from .markdown import bullets, inline, table
+from .scores import Figures, Interval, Measured, ParentDev, Scores
+
+
+def score_paragraphs(
+    task: Task, scores: Scores, thresholds: tuple[float, ...] = (), larger: str | None = None
+) -> Iterator[str]:
+    """thresholds: of multi_label, from which probability on an answer has each label. larger: what to take instead."""
+    figures = shown_figures(task)
+    if scores.test:
+        ece = ("calibration error",) if scores.test.ece is not None or task.name == "single_label" else ()
+        head = ("", "test pairs" if task.name == "preference" else "test texts", *_heads(figures), *ece)
+        yield table(head, (row[: len(head)] for row in _score_rows(scores.test, scores, figures)))
+    if scores.parents_dev:
+        yield from _dev_scores(scores.parents_dev, figures)
+    yield from _verdicts(task, scores, larger)
+    if scores.alarms:
+        yield bullets(f"**Alarm:** {inline(alarm)}" for alarm in scores.alarms)
+    if scores.test:
+        yield from _by_label(task, scores.test, thresholds)
+
+
+def _heads(figures: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{TITLES[figure]} (95 % interval)" for figure in figures)
+
+
+def _dev_scores(parents_dev: tuple[ParentDev, ...], figures: Sequence[str]) -> Iterator[str]:
+    yield "It has no test set of its own. On the dev sets of the adapters that it was combined from:"
+    rows = (
+        (inline(dev.parent), f"{dev.rows:,}", inline(measured.adapter), *_figures(measured, figures))
+        for dev in parents_dev
+        for measured in dev.scores or ()
+    )
+    if any(dev.scores for dev in parents_dev):
+        yield table(("dev set of", "dev texts", "adapter", *_heads(figures)), rows)
+    notes = [f"{inline(dev.parent)}: not measured. {inline(dev.reason)}" for dev in parents_dev if dev.reason]
+    notes += [
+        f"{inline(dev.parent)}: {dev.left_out:,} dev texts are left out, since they stand in a train set."
+        for dev in parents_dev
+        if dev.left_out
+    ]
+    if notes:
+        yield bullets(notes)
+
+
+def _score_rows(test: Measured, scores: Scores, figures: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    baseline, clean = scores.baseline, scores.test_without_leaks
+    yield _measured("this adapter", test, figures)
+    for rival in (baseline, scores.column_baseline, scores.trivial):
+        if rival:
+            yield (inline(rival.name), f"{test.rows:,}", *_figures(rival, figures), "")
+    if clean:
+        yield _measured("this adapter, without texts that stand in train", clean, figures)
+    if clean and baseline and baseline.test_without_leaks:
+        name = f"{inline(baseline.name)}, without texts that stand in train"
+        yield (name, f"{clean.rows:,}", *_figures(baseline.test_without_leaks, figures), "")
+
+
+def _measured(name: str, scores: Measured, figures: Sequence[str]) -> tuple[str, ...]:
+    ece = "" if scores.ece is None else f"{scores.ece:.3f}"
+    return (name, f"{scores.rows:,}", *_figures(scores, figures), ece)
+
+
+def _figures(scores: Figures, figures: Sequence[str]) -> tuple[str, ...]:
+    """A cell each; an empty one for a figure that is not known."""
+    found = (scores.figures.get(figure) for figure in figures)
+    return tuple(f"{part.value:.3f} ({part.low:.3f} to {part.high:.3f})" if part else "" for part in found)
+
+
+def _verdicts(task: Task, scores: Scores, larger: str | None) -> Iterator[str]:
+    """Against the baseline, and against a column beside the text, where there is one."""
+    figure = judging_figure(task)
+    for baseline, versus in (
+        (scores.baseline, scores.versus_baseline),
+        (scores.column_baseline, scores.versus_column_baseline),
+    ):
+        fair = versus and (versus.test_without_leaks or versus)
+        if baseline and fair and figure in fair.figures:
+            yield _verdict(figure, fair.figures[figure], inline(baseline.name), larger)
+
+
+def _verdict(figure: str, difference: Interval, baseline: str, larger: str | None) -> str:
+    """Whether the encoder earns its keep, plainly: only an interval that leaves out zero decides it."""
+    value, low, high = _in_units(figure, difference)
+    points = f"{value} of {TITLES[figure]} over {baseline} (95 % interval {low} to {high})"
+    if difference.low > 0:
+        return f"**The encoder earns its keep:** {points}."
+    instead = f" Take instead: {inline(larger)}." if larger else ""
+    if difference.high < 0:
+        return f"**The encoder does not earn its keep, {baseline} is better:** {points}.{instead}"
+    return f"**Whether the encoder earns its keep is open:** {points} is no more than noise.{instead}"
+
+
+def _in_units(figure: str, difference: Interval) -> tuple[str, str, str]:
+    """Value, low and high of a difference: shares in points, what is no share as it is."""
+    ends = (difference.value, difference.low, difference.high)
+    if not is_share(figure):
+        value, low, high = (f"{end:+.3f}" for end in ends)
+        return value, low, high
+    value, low, high = (f"{100 * end:+.1f}" for end in ends)
+    return f"{value} points", low, high
+
+
+def _by_label(task: Task, test: Measured, thresholds: tuple[float, ...]) -> Iterator[str]:
+    """A table by label where a row has several, and of a scale what was answered for what."""
+    known = [label for label in task.labels if label in test.per_class]
+    if known and task.name in ("multi_label", "token"):
+        threshold_of = dict(zip(task.labels, thresholds, strict=True)) if thresholds else {}
+        yield _of_each_label(known, test, threshold_of, "entities" if task.name == "token" else "label")
+    if task.name == "ordinal" and test.confusion:
+        yield "Test texts by their true label (a line each) and by the answer (a column each):"
+        rows = zip(map(inline, task.labels), test.confusion, strict=True)
+        cells = ((label, *(f"{count:,}" for count in counts)) for label, counts in rows)
+        yield table(("", *map(inline, task.labels)), cells)
+
+
+def _of_each_label(labels: Sequence[str], test: Measured, threshold_of: Mapping[str, float], heading: str) -> str:
+    extra = ("threshold",) if threshold_of else ()
+    found = ((label, test.per_class[label]) for label in labels)
+    rows = (
+        (
+            inline(label),
+            f"{of.support:,}",
+            *(f"{share:.3f}" for share in (of.precision, of.recall, of.f1)),
+            *([f"{threshold_of[label]:.3f}"] if threshold_of else []),
+        )
+        for label, of in found
+    )
+    return table((heading, "in the test", "precision", "recall", "F1", *extra), rows)

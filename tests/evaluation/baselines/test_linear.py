@@ -1,0 +1,98 @@
+"""Linear models on TF-IDF: they learn what characters tell, and nothing that train does not have."""
+
+import csv
+
+import numpy as np
+
+from lingyu.evaluation import tfidf_baseline
+from lingyu.evaluation.baselines.linear import (
+    Inputs,
+    class_probabilities,
+    features,
+    multi_label_baseline,
+    ordinal_baseline,
+    ridge_baseline,
+)
+from lingyu.tasks import IGNORED
+
+GOOD = ["房间干净", "服务很好", "早餐丰富", "位置很好", "非常干净"]
+BAD = ["房间太脏", "服务很差", "早餐难吃", "位置太差", "非常难吃"]
+
+
+def test_tfidf_learns_from_characters_and_says_nothing_of_labels_it_never_saw():
+    labels = np.array([1] * len(GOOD) + [3] * len(BAD))
+    tests = ["很好很干净", "太脏太差", "A", ""]
+    found = tfidf_baseline(GOOD + BAD, labels, tests, classes=4)
+    assert found.name == "TF-IDF"
+    assert found.predictions[:2].tolist() == [1, 3]
+    probabilities = class_probabilities(Inputs(GOOD + BAD), labels, Inputs(tests), classes=4)
+    assert probabilities.shape == (4, 4)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (probabilities[:, [0, 2]] == 0).all()
+
+
+def test_tfidf_gives_the_same_twice():
+    labels = np.array([0] * len(GOOD) + [1] * len(BAD))
+    once, again = (
+        class_probabilities(Inputs(GOOD + BAD), labels, Inputs(["服务", "干净"]), classes=2) for _ in range(2)
+    )
+    assert (once == again).all()
+
+
+def test_tfidf_on_one_label_alone_answers_it():
+    found = tfidf_baseline(GOOD, np.ones(len(GOOD), dtype=np.int64), ["房间"], classes=2)
+    assert found.predictions.tolist() == [1]
+
+
+def test_of_two_texts_it_sees_which_says_what_and_how_alike_they_are():
+    texts = ["房间干净", "服务很好", "早餐丰富", "位置很远"] * 3
+    others = ["房间干净", "价格不高", "早餐丰富", "空调太吵"] * 3
+    on_train, on_test = features(Inputs(texts, others), Inputs(["房间干净"], ["早餐丰富"]))
+    assert on_train.shape[1] == on_test.shape[1] == 2 * ((on_train.shape[1] - 1) // 2) + 1
+    cosine = on_train[:, -1].toarray().ravel()[:4]
+    np.testing.assert_allclose(cosine, [1, 0, 1, 0], atol=1e-6)
+    half = (on_test.shape[1] - 1) // 2
+    assert not np.array_equal(on_test[:, :half].toarray(), on_test[:, half:-1].toarray())
+    same = np.array([1, 0, 1, 0] * 3)
+    found = tfidf_baseline(texts, same, ["净好富远", "净好富远"], 2, others, ["净好富远", "价高空吵"])
+    assert found.predictions.tolist() == [1, 0], "the texts are new; that they are alike is not"
+
+
+def test_multi_label_answers_each_label_alone_and_learns_nothing_from_what_is_ignored():
+    texts = [a + b for a in ("房间好", "房间坏", "") for b in ("早餐好", "早餐坏", "")] * 2
+    targets = np.array([["房间" in text, "早餐" in text, True] for text in texts], dtype=np.int64)
+    targets[9:, 0] = IGNORED
+    found = multi_label_baseline(Inputs(texts), targets, Inputs(["房间好", "早餐好", "房间坏早餐好", "位置"]))
+    assert found.predictions[:, :2].tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
+    assert found.predictions[:, 2].all(), "a label of every row"
+    none = multi_label_baseline(Inputs(texts), np.zeros_like(targets), Inputs(["房间"]))
+    assert none.predictions.tolist() == [[0, 0, 0]]
+
+
+def test_ordinal_decides_as_it_is_told_to():
+    labels = np.array([0] * len(BAD) + [2] * len(GOOD))
+    found = ordinal_baseline(
+        Inputs(BAD + GOOD), labels, Inputs(["太差", "很好"]), 4, lambda p: (p > 0.5).argmax(axis=1)
+    )
+    assert found.predictions.tolist() == [0, 2]
+
+
+def test_ridge_finds_the_number_that_a_word_stands_for():
+    random = np.random.default_rng(0)
+    counts = random.integers(0, 2, (200, 3))
+    texts = ["".join(word if n else "呢" for n, word in zip(row, "热冷闷", strict=True)) for row in counts]
+    values = (20 + 10 * counts[:, 0] - 10 * counts[:, 1]).astype(np.float32)
+    found = ridge_baseline(Inputs(texts[:150]), values[:150], Inputs(texts[150:]))
+    assert found.predictions.dtype == np.float32
+    assert np.abs(found.predictions - values[150:]).max() < 1.5
+
+
+def test_tfidf_is_a_serious_rival_on_hotel_reviews(shared_data):
+    file = shared_data / "hotel" / "ChnSentiCorp_htl_all.csv"
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        rows = [(row["review"], int(row["label"])) for row in csv.DictReader(stream) if row["review"]]
+    order = np.random.default_rng(0).permutation(len(rows))
+    texts = [rows[i][0] for i in order]
+    labels = np.array([rows[i][1] for i in order])
+    found = tfidf_baseline(texts[777:], labels[777:], texts[:777], classes=2)
+    assert 0.87 < (found.predictions == labels[:777]).mean() < 0.93
