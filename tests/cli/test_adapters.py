@@ -9,7 +9,17 @@ from click.testing import CliRunner
 
 from lingyu.cli.adapters import adapters
 from lingyu.errors import LingyuError
-from lingyu.store import ANSWERS, HASHES, BaseRecord, PartRecord, Store, VersionFacts, write_answers, write_hashes
+from lingyu.store import (
+    ANSWERS,
+    HASHES,
+    BaseRecord,
+    Calibration,
+    PartRecord,
+    Store,
+    VersionFacts,
+    write_answers,
+    write_hashes,
+)
 
 INTERVAL = {"value": 0.881, "low": 0.85, "high": 0.9}
 FINGERPRINT = "9f2c41" + "0" * 58
@@ -306,3 +316,55 @@ def test_diff_verifies_and_says_what_was_nearly_meant(lingyu, store):
     (store.root / "hotel" / "v2" / "README.md").write_text("v9")
     with pytest.raises(LingyuError, match="the file was changed"):
         lingyu("diff", "hotel", "hotel@v2")
+
+
+def write_task(task: str, figures: tuple[str, ...], **facts: object) -> Callable[[Path, str], VersionFacts]:
+    """A version of a task, each of whose figures is 0.881."""
+
+    def write(folder: Path, version: str) -> VersionFacts:
+        found = write_version(folder, version)
+        (folder / "metrics.json").write_text(json.dumps({"test": {"rows": 100, **dict.fromkeys(figures, INTERVAL)}}))
+        return found.model_copy(update={"task": task, **facts})
+
+    return write
+
+
+def test_a_list_of_several_tasks_says_by_which_figure_each_is_judged(lingyu, store):
+    store.publish("goods", write_task("token", ("span_f1", "recall"), labels=("品牌",)), why="a test")
+    store.publish("stars", write_task("ordinal", ("qwk", "mae")), why="a test")
+    store.publish("price", write_task("regression", ("pearson",), labels=()), why="a test")
+    lines = [line.split() for line in lingyu("list").splitlines()]
+    assert lines[0][-1] == "test"
+    assert ["goods", "v1", "stable", "embedded", "1", "1,300", "span", "F1", "0.881"] in lines
+    assert ["stars", "v1", "stable", "embedded", "3", "1,300", "QWK", "0.881"] in lines
+    assert ["price", "v1", "stable", "embedded", "0", "1,300", "Pearson", "r", "0.881"] in lines
+    assert ["hotel", "v1", "stable", "embedded", "3", "1,300", "accuracy", "0.881"] in lines
+    found = {row["adapter"]: row for row in json.loads(lingyu("list", "--json"))["adapters"]}
+    assert (found["goods"]["task"], found["goods"]["test_figure"], found["goods"]["test_value"]) == (
+        "token",
+        "span_f1",
+        0.881,
+    )
+    assert (found["goods"]["test_accuracy"], found["ecommerce"]["test_accuracy"]) == (None, 0.881)
+
+
+def test_show_says_what_a_version_reads_and_from_which_probability_on_it_answers(lingyu, store):
+    several = {"labels": ("动力", "油耗"), "calibration": Calibration(thresholds=(0.5, 0.314)), "text_pair": True}
+    store.publish("cars", write_task("multi_label", ("macro_f1",), **several), why="a test")
+    shown = " ".join(lingyu("show", "cars").split())
+    assert "thresholds 动力 0.500, 油耗 0.314" in shown
+    assert "reads two texts, together" in shown
+    store.publish("price", write_task("regression", ("pearson",), labels=()), why="a test")
+    assert "labels none" in " ".join(lingyu("show", "price").split())
+    assert "thresholds" not in lingyu("show", "hotel")
+
+
+def test_diff_shows_the_figures_of_the_task_and_thresholds_that_differ(lingyu, store):
+    for threshold in (0.5, 0.314):
+        several = {"labels": ("动力", "油耗"), "calibration": Calibration(thresholds=(0.5, threshold))}
+        store.publish("cars", write_task("multi_label", ("micro_f1", "macro_f1"), **several), why="a test")
+    page = " ".join(lingyu("diff", "cars@v1", "cars@v2").split())
+    assert "test macro-F1 0.881 [0.850, 0.900] 0.881 [0.850, 0.900] test micro-F1" in page
+    assert "test exact match – –" in page
+    assert "thresholds 0.500, 0.500 0.500, 0.314" in page
+    assert "test accuracy" not in page

@@ -235,14 +235,16 @@ def test_the_same_two_texts_with_two_labels_are_dropped_and_an_empty_second_text
     assert splits.counts.lines()[0] == "kept 120 of 124 rows    empty 2    two labels 2"
 
 
-def test_a_leak_is_of_both_texts_and_one_of_the_first_alone_is_a_note(write):
-    write("test.csv", "text,aspect,label\n第1家店,菜,好\n第1家店,环境,好\n新店,菜,差\n")
-    data = pairs(write, aspect_rows(), dev="test.csv", test="test.csv")
-    with pytest.raises(LingyuError, match="1 of 3 rows stand in data"):
+def test_a_leak_is_of_both_texts_and_one_of_either_alone_is_a_note(write):
+    write("dev.csv", "text,aspect,label\n另一家店,菜,好\n")
+    write("test.csv", "text,aspect,label\n第1家店,菜,好\n第1家店,环境,好\n新店,菜,差\n新店,环境,差\n旁边,第2家店,差\n")
+    data = pairs(write, aspect_rows(), dev="dev.csv", test="test.csv")
+    with pytest.raises(LingyuError, match="1 of 5 rows stand in data"):
         load_splits(data)
     splits = load_splits(data.model_copy(update={"drop_leaked": True}))
-    assert list(zip(splits.test.texts, splits.test.pairs, strict=True)) == [("第1家店", "环境"), ("新店", "菜")]
-    assert "test rows whose first text stands in train, with whatever second text: 1" in splits.counts.notes
+    kept = list(zip(splits.test.texts, splits.test.pairs, strict=True))
+    assert kept == [("第1家店", "环境"), ("新店", "菜"), ("新店", "环境"), ("旁边", "第2家店")]
+    assert "test rows one of whose texts stands in train (the first one: 1): 3" in splits.counts.notes
 
 
 def test_rows_of_one_group_stay_on_one_side(write):

@@ -127,13 +127,43 @@ def test_leaked_rows_are_kept_and_marked_or_dropped_and_counted(write):
     kept = load_splits(recipe(test="test.csv", dev="dev.csv", allow_leakage=True))
     assert kept.leaked.tolist() == [True, False, True]
     assert kept.test.rows == 3
+    assert "dev rows whose text stands in train: 1" in kept.counts.notes
+    assert "test rows whose text stands in dev: 1" in kept.counts.notes
+    write("test.csv", "text,label\n好的第1次！,1\n新的,0\n好的第2次,0\n没见过,1\n")
     dropped = load_splits(recipe(test="test.csv", dev="dev.csv", drop_leaked=True))
-    assert dropped.test.texts == ("新的",)
+    assert dropped.dev.texts == ("新的",)
+    assert dropped.test.texts == ("没见过",), "dev chooses what is measured"
     assert dropped.leaked.tolist() == [False]
-    assert dropped.counts.dropped["test texts in train"] == 2
-    for splits in (kept, dropped):
-        assert "dev rows whose text stands in train: 1" in splits.counts.notes
-        assert "test rows whose text stands in dev: 1" in splits.counts.notes
+    reasons = {"test texts in train": 2, "dev texts in train": 1, "test texts in dev": 1}
+    assert reasons.items() <= dropped.counts.dropped.items()
+    assert not any("stands in" in note for note in dropped.counts.notes)
+
+
+def test_a_dev_that_is_split_off_train_is_train_to_a_given_test(write):
+    write("train.csv", hundred())
+    write("test.csv", "text,label\n新的,0\n" + rows_of([f"好的第{n}次" for n in range(50)], 1))
+    assert str(refusal(recipe(test="test.csv"))).startswith("test.csv: 50 of 51 rows stand in data.train")
+    assert load_splits(recipe(test="test.csv", allow_leakage=True)).leaked.tolist() == [False] + [True] * 50
+    splits = load_splits(recipe(test="test.csv", drop_leaked=True))
+    assert splits.dev.rows == 10, "none of it was left out"
+    assert splits.test.texts == ("新的",)
+    assert splits.counts.dropped["test texts in train"] == 50
+
+
+@pytest.mark.parametrize(
+    ("dev", "test", "says"),
+    [
+        ("好的第1次,1", "新的,0", "dev.csv: every dev text stands in train. Give a dev set of its own"),
+        ("新的,1", "好的第1次,1", "test.csv: every test text stands in train. Give a test set of its own"),
+        ("新的,1", "新的,1\n好的第1次,1", "test.csv: every test text stands in dev. Give a test set of its own"),
+    ],
+)
+def test_a_part_of_which_no_row_is_its_own_is_one_line(write, dev, test, says):
+    write("train.csv", hundred())
+    write("dev.csv", f"text,label\n{dev}\n")
+    write("test.csv", f"text,label\n{test}\n")
+    error = refusal(recipe(dev="dev.csv", test="test.csv", drop_leaked=True))
+    assert (str(error), error.status) == (says, 1)
 
 
 def test_max_train_samples_draws_the_same_rows_from_any_order_of_the_file(write):

@@ -364,6 +364,20 @@ def test_versions_of_every_task_are_compared_by_the_figure_that_judges_it(tmp_pa
     assert compare_versions(other, one).paired.judgement == "worse"
 
 
+def test_numbers_far_from_0_are_compared_about_one_and_the_same_offset(tmp_path):
+    """About 0 their squares would leave too few digits for a correlation. The versions were trained on other rows."""
+    store = Store(tmp_path)
+    steps = np.arange(120) % 16 / 4
+    answered = np.where(np.arange(120) % 7, steps, 2.0)
+    targets = (4e6 + 8 * steps).astype(np.float32)
+    one = publish_task(store, "regression", (), answered[:, None], targets, Calibration(offset=4e6, scale=8.0))
+    same = publish_task(store, "regression", (), answered[:, None] - 1, targets, Calibration(offset=4e6 + 8, scale=8.0))
+    found = compare_versions(one, same)
+    assert found.paired.alike
+    for scores in found.scores:
+        assert scores["pearson"].value == pytest.approx(np.corrcoef(answered, steps)[0, 1], abs=1e-9)
+
+
 def test_thresholds_decide_what_stored_multi_label_answers_say(tmp_path):
     store, (labels, logits, targets) = Store(tmp_path), of_task("multi_label", 0.0)
     loose = publish_task(store, "multi_label", labels, logits / 4, targets)

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from lingyu.bases import find_base
+from lingyu.bases import Base, find_base
 from lingyu.cli import main as lingyu
 from lingyu.cli.train import main as train
 from lingyu.lora import load_adapter, read_weights
+from lingyu.lora.methods import rate_factor
+from lingyu.recipe import Recipe
 from lingyu.training import logits_of
 
 from ..e2e.conftest import Workplace, make_workplace
@@ -116,6 +119,23 @@ def test_a_model_trained_whole_stays_in_its_run(trained: Trained, capsys: pytest
     assert str(place.folder) not in (run / "model" / "config.json").read_text("utf-8")
     own = find_base("./bases/tiny").encoder_weights()["embeddings.word_embeddings.weight"]
     assert not torch.equal(model.get_input_embeddings().weight, own), "the embeddings were not trained"
+
+
+def test_a_norm_within_the_head_learns_at_the_heads_rate(tmp_path: Path) -> None:
+    """ModernBERT's, which no base brings: it is not saved where it is 1 and 0, and trained with the head."""
+    config = AutoConfig.for_model(
+        "modernbert", vocab_size=10, hidden_size=8, intermediate_size=8, num_hidden_layers=2, num_attention_heads=2,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2,
+    )  # fmt: skip
+    config.save_pretrained(tmp_path)
+    model = AutoModelForSequenceClassification.from_config(config)
+    data = {"train": "t.csv", "labels": {"0": "负面", "1": "正面"}}
+    way = {"method": "full", "train": {"layerwise_lr_decay": 0.5}}
+    recipe = Recipe.model_validate({"name": "a", "task": "single_label", "data": data, **way})
+    factor = rate_factor(model, Base("modern", None, tmp_path), recipe)
+    rates = {name: factor(name) for name, _ in model.named_parameters() if name.startswith(("head", "classifier"))}
+    assert "head.norm.weight" in rates
+    assert set(rates.values()) == {1.0}
 
 
 @pytest.mark.slow

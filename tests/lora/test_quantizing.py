@@ -1,6 +1,7 @@
 """4 bits while training: the right layers, weights that stay what they are, and an adapter for the full base."""
 
 import copy
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,9 @@ from lingyu.lora.quantizing import FourBits, dequantized
 from lingyu.recipe import Lora
 from lingyu.training import pad
 
-pytest.importorskip("bitsandbytes")
 LABELS = ("负面", "正面")
 FLOAT32 = FourBits(torch.float32, torch.device("cpu"))
+in_4_bits = pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
 
 
 def quantized(base: Path, four_bits: FourBits = FLOAT32) -> Classifier:
@@ -45,6 +46,7 @@ def nf4_by_hand(weight: torch.Tensor) -> torch.Tensor:
     return (values[nearest] * scale).reshape(weight.shape)
 
 
+@in_4_bits
 def test_the_encoders_linear_layers_and_no_others_are_quantised(tiny_base_in_blocks: Path) -> None:
     model = quantized(tiny_base_in_blocks).model
     assert len(layers_of(model)) == 12, "query, key, value and three dense layers, twice"
@@ -53,6 +55,7 @@ def test_the_encoders_linear_layers_and_no_others_are_quantised(tiny_base_in_blo
     assert type(model.get_submodule("classifier")) is nn.Linear
 
 
+@in_4_bits
 def test_the_weights_are_those_of_nf4_by_hand(tiny_base_in_blocks: Path) -> None:
     base = find_base(str(tiny_base_in_blocks))
     plain = base.load_classifier(LABELS, seed=1).model
@@ -62,6 +65,7 @@ def test_the_weights_are_those_of_nf4_by_hand(tiny_base_in_blocks: Path) -> None
         assert (dequantized(layer) - by_hand).abs().max() < 0.01 * by_hand.abs().max()
 
 
+@in_4_bits
 def test_weights_that_bitsandbytes_gets_wrong_are_refused(tiny_base: Path) -> None:
     """32 wide, half a block: on a CPU its 0.50 takes other blocks' scales."""
     with pytest.raises(
@@ -75,6 +79,7 @@ def step(model: nn.Module, batch: dict[str, torch.Tensor]) -> None:
     torch.nn.functional.cross_entropy(model(**batch).logits, torch.tensor([1, 0])).backward()
 
 
+@in_4_bits
 def test_training_goes_on_after_an_evaluation_and_the_weights_stay_right(tiny_base_in_blocks: Path) -> None:
     """Both fail without the guard, on a CPU with AVX512-BF16; another does not show it."""
     base = find_base(str(tiny_base_in_blocks))
@@ -95,6 +100,7 @@ def test_training_goes_on_after_an_evaluation_and_the_weights_stay_right(tiny_ba
         assert (parameter.grad is not None) == parameter.requires_grad, name
 
 
+@in_4_bits
 @pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this CPU does not show the trap")
 def test_without_the_guard_this_machine_shows_the_trap(tiny_base_in_blocks: Path) -> None:
     base = find_base(str(tiny_base_in_blocks))
@@ -108,6 +114,7 @@ def test_without_the_guard_this_machine_shows_the_trap(tiny_base_in_blocks: Path
     assert next(iter(layers_of(classifier.model).values())).weight.shape != shape, "the guard is no longer needed"
 
 
+@in_4_bits
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_outputs_are_near_those_of_full_precision(dtype: torch.dtype, tiny_base_in_blocks: Path) -> None:
     base = find_base(str(tiny_base_in_blocks))
@@ -119,6 +126,7 @@ def test_outputs_are_near_those_of_full_precision(dtype: torch.dtype, tiny_base_
     assert 0 < difference < 0.05
 
 
+@in_4_bits
 def test_two_copies_are_the_same_to_the_bit(tiny_base_in_blocks: Path) -> None:
     one, other = (layers_of(quantized(tiny_base_in_blocks).model) for _ in range(2))
     assert all(torch.equal(dequantized(layer), dequantized(other[path])) for path, layer in one.items())
@@ -126,6 +134,7 @@ def test_two_copies_are_the_same_to_the_bit(tiny_base_in_blocks: Path) -> None:
     assert torch.equal(dequantized(copy.deepcopy(layer)), dequantized(other[path]))
 
 
+@in_4_bits
 def test_gradients_reach_the_lowest_layer_through_recomputed_activations(tiny_base_in_blocks: Path) -> None:
     base = find_base(str(tiny_base_in_blocks))
     model = attach_lora(quantized(tiny_base_in_blocks), base, Lora(r=4))
@@ -145,6 +154,8 @@ def test_without_the_package_one_line_names_the_extra(
     assert str(caught.value) == "this needs the package bitsandbytes. Install it with: pip install 'lingyu[qlora]'"
 
 
+@pytest.mark.slow
+@in_4_bits
 def test_importing_peft_asks_no_hub_and_says_nothing(tmp_path: Path) -> None:
     """A `kernels` that would fetch code stands where bitsandbytes looks for it."""
     (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__):\n    raise SystemExit('asked a hub')\n", "utf-8")

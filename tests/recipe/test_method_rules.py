@@ -29,6 +29,11 @@ def recipe(task: str = "single_label", data: dict[str, object] | None = None, **
             "lora.init_lora_weights",
             "init_lora_weights: pissa moves weights of the base, which quantization holds in 4 bits",
         ),
+        (
+            {"data": {"augment": {}}, "train": {"class_weights": "balanced"}},
+            "train.class_weights",
+            "augment and class_weights: balanced would both make up for what is rare, twice as much; keep one of them",
+        ),
         ({"task": "multi_label", "data": {"augment": {}}}, "data.augment", "augment is for single_label and ordinal"),
     ],
 )

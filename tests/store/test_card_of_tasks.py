@@ -98,6 +98,7 @@ def test_regression_has_a_scatter_and_no_labels():
     assert "![scatter.png](scatter.png)" in page
     assert "confusion" not in page
     assert "+0.100 of Pearson r over TF-IDF" in page
+    assert "MAE: the mean error, in the unit of the data or in steps of the scale; RMSE: the root of" in page
 
 
 def test_preference_is_accuracy_beside_a_coin_and_reads_two_texts():

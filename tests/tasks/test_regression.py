@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from lingyu.tasks import IGNORED, Calibration, Regression, measured, regression_targets
+from lingyu.tasks import IGNORED, Calibration, Regression, measured, regression_targets, task_named
 
 PLAIN = Calibration()
 quickly = settings(max_examples=60, deadline=None)
@@ -31,6 +31,17 @@ def test_figures_are_those_of_scikit_learn_and_scipy(rows: int, offset: float, s
         rel=1e-6,
         abs=1e-6,
     )
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(1e6, 1.0), (2000.0, 1e-2), (1.7e9, 500.0)])
+def test_values_far_from_0_correlate_as_scipy_says(mean: float, deviation: float) -> None:
+    random = np.random.default_rng(1)
+    targets = (mean + deviation * random.normal(size=200)).astype(np.float32)
+    values = targets[:, np.newaxis] + 0.3 * deviation * random.normal(size=(200, 1))
+    calibration = Regression.fitted(targets[:100]).calibrate(values, targets)
+    found = measured(task_named("regression", (), calibration), values, PLAIN, targets)["pearson"]
+    answered = values[:, 0].astype(np.float32).astype(np.float64)
+    assert found == pytest.approx(pearsonr(answered, targets.astype(np.float64)).statistic, abs=1e-9)
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 4.7, 1e6])

@@ -1,14 +1,14 @@
 """From a recipe's data section to train, dev and test: read, clean, map labels, drop, split, and stop at a leak."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data, TaskName
-from lingyu.text import clean, content_hashes
+from lingyu.text import Hashes, clean, content_hashes
 
 from .counts import Counts
 from .labelling import (
@@ -33,6 +33,8 @@ _EMPTY = "empty"
 _EQUAL_REPLIES = "equal replies"
 _TWO_LABELS = "two labels"
 _LEAKED = "test texts in train"
+_DEV_LEAKED = "dev texts in train"
+_CHOSEN_BY = "test texts in dev"
 _BEYOND = "beyond max_train_samples"
 
 _READERS = {
@@ -68,7 +70,7 @@ def load_splits(data: Data, task: TaskName = "single_label") -> Splits:
     """Train, dev and test as the recipe asks for them.
 
     Raises LingyuError: whatever read_columns raises; a label that the task can't read; one class only; too few rows to
-    split; and with status 1 a test text that stands in train, unless data.allow_leakage or data.drop_leaked.
+    split; and with status 1 a test text that stands in data.train, unless data.allow_leakage or data.drop_leaked.
     """
     tally = _Tally()
     given = {name: source for name, source in (("test", data.test), ("dev", data.dev)) if source}
@@ -77,11 +79,11 @@ def load_splits(data: Data, task: TaskName = "single_label") -> Splits:
     _check_labels(labelled, data, task, tally)
     parts |= _split_off(labelled, data, task, given)
 
-    test, leaked = _gate(parts["test"], parts[TRAIN], data, tally)
-    _note_overlaps(parts[TRAIN], parts["dev"], test, tally)
+    dev, test, leaked = _gate(parts, given, data, tally)
+    _note_overlaps(parts[TRAIN], dev, test, tally)
     train = _sample(parts[TRAIN], data, task, tally)
-    kept = {"train": train.rows, "dev": parts["dev"].rows, "test": test.rows}
-    return Splits(tuple(data.labels.values()), train, parts["dev"], test, leaked, tally.counts(kept), task)
+    kept = {"train": train.rows, "dev": dev.rows, "test": test.rows}
+    return Splits(tuple(data.labels.values()), train, dev, test, leaked, tally.counts(kept), task)
 
 
 # ---- reading a source
@@ -254,15 +256,23 @@ def _groups(part: Part) -> NDArray[np.int64]:
     return joined_groups(of_text.astype(np.int64), part.group_values)
 
 
-def _gate(test: Part, train: Part, data: Data, tally: _Tally) -> tuple[Part, NDArray[np.bool_]]:
-    """The test part that may be measured, and which of its rows stand in train. What was split off can't leak."""
-    leaked = np.isin(test.hashes, train.hashes)
-    rows = int(leaked.sum())
-    if data.drop_leaked and rows == test.rows:
-        raise LingyuError("every test text stands in train", data.test, "Give a test set of its own", status=1)
+def _gate(
+    parts: Mapping[str, Part], given: Collection[str], data: Data, tally: _Tally
+) -> tuple[Part, Part, NDArray[np.bool_]]:
+    """dev and test that may be measured, and which test rows stand in data.train.
+
+    A dev that was split off data.train is part of it: its rows chose what is measured. With data.drop_leaked a given
+    dev loses what stands in train, and the test what stands in either; else a given dev's copies are only noted.
+    """
+    train, dev, test = parts[TRAIN], parts["dev"], parts["test"]
+    of_train = train.hashes if "dev" in given else np.concatenate([train.hashes, dev.hashes])
     if data.drop_leaked:
-        tally.drop(_LEAKED, rows)
-        return test.take(~leaked), np.zeros(test.rows - rows, dtype=np.bool_)
+        dev = _without_texts_of(train.hashes, dev, _DEV_LEAKED, data.dev, tally)
+        test = _without_texts_of(of_train, test, _LEAKED, data.test, tally)
+        test = _without_texts_of(dev.hashes, test, _CHOSEN_BY, data.test or data.train, tally)
+        return dev, test, np.zeros(test.rows, dtype=np.bool_)
+    leaked = np.isin(test.hashes, of_train)
+    rows = int(leaked.sum())
     if rows and not data.allow_leakage:
         raise LingyuError(
             f"{rows:,} of {_rows(test.rows)} stand in data.train ({data.train}) as the same text",
@@ -271,17 +281,34 @@ def _gate(test: Part, train: Part, data: Data, tally: _Tally) -> tuple[Part, NDA
             status=1,
         )
     tally.note(rows, "test rows whose text stands in train (data.allow_leakage)")
-    return test, leaked
+    return dev, test, leaked
+
+
+def _without_texts_of(hashes: Hashes, part: Part, reason: str, where: str | None, tally: _Tally) -> Part:
+    """reason: how the counts name it, such as "test texts in train". Raises LingyuError where no row is left."""
+    stands_there = np.isin(part.hashes, hashes)
+    if stands_there.all():
+        name, _, there = reason.partition(" texts in ")
+        raise LingyuError(f"every {name} text stands in {there}", where, f"Give a {name} set of its own", status=1)
+    tally.drop(reason, int(stands_there.sum()))
+    return part.take(~stands_there)
 
 
 def _note_overlaps(train: Part, dev: Part, test: Part, tally: _Tally) -> None:
     tally.note(int(np.isin(dev.hashes, train.hashes).sum()), "dev rows whose text stands in train")
     if test.pairs is not None:
-        rows = int(np.isin(test.first_hashes, train.first_hashes).sum())
-        tally.note(rows, "test rows whose first text stands in train, with whatever second text")
+        _note_single_texts(train, test, tally)
     tally.note(int(np.isin(test.hashes, dev.hashes).sum()), "test rows whose text stands in dev")
     repeats = Counter(train.hashes.tolist())
     tally.note(train.rows - len(repeats), "train rows that repeat a text with the same label (kept)")
+
+
+def _note_single_texts(train: Part, test: Part, tally: _Tally) -> None:
+    """Of rows of several texts: how many have one that stands in train, whatever is beside it there."""
+    there = content_hashes(train.all_texts)
+    stands_there = np.isin(content_hashes(test.all_texts), there).reshape(-1, test.rows)
+    what = f"test rows one of whose texts stands in train (the first one: {int(stands_there[0].sum()):,})"
+    tally.note(int(stands_there.any(axis=0).sum()), what)
 
 
 def _sample(train: Part, data: Data, task: TaskName, tally: _Tally) -> Part:

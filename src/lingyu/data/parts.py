@@ -83,7 +83,7 @@ class Part:
 @dataclass(frozen=True, eq=False)
 class Splits:
     """labels: names in the order of the recipe; () for a task without. leaked: (test rows,), True where the same input
-    stands in train.
+    stands in train, or in a dev that was split off it.
 
     leaked is all False unless data.allow_leakage: otherwise such rows stopped the loading or were dropped.
     """

@@ -193,13 +193,13 @@ class _Side:
 def _tested(version: Version, hashes: Hashes) -> _Tested | None:
     """The stored answers to the test. None where the test is empty."""
     manifest, path = version.manifest, version.folder / ANSWERS
-    answers, task = read_answers(path), task_named(manifest.task, manifest.labels)
+    calibration = manifest.calibration.of_task
+    answers, task = read_answers(path), task_named(manifest.task, manifest.labels, calibration)
     if not _fits(task, answers.logits, answers.labels, len(hashes)):
         labels = f" and {len(manifest.labels)} labels" if manifest.labels else ""
         raise LingyuError(f"does not fit {len(hashes):,} test texts{labels}", where=path, next="Train the version anew")
     if not len(hashes):
         return None
-    calibration = manifest.calibration.of_task
     predictions = task.predictions(task.probabilities(answers.logits, calibration), calibration)
     return _Tested(task, hashes, answers.labels, predictions)
 
@@ -380,9 +380,10 @@ def _only(tested: _Tested, rows: NDArray[np.int64] | NDArray[np.bool_]) -> _Test
 
 
 def _in_common_labels(a: _Tested, b: _Tested) -> tuple[_Tested, _Tested] | None:
-    """Both with labels numbered alike, by name. None where labels differ and a number is more than a name."""
+    """Both of one task, with labels numbered alike, by name. None where labels differ and a number is more than a
+    name."""
     if a.task.labels == b.task.labels:
-        return a, b
+        return a, replace(b, task=a.task)
     if a.task.name != "single_label":
         return None
     task = task_named(a.task.name, tuple(dict.fromkeys((*a.task.labels, *b.task.labels))))

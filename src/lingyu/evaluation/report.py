@@ -35,7 +35,7 @@ class Answers:
     """What a model answered to the test rows.
 
     logits, targets: (rows, ...), as the task has them; of preference the logits are (pairs, 2). leaked: (rows,) whose
-    text stands in train.
+    text stands in train, or in a dev that was split off it.
     """
 
     logits: Logits

@@ -27,4 +27,5 @@ def rate_factor(model: nn.Module, base: Base, recipe: Recipe) -> Factor:
     if recipe.method != "full":
         return loraplus(recipe.lora.loraplus_lr_ratio)
     names = [name for name, _ in model.named_parameters()]
-    return layerwise(names, base.family.leaves, recipe.train.layerwise_lr_decay)
+    head = {*base.family.leaves, *base.family.fixed}
+    return layerwise(names, head, recipe.train.layerwise_lr_decay)

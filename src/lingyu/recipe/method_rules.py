@@ -23,3 +23,6 @@ def rules_of_method(recipe: "Recipe") -> Iterator["Rule"]:
     yield not (four_bit and lora.changes_base), "lora.init_lora_weights", what
     what = f"the rows of {recipe.task} have no one label that could be rare; augment is for {' and '.join(_CLASSES)}"
     yield recipe.task in _CLASSES or recipe.data.augment is None, "data.augment", what
+    both = recipe.data.augment is not None and train.class_weights == "balanced"
+    what = "augment and class_weights: balanced would both make up for what is rare, twice as much; keep one of them"
+    yield not both, "train.class_weights", what

@@ -190,7 +190,9 @@ class Data(Section):
         description="Train although given test texts stand in train. The card says so, and both figures are reported.",
     )
     drop_leaked: bool = Field(
-        default=False, description="Leave test rows whose text stands in train out of the test, and count them."
+        default=False,
+        description="Leave out and count the rows of a given dev whose text stands in train, and the test rows whose "
+        "text stands in train or dev.",
     )
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lingyu.tasks import Task
 
-from .figures import TITLES, is_share, judging_figure, shown_figures
+from .figures import MEANINGS, TITLES, is_share, judging_figure, shown_figures
 from .markdown import bullets, inline, table
 from .scores import Figures, Interval, Measured, ParentDev, Scores
 
@@ -18,6 +18,9 @@ def score_paragraphs(
         ece = ("calibration error",) if scores.test.ece is not None or task.name == "single_label" else ()
         head = ("", "test pairs" if task.name == "preference" else "test texts", *_heads(figures), *ece)
         yield table(head, (row[: len(head)] for row in _score_rows(scores.test, scores, figures)))
+        meanings = [MEANINGS[figure] for figure in figures if figure in MEANINGS]
+        if meanings:
+            yield f"{'; '.join(meanings)}."
     if scores.parents_dev:
         yield from _dev_scores(scores.parents_dev, figures)
     yield from _verdicts(task, scores, larger)

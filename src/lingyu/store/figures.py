@@ -15,7 +15,15 @@ TITLES = {
     "rmse": "RMSE",
     "pearson": "Pearson r",
 }
-"""QWK: quadratic weighted kappa. MAE and RMSE: the mean error and its root mean square, in the unit of the data."""
+
+MEANINGS = {
+    "exact_match": "exact match: the share of texts all of whose labels are right",
+    "span_f1": "span F1: an entity is right where both its ends and its label are",
+    "qwk": "QWK: quadratic weighted kappa, 1 where every answer is right and 0 where they are no better than chance",
+    "mae": "MAE: the mean error, in the unit of the data or in steps of the scale",
+    "rmse": "RMSE: the root of the mean squared error",
+}
+"""Of figures that not everybody knows."""
 
 _NO_SHARES = frozenset({"qwk", "mae", "rmse", "pearson"})
 

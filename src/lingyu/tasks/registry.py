@@ -10,7 +10,7 @@ from .ordinal import Ordinal
 from .preference import Preference
 from .regression import Regression
 from .single_label import SingleLabel
-from .task import Targets, Task
+from .task import PLAIN, Calibration, Targets, Task
 from .token import Token
 
 TaskClass = type[SingleLabel | MultiLabel | Token | Ordinal | Regression | Preference]
@@ -20,10 +20,15 @@ TASKS: Mapping[str, TaskClass] = {
 }
 
 
-def task_named(name: str, labels: Sequence[str]) -> Task:
-    """The task object that answers for a stored adapter. Raises LingyuError for a task of a later lingyu."""
+def task_named(name: str, labels: Sequence[str], calibration: Calibration = PLAIN) -> Task:
+    """The task object that answers for a stored adapter, or with its calibration measures as its training did.
+
+    Raises LingyuError for a task of a later lingyu.
+    """
     if name not in TASKS:
         raise LingyuError(f"this lingyu does not know the task {name!r}", next="Update it: pip install -U lingyu")
+    if name == Regression.name:
+        return Regression(offset=calibration.offset, scale=calibration.scale)
     return TASKS[name](labels=tuple(labels))
 
 

@@ -34,7 +34,10 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Regression:
-    """offset, scale: mean and standard deviation of train's targets; the head learns (target - offset) / scale."""
+    """offset, scale: mean and standard deviation of train's targets; the head learns (target - offset) / scale.
+
+    Figures are measured about the offset too. Any will do that is near the mean and the same for all that is compared.
+    """
 
     labels: tuple[str, ...] = ()
     offset: float = 0.0
@@ -81,8 +84,11 @@ class Regression:
         return np.asarray(probabilities[:, 0], dtype=np.float32)
 
     def statistics(self, predictions: Targets, targets: Targets) -> Statistics:
-        """(rows, 8): 1, |error|, error², and the moments p, t, p², t², p * t."""
-        p, t = np.asarray(predictions, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+        """(rows, 8): 1, |error|, error², and the moments p, t, p², t², p * t about the offset.
+
+        About 0 the squares of values far from it would leave no digits for their variance.
+        """
+        p, t = (np.asarray(values, dtype=np.float64) - self.offset for values in (predictions, targets))
         columns = np.stack([np.ones_like(t), np.abs(p - t), (p - t) ** 2, p, t, p**2, t**2, p * t], axis=1)
         return np.where((targets != IGNORED)[:, np.newaxis], columns, 0.0)
 

@@ -148,6 +148,10 @@ class EncodedRows(torch.utils.data.Dataset[dict[str, Any]]):
         """The logits of sequences, brought to one entry a row."""
         return logits
 
+    def of_sequences(self, logits: torch.Tensor) -> torch.Tensor:
+        """What of_rows was made from."""
+        return logits
+
     def collator(self, pad_token_id: int) -> "PaddingCollator":
         return PaddingCollator(pad_token_id)
 
@@ -187,6 +191,10 @@ class EncodedComparisons(torch.utils.data.Dataset[dict[str, Any]]):
     def of_rows(self, logits: torch.Tensor) -> torch.Tensor:
         """(2 * rows, 1) -> (rows, 2)"""
         return torch.stack(logits.squeeze(-1).chunk(2), dim=1)
+
+    def of_sequences(self, logits: torch.Tensor) -> torch.Tensor:
+        """(rows, 2) -> (2 * rows, 1)"""
+        return logits.T.reshape(-1, 1)
 
     def collator(self, pad_token_id: int) -> "ComparisonCollator":
         return ComparisonCollator(pad_token_id)

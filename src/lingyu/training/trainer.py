@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
+    EvalPrediction,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -141,8 +142,9 @@ def build_trainer(
     """The Trainer of a classifier's run, ready to train. rate_factor: of a parameter's learning rate, by its name."""
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
-        counted = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
-        return task.loss(outputs["logits"], labels, counted)
+        # none at all: a piece whose only row is a text without a single token
+        counted = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        return task.loss(outputs["logits"], labels, counted.clamp(min=1))
 
     batches = TokenBudgetBatches(
         train_rows.lengths,
@@ -160,13 +162,22 @@ def build_trainer(
         eval_dataset=dev_rows.sorted_by_length(),
         data_collator=collator,
         compute_loss_func=loss,
-        compute_metrics=lambda answers: measured_on_dev(task, answers.predictions, answers.label_ids),
+        compute_metrics=lambda answers: _measured(task, dev_rows, answers),
         preprocess_logits_for_metrics=lambda logits, labels: dev_rows.of_rows(logits),
         optimizers=(adamw(model, train.learning_rate, train.weight_decay, rate_factor), None),
         callbacks=callbacks,
         early_stopping_patience=train.early_stopping_patience,
         fgm_epsilon=train.fgm_epsilon,
     )
+
+
+def _measured(task: Task, rows: TrainingRows, answers: EvalPrediction) -> dict[str, float]:
+    """Figures and loss of dev. The loss is that of all its targets together and takes the place of Trainer's, a mean
+    over rows of the losses of batches, which goes by how dev was cut."""
+    logits, targets = answers.predictions, torch.from_numpy(answers.label_ids)
+    counted = (targets != IGNORED).sum().clamp(min=1)
+    loss = task.loss(rows.of_sequences(torch.from_numpy(logits)), targets, counted)
+    return {"loss": loss.item(), **measured_on_dev(task, logits, answers.label_ids)}
 
 
 def train_to_end(trainer: Trainer, run: Run, *, resume_command: str, resume_from: Path | None) -> None:

@@ -157,12 +157,15 @@ def test_what_a_recipe_leaves_out_is_audited_or_counted(write):
     assert (verdict.grade, verdict.says) == ("look", "3 rows of texts with two labels were left out of train")
 
 
-def test_rows_of_a_test_that_training_drops_are_counted(write):
+def test_rows_of_dev_and_test_that_training_drops_are_counted(write):
     rows = [(f"第{number}条评论内容", str(number % 2)) for number in range(60)]
     write("all.csv", csv_of(rows))
-    write("test.csv", csv_of([("新的", "1"), rows[7]]))
-    data = Data(train="all.csv", test="test.csv", labels=LABELS, drop_leaked=True)
-    assert parts_of_splits(load_splits(data), data)[2].left_out == {"test texts in train": 1}
+    write("dev.csv", csv_of([("选用的", "1"), rows[8], rows[9]]))
+    write("test.csv", csv_of([("新的", "1"), ("选用的", "1"), rows[7]]))
+    data = Data(train="all.csv", dev="dev.csv", test="test.csv", labels=LABELS, drop_leaked=True)
+    _, dev, test = parts_of_splits(load_splits(data), data)
+    assert dev.left_out == {"dev texts in train": 2}
+    assert test.left_out == {"test texts in train": 1, "test texts in dev": 1}
 
 
 OTHER_TASKS = {

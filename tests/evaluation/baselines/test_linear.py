@@ -13,7 +13,6 @@ from lingyu.evaluation.baselines.linear import (
     ordinal_baseline,
     ridge_baseline,
 )
-from lingyu.tasks import IGNORED
 
 GOOD = ["房间干净", "服务很好", "早餐丰富", "位置很好", "非常干净"]
 BAD = ["房间太脏", "服务很差", "早餐难吃", "位置太差", "非常难吃"]
@@ -58,10 +57,9 @@ def test_of_two_texts_it_sees_which_says_what_and_how_alike_they_are():
     assert found.predictions.tolist() == [1, 0], "the texts are new; that they are alike is not"
 
 
-def test_multi_label_answers_each_label_alone_and_learns_nothing_from_what_is_ignored():
+def test_multi_label_answers_each_label_alone():
     texts = [a + b for a in ("房间好", "房间坏", "") for b in ("早餐好", "早餐坏", "")] * 2
     targets = np.array([["房间" in text, "早餐" in text, True] for text in texts], dtype=np.int64)
-    targets[9:, 0] = IGNORED
     found = multi_label_baseline(Inputs(texts), targets, Inputs(["房间好", "早餐好", "房间坏早餐好", "位置"]))
     assert found.predictions[:, :2].tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
     assert found.predictions[:, 2].all(), "a label of every row"

@@ -32,6 +32,8 @@ _ONE_LABEL_A_ROW = ("single_label", "ordinal")
 EMPTY: Final = "empty"
 TWO_LABELS: Final = "two labels"
 LEAKED: Final = "test texts in train"
+DEV_LEAKED: Final = "dev texts in train"
+CHOSEN_BY: Final = "test texts in dev"
 BEYOND: Final = "beyond max_train_samples"
 EQUAL_REPLIES: Final = "equal replies"
 """Why load_splits leaves rows out, as its counts name it."""
@@ -107,9 +109,9 @@ def _is_same_file(source: Source, other: Source) -> bool:
 def parts_of_recipe(data: Data, report: Report, task: TaskName = "single_label") -> tuple[AuditPart, ...]:
     """The files of a recipe where it gives dev or test; else train, dev and test as they are split off.
 
-    So the rows of a given test set that stand in train are audited, where load_splits would stop at them. Of a task
-    that gives a row other than one label, the parts as they are loaded, such rows among them. Raises LingyuError as
-    parts_of_files and load_splits do.
+    So the rows of a given dev or test that stand in train are audited, where load_splits would stop at them or leave
+    them out. Of a task that gives a row other than one label, the parts as they are loaded, such rows among them.
+    Raises LingyuError as parts_of_files and load_splits do.
     """
     if task not in _ONE_LABEL_A_ROW:
         data = data.model_copy(update={"allow_leakage": True, "drop_leaked": False})
@@ -125,7 +127,7 @@ def parts_of_splits(splits: Splits, data: Data) -> tuple[AuditPart, ...]:
     row in its file is gone: where is 'train:12', the twelfth row of the part. Labels are there where a row has one of
     several; of two replies to a context the better one is its second text."""
     read, dropped = splits.counts.read, splits.counts.dropped
-    left_out = {"train": (TWO_LABELS, BEYOND, EQUAL_REPLIES), "dev": (), "test": (LEAKED,)}
+    left_out = {"train": (TWO_LABELS, BEYOND, EQUAL_REPLIES), "dev": (DEV_LEAKED,), "test": (LEAKED, CHOSEN_BY)}
     parts = []
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         path = getattr(data, name) or data.train

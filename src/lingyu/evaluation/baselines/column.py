@@ -15,7 +15,7 @@ def column_baseline(
 ) -> Baseline:
     """Of each value the answer of its train rows, of a value that train lacks that of all rows.
 
-    The answer is the most frequent label (the first of them at a tie), and the mean of numbers. targets: (rows,)
+    The answer is the most frequent label, the first of them at a tie. targets: (rows,)
     """
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, value in enumerate(train_values):
@@ -26,7 +26,5 @@ def column_baseline(
     return Baseline(name, predictions)
 
 
-def _answer(targets: Targets) -> int | float:
-    if targets.dtype.kind == "f":
-        return float(targets.mean(dtype=np.float64))
+def _answer(targets: Targets) -> int:
     return int(np.bincount(targets).argmax())

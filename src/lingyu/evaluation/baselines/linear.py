@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from lingyu.tasks import IGNORED, Targets
+from lingyu.tasks import Targets
 
 from .baseline import Baseline
 
@@ -59,15 +59,11 @@ def ordinal_baseline(
 
 
 def multi_label_baseline(train: Inputs, train_targets: Labels, test: Inputs) -> Baseline:
-    """Logistic regression of each label against the rest, answered from a probability of 0.5. targets: (rows, labels)
-
-    What is IGNORED in train is not learnt from.
-    """
+    """Logistic regression of each label against the rest, from a probability of 0.5 on. targets: (rows, labels)"""
     on_train, on_test = features(train, test)
     predictions = np.zeros((len(test.texts), train_targets.shape[1]), dtype=np.int64)
     for column, targets in zip(predictions.T, train_targets.T, strict=True):
-        known = np.flatnonzero(targets != IGNORED)
-        column[:] = _probabilities(on_train[known], targets[known], on_test, 2)[:, 1] >= 0.5
+        column[:] = _probabilities(on_train, targets, on_test, 2)[:, 1] >= 0.5
     return Baseline(NAME, predictions)
 
 

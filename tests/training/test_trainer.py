@@ -1,0 +1,81 @@
+"""The Trainer of a classifier: the loss that dev is told by, and batches in which nothing counts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lingyu.bases import find_base
+from lingyu.recipe import Train
+from lingyu.tasks import IGNORED, Preference, SingleLabel, Task, Token
+from lingyu.training import (
+    BatchesTrainer,
+    EncodedComparisons,
+    EncodedRows,
+    TrainingRows,
+    build_trainer,
+    chosen_precision,
+    logits_of,
+    training_arguments,
+)
+from lingyu.training.optimizer import same_rate
+
+TEXTS = ["好", "房间很干净", "差", "服务差", "早餐很好房间也好", "好好好好", "房间差", "很"]
+
+
+def rows_of(task: Task, base: Path, texts: list[str]) -> TrainingRows:
+    """Made-up targets; of tokens those of a text without a character are all IGNORED, as its two marks are."""
+    encoded = find_base(str(base)).encode(texts, 32)
+    if isinstance(task, Preference):
+        return EncodedComparisons(encoded, find_base(str(base)).encode(texts[::-1], 32))
+    if isinstance(task, Token):
+        inner = [np.arange(length - 2) % 3 for length in encoded.lengths]
+        return EncodedRows(encoded, [np.concatenate([[IGNORED], tags, [IGNORED]]) for tags in inner])
+    return EncodedRows(encoded, np.arange(len(texts)) % 2)
+
+
+def trainer_of(task: Task, base: Path, folder: Path, train_texts: list[str], dev_rows_a_batch: int) -> BatchesTrainer:
+    train = Train(num_train_epochs=1, tokens_per_batch=64, max_length=32, metric_for_best_model="loss")
+    arguments = training_arguments(train, folder, chosen_precision(train))
+    arguments.per_device_eval_batch_size = dev_rows_a_batch
+    return build_trainer(
+        find_base(str(base)).load_classifier(task.output_names, seed=1, head=task.head).model,
+        task,
+        train,
+        train_rows=rows_of(task, base, train_texts),
+        dev_rows=rows_of(task, base, TEXTS),
+        pad_token_id=0,
+        arguments=arguments,
+        rate_factor=same_rate,
+        callbacks=[],
+    )
+
+
+WEIGHTED = SingleLabel(("差", "好"), class_weights=(0.5, 3.0), label_smoothing_factor=0.1)
+
+
+@pytest.mark.parametrize("task", [Token(("产品",)), Preference(), WEIGHTED], ids=lambda task: task.name)
+def test_the_loss_of_dev_is_that_of_all_its_targets_however_it_is_cut(
+    task: Task, tiny_base: Path, tmp_path: Path
+) -> None:
+    told = {}
+    for dev_rows in (1, 3, 64):
+        trainer = trainer_of(task, tiny_base, tmp_path, TEXTS, dev_rows)
+        told[dev_rows] = trainer.evaluate()["eval_loss"]
+    rows = rows_of(task, tiny_base, TEXTS)
+    batch = rows.collator(0)([rows[row] for row in range(len(rows))])
+    logits = logits_of(trainer.model, rows.sequences, pad_token_id=0)
+    expected = float(task.loss(logits, batch["labels"], int((batch["labels"] != IGNORED).sum())))
+    assert told == pytest.approx(dict.fromkeys(told, expected), rel=1e-5)
+
+
+def test_a_text_without_a_token_alone_in_its_batch_is_no_divergence(tiny_base: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(Token(("产品",)), tiny_base, tmp_path, [""], 1)
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    assert trainer.train().training_loss == 0
+    assert all(torch.isfinite(tensor).all() for tensor in trainer.model.state_dict().values())
+    assert before.keys() == trainer.model.state_dict().keys()
+    losses = [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
+    assert losses
+    assert np.isfinite(losses).all()
