@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lingyu.bases import Classifier, find_base
+from lingyu.bases import EMBEDDED, Classifier, find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import quantizing
 from lingyu.lora.attaching import attach_lora
@@ -61,8 +61,15 @@ def test_the_weights_are_those_of_nf4_by_hand(tiny_base_in_blocks: Path) -> None
     plain = base.load_classifier(LABELS, seed=1).model
     for path, layer in layers_of(quantized(tiny_base_in_blocks).model).items():
         by_hand = nf4_by_hand(plain.get_submodule(path).weight.data)
-        # the scales are quantised too, to 8 bits
-        assert (dequantized(layer) - by_hand).abs().max() < 0.01 * by_hand.abs().max()
+        assert (dequantized(layer) - by_hand).abs().max() < 1e-6 * by_hand.abs().max()
+
+
+@in_4_bits
+def test_the_embedded_base_whose_blocks_are_of_very_unequal_scale_is_taken() -> None:
+    full, in_4_bits = find_base("embedded").load_classifier(LABELS).model, quantized(EMBEDDED).model
+    for path, layer in layers_of(in_4_bits).items():
+        weight = full.get_submodule(path).weight
+        assert (dequantized(layer) - weight).norm() < 0.2 * weight.norm(), path
 
 
 @in_4_bits

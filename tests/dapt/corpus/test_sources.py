@@ -108,7 +108,7 @@ def test_a_task_gives_its_training_texts_clean_and_neither_dev_nor_test(place: P
         ("a.txt", b"PNG\r\n\x1a\n\0\0\0", "a.txt:3: a NUL byte: this is no text file"),
         ("a.txt", "好".encode() * 1_000_001, "a.txt:1: a line of more than 1,000,000 characters"),
         ("a.txt.gz", b"no gzip", "a.txt.gz: a damaged gzip file"),
-        ("a.txt.gz", gzip.compress("很好\n".encode() * 999)[:-9], "a.txt.gz: a damaged gzip file"),
+        ("a.txt.gz", gzip.compress("很好\n".encode() * 999, mtime=0)[:-9], "a.txt.gz: a damaged gzip file"),
         ("a.csv", "text\n很好\n不,好\n".encode(), "a.csv:3: the row has 2 columns"),
         ("a.docx", b"PK", "a.docx: the ending `.docx` is none of txt"),
     ],
