@@ -72,7 +72,7 @@ def inject(seed: int) -> None:
     if (folder / "injected.csv").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    splits = load_splits(load_recipe(REPO / "recipes" / "hotel.yaml").data)
+    splits = load_splits(load_recipe(REPO / "recipes" / "hotel.yaml").data, "single_label")
     for name, part in (("dev", splits.dev), ("test", splits.test)):
         write_rows(folder / f"{name}.csv", rows_of(part, splits.labels))
     true = rows_of(splits.train, splits.labels)
@@ -162,7 +162,7 @@ def run_arm(arm: str, seed: int) -> None:
     began = time.monotonic()
     source = training_file(arm, folder)
     recipe = write_recipe(arm, seed, source, folder)
-    splits = load_splits(load_recipe(recipe).data)
+    splits = load_splits(load_recipe(recipe).data, "single_label")
     train, test = splits.train, splits.test
     tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
     order = np.argsort(test.hashes, kind="stable")

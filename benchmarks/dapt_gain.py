@@ -135,7 +135,7 @@ def tune(domain: str, arm: str, size: str, seed: int) -> None:
         return
     name = f"gain-{domain}-{arm}-{size}-s{seed}"
     recipe = write_recipe(domain, arm, size, seed, name)
-    splits = load_splits(load_recipe(recipe).data)
+    splits = load_splits(load_recipe(recipe).data, "single_label")
     train, test = splits.train, splits.test
     tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
     version = WORK / "adapters" / name / "v1"
@@ -171,7 +171,7 @@ def write_recipe(domain: str, arm: str, size: str, seed: int, name: str) -> Path
     of_domain = load_recipe(REPO / "recipes" / f"{domain}.yaml")
     train = folder / f"train-{size}-s{seed}.csv"
     if not train.exists():
-        splits = load_splits(of_domain.data)
+        splits = load_splits(of_domain.data, of_domain.task)
         for part_name, part in (("dev", splits.dev), ("test", splits.test)):
             write_rows(folder / f"{part_name}.csv", part, splits.labels, range(part.rows))
         drawn = np.random.default_rng(seed).permutation(splits.train.rows)

@@ -67,7 +67,7 @@ def probabilities_alone(version: Version, texts: list[str]) -> np.ndarray:
     model = load_adapter(base, manifest.labels, version.folder)
     rows = base.encode(texts, manifest.max_length)
     logits = logits_of(model, rows, pad_token_id=base.tokenizer.pad_token_id).numpy()
-    return task_named(manifest.task, manifest.labels).probabilities(logits, manifest.calibration.of_task)
+    return task_named(manifest.task, manifest.labels).probabilities(logits, manifest.calibration)
 
 
 def gates(version: Version) -> dict[str, Any]:

@@ -21,13 +21,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from merge import SHAPES
 from recorded import RESULTS, launch
 
-LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-SMALL = {"hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 1024}
-SHAPES = {"large": LARGE, "small": SMALL}
 WAYS = {"full_precision": None, "nf4": "nf4"}
-VOCABULARY = 21128
 
 
 def main() -> None:
@@ -86,20 +83,8 @@ def measured_steps(way: str, shape: dict[str, int], steps: int, rows: int, token
     attached = attach_lora(Classifier(model, frozenset(), "row"), base, Lora()).to(device).train()
     loading = peak_bytes()
     forget_peak()
-    optimizer = torch.optim.AdamW([p for p in attached.parameters() if p.requires_grad], lr=1e-4)
-    ids = torch.randint(5, VOCABULARY, (rows, tokens), device=device)
-    labels = torch.arange(rows, device=device) % 2
-    taken = []
-    for _ in range(steps):
-        begun = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision.name == "bfloat16"):
-            logits = attached(input_ids=ids).logits
-        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        float(loss)  # waits for a GPU
-        taken.append(time.perf_counter() - begun)
+    ids = torch.randint(5, shape["vocab_size"], (rows, tokens), device=device)
+    taken, last_loss = trained(attached, ids, steps, in_bfloat16=precision.name == "bfloat16")
     return {
         "precision": precision.name,
         "imports_bytes": imports,
@@ -107,14 +92,34 @@ def measured_steps(way: str, shape: dict[str, int], steps: int, rows: int, token
         "peak_bytes": peak_bytes() if uses_cpu() else torch.cuda.max_memory_allocated(),
         "weights_bytes": sum(p.numel() * p.element_size() for p in attached.parameters()),
         "seconds_per_step": statistics.median(taken[1:] or taken),
-        "last_loss": float(loss),
+        "last_loss": last_loss,
     }
+
+
+def trained(model: Any, ids: Any, steps: int, *, in_bfloat16: bool) -> tuple[list[float], float]:
+    """Seconds of each step over the same rows, and the last loss. ids: (rows, tokens)."""
+    import torch
+
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+    labels = torch.arange(len(ids), device=ids.device) % 2
+    taken, last_loss = [], 0.0
+    for _ in range(steps):
+        begun = time.perf_counter()
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=in_bfloat16):
+            logits = model(input_ids=ids).logits
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        last_loss = float(loss)  # waits for a GPU
+        taken.append(time.perf_counter() - begun)
+    return taken, last_loss
 
 
 def random_classifier(shape: dict[str, int]) -> Any:
     from transformers import BertConfig, BertForSequenceClassification
 
-    return BertForSequenceClassification(BertConfig(vocab_size=VOCABULARY, num_labels=2, **shape))
+    return BertForSequenceClassification(BertConfig(num_labels=2, **shape))
 
 
 def peak_bytes() -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,15 @@ def launch(script: str, *words: str, folder: Path = REPO) -> list[str]:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(command, cwd=folder, env=environment, check=True)
     return command
+
+
+def make_workplace(folder: Path) -> Path:
+    """A folder in which a run publishes to a store of its own, by the recipe as it stands."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("train_lora.py", "recipes", "data", "bases"):
+        (folder / name).symlink_to(REPO / name)
+    return folder
 
 
 def answers_of(version: Path) -> tuple[Labels, Labels]:

@@ -27,6 +27,7 @@ from recorded import (
     Labels,
     answers_of,
     launch,
+    make_workplace,
     packed,
     task_of,
     unpacked,
@@ -88,15 +89,6 @@ def run_once(recipe: str, base: str, seed: int) -> None:
     file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def make_workplace(folder: Path) -> Path:
-    """A folder in which a run publishes to a store of its own, by the recipe as it stands."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name in ("train_lora.py", "recipes", "data", "bases"):
-        (folder / name).symlink_to(REPO / name)
-    return folder
-
-
 def make_random_base() -> None:
     """The embedded encoder's shape and tokenizer with weights as BERT starts before any training."""
     import torch
@@ -118,7 +110,7 @@ def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: 
     metrics = json.loads((version / "metrics.json").read_text("utf-8"))
     manifest = json.loads((version / "lingyu.json").read_text("utf-8"))
     predictions, labels = answers_of(version)
-    splits = load_splits(load_recipe(REPO / f"recipes/{recipe}.yaml").data)
+    splits = load_splits(load_recipe(REPO / f"recipes/{recipe}.yaml").data, "single_label")
     train, test = splits.train, splits.test
     tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
     hashes = read_hashes(version / HASHES)

@@ -51,7 +51,6 @@ def parsed() -> argparse.Namespace:
 
 def measured(recipe_file: Path, steps: int, overrides: list[str], folder: Path) -> dict[str, Any]:
     """A training of so many steps, in this process."""
-    from lingyu.lora.methods import rate_factor
     from lingyu.lora.training import prepare
     from lingyu.recipe import load_recipe
     from lingyu.training import build_trainer, training_arguments
@@ -73,24 +72,24 @@ def measured(recipe_file: Path, steps: int, overrides: list[str], folder: Path) 
         dev_rows=job.dev.rows,
         pad_token_id=job.base.tokenizer.pad_token_id,
         arguments=without_measuring(training_arguments(recipe.train, folder / "checkpoints", job.precision)),
-        rate_factor=rate_factor(model, job.base, recipe),
+        rate_factor=job.method.rate_factor(model, job.base, recipe),
         callbacks=[counted.callback()],
     )
     trainer.train()
+    command = " ".join(("python benchmarks/structbert_large.py", f"--steps {steps}", *overrides))
+    about = {"recipe": recipe.name, "precision": job.precision.name, "quantization": recipe.quantization}
+    return {"command": command, **about, "shape": LARGE, "steps": steps, **figures(counted.a_second(), model)}
+
+
+def figures(speed: dict[str, float], model: Any) -> dict[str, Any]:
+    """speed: rows, tokens, places and steps a second."""
     memory = peak_memory_bytes()
-    speed = counted.a_second()
     useful = speed["tokens"] * operations_a_token(model) / 1e12
     device = "cuda" if has_gpu() else "cpu"
     peak = matmul_peak(SIZE_OF_PEAK[device])
     return {
-        "command": " ".join(("python benchmarks/structbert_large.py", f"--steps {steps}", *overrides)),
-        "recipe": recipe.name,
         "device": device,
         "machine": name_of(device),
-        "precision": job.precision.name,
-        "quantization": recipe.quantization,
-        "shape": LARGE,
-        "steps": steps,
         "examples_per_second": round(speed["rows"], 2),
         "tokens_per_second": round(speed["tokens"], 1),
         "share_of_padding": round(1 - speed["tokens"] / speed["places"], 3),

@@ -115,6 +115,7 @@ def test_a_hub_repository_without_safetensors_is_told_from_a_wrong_folder(
     (repository / "refs" / "main").write_text("a" * 40)
     shutil.copyfile(tiny_base / "config.json", snapshot / "config.json")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(LingyuError, match=r"^hfl/old: .*neither safetensors nor pytorch_model.bin.*refs/pr/N"):
         find_base("hfl/old")
     shutil.copyfile(tiny_base / "model.safetensors", snapshot / "model.safetensors")

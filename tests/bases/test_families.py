@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, BertModel
 
-from lingyu.bases import FAMILIES, Classifier, find_base
+from lingyu.bases import FAMILIES, Classifier, find_base, masked_lm_of
 from lingyu.errors import LingyuError
 from lingyu.lora.attaching import attach_lora
 from lingyu.lora.saving import load_adapter, save_adapter
@@ -194,3 +195,38 @@ def test_the_page_says_what_is_refused(repo: Path) -> None:
         *_, mixed, _merge, _onnx, _openvino, masked_lm, _token = run[name]
         assert mixed.startswith("one forward") == family.mixes_rows, name
         assert (masked_lm == "yes") == (family.masked_lm is not None), name
+
+
+def test_what_the_page_quotes_of_refusals_is_what_is_said(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bases").mkdir()
+    said = {asked: line for asked, (line,) in rows_of_the_page(repo, "What is refused").items()}
+
+    def one_line(act: Callable[[], object]) -> str:
+        with pytest.raises(LingyuError) as caught:
+            act()
+        return str(caught.value)
+
+    (write_family(Path("bases/albert"), "BERT") / "config.json").write_text('{"model_type": "albert"}', "utf-8")
+    assert one_line(lambda: find_base("./bases/albert")) == said.pop("another family")
+
+    families = ("RoFormer", "DeBERTa-v2", "MegatronBERT", "ModernBERT")
+    line = said.pop(f"dapt.py on {', '.join(families)}")
+    for name in families:
+        model_type = SHIPPED[name].model_type
+        found = one_line(lambda asked=model_type: masked_lm_of(asked, "./bases/x"))
+        assert found == line.replace("roformer'", f"{model_type}'")
+
+    base = find_base(str(write_family(Path("bases/roformer"), "RoFormer")))
+    monkeypatch.setitem(sys.modules, "rjieba", None)
+    assert one_line(lambda: base.tokenizer) == said.pop("RoFormer without rjieba")
+
+    file = write_family(Path("bases/x"), "BERT") / "model.safetensors"
+    weights = {key: tensor for key, tensor in load_file(file).items() if "layer.0.output.dense.weight" not in key}
+    save_file(weights, file, {"format": "pt"})
+    incomplete = find_base("./bases/x")
+    line = said.pop("a base that lacks weights that no adapter would save")
+    assert one_line(lambda: attach_lora(incomplete.load_classifier(TAGS), incomplete, Lora())) == line
+    assert not said

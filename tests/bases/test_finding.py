@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file
 
-from lingyu.bases import bases_here, find_base
+from lingyu.bases import base_here, bases_here, find_base, hub_asked_for
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of
 from lingyu.store import Store
@@ -79,6 +79,32 @@ def test_a_branch_leads_to_its_commit_and_offline_the_cache_is_enough(
     assert [find_base(ID, revision).revision for revision in (None, "main", first)] == [second, second, first]
     assert len(hub.requests) == before
     assert not Path("bases").exists()
+
+
+def test_what_is_here_is_opened_without_asking_the_hub(hub: Hub, tiny_base: Path, tmp_path: Path) -> None:
+    first = hub.publish(ID, files_of(tiny_base)).branches["main"]
+    assert base_here(ID) is None
+    find_base(ID)
+    hub.publish("team/pickled", as_pickle(tiny_base, tmp_path))
+    hub.requests.clear()
+    for revision in (None, "main", first):
+        here = base_here(ID, revision)
+        assert here is not None
+        assert (here.id, here.revision, here.weights_fingerprint) == (
+            ID,
+            first,
+            find_base(str(tiny_base)).weights_fingerprint,
+        )
+    assert base_here(ID, "v9") is None
+    assert base_here("team/pickled") is None
+    assert hub.requests == []
+    made = find_base("team/pickled")
+    hub.requests.clear()
+    assert base_here("team/pickled") == made
+    assert (hub.requests, hub_asked_for("team/pickled"), hub_asked_for("embedded")) == ([], None, None)
+    asked = hub_asked_for(ID)
+    assert asked is not None
+    assert asked.endpoint == hub.endpoint
 
 
 def test_a_mirror_that_is_out_of_order_is_no_matter_where_the_cache_has_it(hub: Hub, tiny_base: Path) -> None:
@@ -259,6 +285,8 @@ def test_structbert_of_modelscope_is_made_into_a_base_once(modelscope: dict[str,
     assert [asked[:2] for asked in modelscope["asked"]] == [("iic/nlp_structbert_tiny", "master")] * 2
     assert [found.id for found in bases_here()] == ["embedded", str(found.folder), STRUCTBERT]
     modelscope["asked"].clear()
+    assert base_here(STRUCTBERT) == found
+    assert base_here(STRUCTBERT, "v1.0") is None
     assert find_base(STRUCTBERT).folder == find_base(STRUCTBERT, "master").folder == found.folder
     assert modelscope["asked"] == []
     assert find_base(STRUCTBERT, "v1.0").folder == Path("bases/iic--nlp_structbert_tiny-v1.0")
@@ -273,6 +301,8 @@ def test_a_base_of_modelscope_that_is_one_already_stays_in_its_cache(
     modelscope["error"] = ConnectionError("no route")
     assert find_base("modelscope:AI-ModelScope/tiny").folder == found.folder
     modelscope["asked"].clear()
+    assert base_here("modelscope:AI-ModelScope/tiny") == found
+    assert modelscope["asked"] == []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert find_base("modelscope:AI-ModelScope/tiny").folder == found.folder
     assert all(options == {"local_files_only": True} for _, _, options in modelscope["asked"])

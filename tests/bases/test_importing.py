@@ -4,6 +4,7 @@ What modelscope itself answers lies in oracle/, written by tests/oracle/make_fix
 """
 
 import json
+import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -231,6 +232,31 @@ def test_a_pickle_of_anything_but_tensors_is_refused(
         import_checkpoint(folder, tmp_path / "made")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "was-here").exists()
+
+
+@pytest.mark.parametrize("forced", ["0", "1"])
+@pytest.mark.parametrize("form", ["archive", "old archive", "bare"])
+def test_no_code_of_a_pickle_runs_whatever_the_environment_says(
+    form: str, forced: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", forced)
+    folder = checkpoint("sequence", tmp_path / "downloaded")
+    file, was_here = folder / "pytorch_model.bin", tmp_path / "was-here"
+    if form == "bare":
+        file.write_bytes(pickle.dumps({"a": Opens()}, protocol=2))
+        pickle.loads(file.read_bytes())["a"].close()
+    else:
+        torch.save({"a": Opens()}, file, _use_new_zipfile_serialization=form == "archive")
+        torch.load(file, weights_only=False)["a"].close()
+    was_here.unlink()  # so it does run where it is let
+    with pytest.raises(
+        LingyuError, match=r"pytorch_model\.bin: holds something else than tensors .* may run"
+    ) as caught:
+        import_checkpoint(folder, tmp_path / "made")
+    assert "\n" not in str(caught.value)
+    assert not was_here.exists()
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_pickle_of_the_old_kind_is_read_and_a_broken_one_is_one_line(tmp_path: Path) -> None:

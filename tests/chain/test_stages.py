@@ -154,3 +154,12 @@ def test_a_stage_that_can_not_be_is_refused_in_one_line(stages: str, message: st
         chain(stages)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_stage_that_leaves_no_adapter_is_refused_before_the_first_is_run() -> None:
+    with pytest.raises(Faults) as caught:
+        chain(STAGES.replace("set: {base: bases/hotel,", "set: {base: bases/hotel, method: full,"))
+    assert str(caught.value) == (
+        "recipes/hotel-chain.yaml:9: stages.recipe: hotel.yaml has method: full: its model stays in its run, where no "
+        "stage finds it. Train it alone: python train_lora.py recipes/hotel.yaml; or take method: lora, or head"
+    )

@@ -13,13 +13,13 @@ from lingyu.store import (
     ANSWERS,
     HASHES,
     BaseRecord,
-    Calibration,
     PartRecord,
     Store,
     VersionFacts,
     write_answers,
     write_hashes,
 )
+from lingyu.tasks import Calibration
 
 INTERVAL = {"value": 0.881, "low": 0.85, "high": 0.9}
 FINGERPRINT = "9f2c41" + "0" * 58

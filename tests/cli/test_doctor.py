@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,9 @@ from lingyu.cli.doctor import (
     examine,
     extra_check,
     hub,
+    needed_extras,
     packages_of_extras,
+    precision_check,
     publish_check,
     show,
     source_check,
@@ -28,12 +31,12 @@ from lingyu.cli.doctor import (
 )
 from lingyu.recipe import Recipe
 
+DATA = {"train": "train.csv", "labels": {"0": "负面", "1": "正面"}}
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 def recipe(**sections: object) -> Recipe:
-    data = {"train": "train.csv", "labels": {"0": "负面", "1": "正面"}}
-    return Recipe.model_validate({"name": "hotel", "task": "single_label", "data": data, **sections})
+    return Recipe.model_validate({"name": "hotel", "task": "single_label", "data": DATA, **sections})
 
 
 @pytest.fixture
@@ -197,7 +200,7 @@ def test_texts_longer_than_the_base_reads_are_bad(tiny_base, monkeypatch):
     assert (check.state, check.next) == ("bad", "Set train.max_length=64")
 
 
-@pytest.mark.parametrize("base", ["bad id/x", "modelscope:iic/base"])
+@pytest.mark.parametrize("base", ["bad id/x", "modelscope:base"])
 def test_a_name_that_is_no_hub_id_is_bad(base):
     assert base_check(recipe(base=base)).state == "bad"
 
@@ -209,6 +212,44 @@ def test_a_base_of_the_hub_is_looked_for_in_the_cache_and_never_fetched(monkeypa
     assert base_check(recipe(base="hfl/chinese-macbert-base")).state == "bad"
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     assert base_check(recipe(base="hfl/chinese-macbert-base")).state == "note"
+
+
+def test_a_base_of_modelscope_is_opened_in_its_cache_and_never_fetched(tiny_base, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", "https://me:secret@mirror.example")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    asked = recipe(base="modelscope:iic/tiny", train={"max_length": 64})
+    assert base_check(asked).state == "bad", "offline"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert base_check(asked) == Check("base", "note", "modelscope:iic/tiny will be fetched from https://mirror.example")
+    shutil.copytree(tiny_base, tmp_path / "cache/models/iic--tiny/snapshots/master")
+    assert base_check(asked).detail.startswith("modelscope:iic/tiny: bert, 2 layers, 32 wide")
+
+
+def test_an_extra_is_needed_where_the_recipe_needs_it(monkeypatch):
+    monkeypatch.setattr(doctor_module, "installed_version", lambda package: None)
+    assert not needed_extras(recipe())
+    needed = needed_extras(
+        recipe(quantization="nf4", base="modelscope:iic/tiny", data={**DATA, "clean": ["simplified"]})
+    )
+    assert [(check.name, check.state, check.detail) for check in needed] == [
+        ("qlora", "bad", "bitsandbytes not installed"),
+        ("modelscope", "bad", "modelscope not installed"),
+        ("data", "bad", "opencc not installed"),
+    ]
+    assert needed[1].next == "Install it with: pip install 'lingyu[modelscope]'"
+
+
+def test_what_is_trained_and_where_it_goes_is_that_of_the_method(tiny_base, tmp_path, monkeypatch):
+    monkeypatch.chdir(tiny_base.parent)
+    whole = recipe(base="./tiny", method="full", train={"max_length": 64}, publish={"to": str(tmp_path)})
+    assert "trained whole: all of it" in base_check(whole).detail
+    assert precision_check(whole).detail.endswith("all weights in float32")
+    assert publish_check(whole).detail == "nothing: the model stays in its run, in runs/hotel/"
+    head = recipe(base="./tiny", method="head", train={"max_length": 64})
+    assert precision_check(head).detail.endswith("; the head in float32")
 
 
 def test_a_known_set_that_is_not_prepared_is_told_how_to_get(tmp_path, monkeypatch):

@@ -510,20 +510,20 @@ def test_a_pipe_of_jsonl_becomes_jsonl_with_each_rows_own_keys(
         '{"text": "房间很好", "who": "hotel", "n": 7}',
         '{"text": "好"}',
         "[1]",
-        '{"who": "shop", "text": "书", "m": ["一"]}',
+        '{"who": "shop", "text": "书", "m": ["一"], "o": null}',
     ]
     lines_of("\n".join(given).encode(), monkeypatch)
     assert predict("--map", "who", "--file", "-", "--format", "jsonl", "--out", "out.jsonl") == 2
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert [list(row) for row in rows] == [
-        ["text", "who", "n", *OURS], ["text", *OURS], OURS, ["who", "text", "m", *OURS],
+        ["text", "who", "n", *OURS], ["text", *OURS], OURS, ["who", "text", "m", "o", *OURS],
     ]  # fmt: skip
     assert [row["predicted_label"] is None for row in rows] == [False, True, True, False]
     assert rows[0]["truncated"] is False
     assert 0.5 <= rows[0]["probability"] <= 1
     assert rows[1]["error"] == "stdin:2: the row has no `who`. Give it one, or set --map"
     assert rows[2]["error"].startswith("stdin:3: the line is a JSON array")
-    assert (rows[3]["version"], rows[3]["m"], rows[3]["error"]) == ("shop@v1", '["一"]', None)
+    assert (rows[3]["version"], rows[3]["m"], rows[3]["o"], rows[3]["error"]) == ("shop@v1", ["一"], None, None)
 
 
 def test_a_pipe_of_csv_is_answered_like_the_file(

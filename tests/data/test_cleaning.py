@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lingyu.data import CORPUS_STEPS, CleaningRequest, clean_table, read_table, settle
+from lingyu.data import CleaningRequest, clean_table, read_table
+from lingyu.data.cleaning import CORPUS_STEPS, settle
 from lingyu.errors import LingyuError
 from lingyu.text import STEPS, clean
 

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.data import (
-    AuditPart,
     AuditReading,
     AuditRequest,
     apply_fixes,
@@ -22,6 +21,7 @@ from lingyu.data import (
     propose_fixes,
     read_table,
 )
+from lingyu.data.audit.parts import AuditPart
 from lingyu.data.audit.report import Finding, Source
 from lingyu.data.fixing.fix_list import Fix, read_list, write_list
 from lingyu.data.fixing.proposals import proposals

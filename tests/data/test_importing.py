@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lingyu.data import ImportRequest, import_rows, read_rows, read_table
+from lingyu.data import ImportRequest, import_rows, read_table
 from lingyu.errors import LingyuError
+
+from .rows import read_rows
 
 REVIEW = "房间很干净，前台的服务态度也非常好，下次还会再来住。"
 TRADITIONAL = "這家酒店的服務態度非常好，房間乾淨整潔，下次還會再來。"

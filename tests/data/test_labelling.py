@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.data import TURN_MARK, load_splits
-from lingyu.data.labelling import entity_labels, label_sets, numbers, tagged_texts
+from lingyu.data.labelling import entity_labels, label_sets, numbers, tagged_texts, value_of_label
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
 from lingyu.text import content_hash
@@ -62,6 +62,50 @@ def test_in_a_table_labels_are_cut_at_the_separator(write, separator, mark):
     write("train.csv", "text,label\n" + "".join(lines))
     data = Data(train="train.csv", labels=SUBJECTS, label_separator=separator)
     assert whole(load_splits(data, "multi_label"))["第第2台车"][-1].tolist() == [0, 1, 1]
+
+
+def test_a_row_whose_labels_are_null_is_left_out_and_one_with_an_empty_list_is_not(write):
+    write("train.jsonl", as_jsonl([*car_rows(), {"text": "谁也不知", "labels": None}]))
+    splits = load_splits(Data(train="train.jsonl", label="labels", labels=SUBJECTS), "multi_label")
+    assert "谁也不知" not in whole(splits)
+    assert whole(splits)["第3台车"][-1].tolist() == [0, 0, 0]
+    assert splits.counts.lines()[0] == "kept 60 of 61 rows    no labels 1"
+    assert splits.counts.notes == ("rows left out whose `labels` is null ([] is a row without labels): 1",)
+
+
+@pytest.mark.parametrize("cell", ["[动力]", '"[动力, 价格]"', "\"['动力', '价格']\""])
+def test_a_list_that_is_no_json_is_told_how_to_be_one(write, cell):
+    write("train.csv", f"text,label\n好,动力\n坏,{cell}\n")
+    message = refusal(Data(train="train.csv", labels=SUBJECTS), "multi_label")
+    assert message.startswith('train.csv:3: label: "[')
+    assert message.endswith('Write a list as JSON, each text in quotation marks: ["one", "another"]')
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "says"),
+    [
+        ("single_label", {"text": ["好", "吃"], "label": "动力"}, "column `text` (data.text) holds a list"),
+        ("single_label", {"text": {"好": 1}, "label": "动力"}, "column `text` (data.text) holds a mapping"),
+        ("ordinal", {"text": "好", "label": ["动力"]}, "column `label` (data.label) holds a list"),
+        ("multi_label", {"text": "好", "label": {"动力": 1}}, "column `label` (data.label) holds a mapping"),
+        ("multi_label", {"text": "好", "label": [None]}, "label: a list with nothing (null) in it"),
+        ("multi_label", {"text": "好", "label": [["动力"]]}, "label: a list with another list in it"),
+        ("token", {"text": ["好", None], "label": ["O", "O"]}, "text: a list with nothing (null) in it"),
+        ("token", {"text": ["好", "吃"], "label": "O O"}, "label: the tags are text, where the tokens are a list"),
+        ("token", {"text": ["好", ""], "label": ["O", "B-动力"]}, 'label: "B-动力" is the tag of an empty token'),
+        ("token", {"text": "好吃", "label": "[O, O]"}, 'label: "[O," is no BIO tag'),
+    ],
+)
+def test_a_value_that_a_task_does_not_read_is_one_line(write, task, row, says):
+    good = {"token": {"text": ["好"], "label": ["B-动力"]}}.get(task, {"text": "好", "label": "动力"})
+    write("train.jsonl", as_jsonl([good, row]))
+    clean = ("width",) if task == "token" else ()
+    assert refusal(Data(train="train.jsonl", labels=SUBJECTS, clean=clean), task).startswith(f"train.jsonl:2: {says}")
+
+
+def test_rows_that_all_have_the_same_labels_are_told_with_them(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n}台车,动力\n" for n in range(9)))
+    assert "every row has the same labels (动力)" in refusal(Data(train="train.csv", labels=SUBJECTS), "multi_label")
 
 
 def test_a_list_with_an_unknown_label_names_the_row(write):
@@ -152,6 +196,25 @@ def test_spans_are_what_seqeval_and_conlleval_read(tags):
     assert list(row.entities) == list(runs())
 
 
+def tagged_rows(write, rows):
+    write("train.jsonl", as_jsonl([{"text": list(text), "label": tags.split()} for text, tags in rows]))
+    return Data(train="train.jsonl", labels=KINDS, clean=("width",))
+
+
+def test_rows_that_all_have_the_same_entities_can_be_learnt(write):
+    data = tagged_rows(write, [(f"华为{n}", "B-HP I-HP" + " O" * len(str(n))) for n in range(30)])
+    assert load_splits(data, "token").train.rows == 24
+
+
+def test_rows_without_an_entity_are_nothing_to_learn_and_so_is_a_train_that_is_left_without(write):
+    none = [(f"第{n}", "O" + " O" * len(str(n))) for n in range(30)]
+    assert "no row has an entity" in refusal(tagged_rows(write, none), "token")
+    test = load_splits(tagged_rows(write, [*none, ("华为", "B-HP O")]), "token").test.texts
+    alone = [(text, tags.replace("O", "B-HP", 1) if text == test[0] else tags) for text, tags in none]
+    message = refusal(tagged_rows(write, [*alone, ("华为", "O O")]), "token")
+    assert message.startswith("train.jsonl: with test and dev split off train, no row has an entity")
+
+
 def test_token_rows_load_with_keys_that_tell_their_labels_apart():
     rows = [tagged("华为", "B-HP I-HP"), tagged("小米", "B-HP I-HP"), tagged("华为", "B-CX I-CX")]
     found = entity_labels(rows)
@@ -175,10 +238,17 @@ def test_numbers_are_read_and_dealt_by_their_tenths(write):
     assert sorted((splits.test.labels // 1).tolist()) == list(range(10))
 
 
-@pytest.mark.parametrize("value", ["很多", "", "nan", "inf", "1e99", "[1]"])
+@pytest.mark.parametrize("value", ["很多", "", "nan", "inf", "1e99", "[1]", "1_0"])
 def test_a_number_that_is_none_names_the_row(write, value):
     write("train.csv", f"text,label\n好,1.5\n差,{value}\n")
     assert refusal(Data(train="train.csv", labels={}), "regression").startswith("train.csv:3: label: ")
+
+
+def test_too_few_numbers_to_split_are_told_how_many_it_takes(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n}条,{n}\n" for n in range(8)))
+    message = refusal(Data(train="train.csv", labels={}), "regression")
+    assert message.startswith("train.csv: too few to split off test and dev: 8 distinct texts")
+    assert message.endswith("Add rows: thirty distinct texts at the least")
 
 
 def test_a_number_that_all_rows_share_is_nothing_to_learn(write):
@@ -209,6 +279,27 @@ def test_the_steps_of_a_scale_are_its_labels_in_order_and_the_baseline_column_co
     assert splits.train.baseline_values[at] == "乙"
 
 
+@pytest.mark.parametrize(
+    ("value", "known", "read"),
+    [
+        ("4.0", ["4"], "4"),
+        (" 4.00", ["4", "5"], "4"),
+        ("4.0", ["4.0", "4"], "4.0"),
+        ("4.5", ["4"], "4.5"),
+        ("4.0", ["3"], "4.0"),
+        ("-1.0", ["-1"], "-1"),
+    ],
+)
+def test_a_whole_number_is_read_with_its_zeros_behind_the_point(value, known, read):
+    assert value_of_label(value, known) == read
+
+
+def test_stars_that_a_table_writes_as_4_0_are_read(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n}条,{n % 5 + 1}.0\n" for n in range(50)))
+    splits = load_splits(Data(train="train.csv", labels=list("12345")), "ordinal")
+    assert whole(splits)["第7条"][-1] == 2
+
+
 # ---- pairs
 
 
@@ -222,7 +313,7 @@ def pairs(write, content, **keys):
 
 
 def test_a_text_with_two_second_texts_may_have_two_labels_and_stays_on_one_side(write):
-    splits = load_splits(pairs(write, aspect_rows()))
+    splits = load_splits(pairs(write, aspect_rows()), "single_label")
     assert splits.counts.rows_kept == 120
     texts = [set(part.texts) for part in (splits.train, splits.dev, splits.test)]
     assert sum(map(len, texts)) == len(set.union(*texts)) == 60
@@ -231,7 +322,7 @@ def test_a_text_with_two_second_texts_may_have_two_labels_and_stays_on_one_side(
 
 
 def test_the_same_two_texts_with_two_labels_are_dropped_and_an_empty_second_text_too(write):
-    splits = load_splits(pairs(write, aspect_rows() + "新店,菜,好\n新店,菜！,差\n空店,,好\n,菜,好\n"))
+    splits = load_splits(pairs(write, aspect_rows() + "新店,菜,好\n新店,菜！,差\n空店,,好\n,菜,好\n"), "single_label")
     assert splits.counts.lines()[0] == "kept 120 of 124 rows    empty 2    two labels 2"
 
 
@@ -240,17 +331,26 @@ def test_a_leak_is_of_both_texts_and_one_of_either_alone_is_a_note(write):
     write("test.csv", "text,aspect,label\n第1家店,菜,好\n第1家店,环境,好\n新店,菜,差\n新店,环境,差\n旁边,第2家店,差\n")
     data = pairs(write, aspect_rows(), dev="dev.csv", test="test.csv")
     with pytest.raises(LingyuError, match="1 of 5 rows stand in data"):
-        load_splits(data)
-    splits = load_splits(data.model_copy(update={"drop_leaked": True}))
+        load_splits(data, "single_label")
+    splits = load_splits(data.model_copy(update={"drop_leaked": True}), "single_label")
     kept = list(zip(splits.test.texts, splits.test.pairs, strict=True))
     assert kept == [("第1家店", "环境"), ("新店", "菜"), ("新店", "环境"), ("旁边", "第2家店")]
-    assert "test rows one of whose texts stands in train (the first one: 1): 3" in splits.counts.notes
+    assert splits.counts.notes == (
+        "test rows whose first text stands in train beside another one: 1; "
+        "any of whose texts does: 3 (an aspect or a stock reply that many rows share does too)",
+    )
+
+
+def test_rows_without_a_group_are_counted(write):
+    write("train.csv", "text,customer,label\n" + "".join(f"第{n}句, ,{'好差'[n % 2]}\n" for n in range(60)))
+    splits = load_splits(Data(train="train.csv", labels=["好", "差"], group="customer"), "single_label")
+    assert splits.counts.notes == ("rows without a value of data.group, which split by their text alone: 60",)
 
 
 def test_rows_of_one_group_stay_on_one_side(write):
     rows = "".join(f"第{n}句,{n // 3},{'好差'[n % 2]}\n" for n in range(120))
     write("train.csv", "text,customer,label\n" + rows + "第0句！,99,好\n")
-    splits = load_splits(Data(train="train.csv", labels=["好", "差"], group="customer"))
+    splits = load_splits(Data(train="train.csv", labels=["好", "差"], group="customer"), "single_label")
     sides = {}
     for name in ("train", "dev", "test"):
         part = getattr(splits, name)
@@ -286,7 +386,20 @@ def test_equal_replies_are_dropped_and_so_are_two_rows_that_contradict_each_othe
     equal = [{"context": ["在吗"], "chosen": "在", "rejected": "在"}]
     write("train.jsonl", as_jsonl(reply_rows() + contradiction + equal + [{**equal[0], "chosen": " "}]))
     splits = load_splits(REPLIES, "preference")
-    assert splits.counts.lines()[0] == "kept 40 of 44 rows    empty 1    two labels 2    equal replies 1"
+    assert splits.counts.lines()[0] == "kept 40 of 44 rows    empty 1    equal replies 1    both orders 2"
+
+
+def test_where_no_two_replies_differ_what_was_dropped_is_told(write):
+    write("train.jsonl", as_jsonl([{**row, "rejected": row["chosen"]} for row in reply_rows(9)]))
+    assert refusal(REPLIES, "preference").startswith("train.jsonl: no row is left: equal replies 9")
+
+
+@pytest.mark.parametrize(
+    ("turns", "kind"), [([{"role": "user", "content": "在吗"}], "a mapping"), (["在吗", None], "nothing (null)")]
+)
+def test_turns_that_are_no_texts_are_one_line(write, turns, kind):
+    write("train.jsonl", as_jsonl([*reply_rows(3), {**reply_rows(1)[0], "context": turns}]))
+    assert refusal(REPLIES, "preference").startswith(f"train.jsonl:4: text: a list with {kind} in it")
 
 
 def test_what_a_part_is_changes_with_which_reply_is_the_better(write):

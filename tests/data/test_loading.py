@@ -29,9 +29,13 @@ def every_text(splits):
     return splits.train.texts + splits.dev.texts + splits.test.texts
 
 
+def load(data):
+    return load_splits(data, "single_label")
+
+
 def refusal(data):
     with pytest.raises(LingyuError) as caught:
-        load_splits(data)
+        load(data)
     assert "\n" not in str(caught.value)
     assert caught.value.next
     return caught.value
@@ -39,7 +43,7 @@ def refusal(data):
 
 def test_a_single_file_becomes_three_stratified_parts(write):
     write("train.csv", hundred())
-    splits = load_splits(recipe())
+    splits = load(recipe())
     assert splits.labels == ("负面", "正面")
     assert [part.rows for part in (splits.train, splits.dev, splits.test)] == [80, 10, 10]
     for part in (splits.train, splits.dev, splits.test):
@@ -54,7 +58,7 @@ def test_a_single_file_becomes_three_stratified_parts(write):
 
 def test_the_order_of_label_names_is_that_of_the_recipe(write):
     write("train.csv", hundred())
-    swapped = load_splits(Data(train="train.csv", labels={"1": "正面", "0": "负面"}))
+    swapped = load(Data(train="train.csv", labels={"1": "正面", "0": "负面"}))
     assert swapped.labels == ("正面", "负面")
     assert all(
         ("好" in text) == (label == 0) for text, label in zip(swapped.train.texts, swapped.train.labels, strict=True)
@@ -63,14 +67,14 @@ def test_the_order_of_label_names_is_that_of_the_recipe(write):
 
 def test_empty_texts_and_texts_with_two_labels_are_dropped_and_counted(write):
     write("train.csv", hundred() + ",1\n<br>  ,0\n两可，两可,1\n两可 两可!,0\n好的第1次。,1\n")
-    splits = load_splits(recipe())
+    splits = load(recipe())
     assert splits.counts.lines()[0] == "kept 101 of 105 rows    empty 2    two labels 2"
     assert not any("两可" in text for text in every_text(splits))
 
 
 def test_repeats_with_one_label_are_kept_on_one_side_and_noted(write):
     write("train.csv", hundred() + "".join(f"好的第{n}次。,1\n" for n in range(50)))
-    splits = load_splits(recipe())
+    splits = load(recipe())
     assert splits.counts.rows_kept == 150
     distinct = len(set(splits.train.hashes.tolist()))
     assert (
@@ -82,15 +86,15 @@ def test_repeats_with_one_label_are_kept_on_one_side_and_noted(write):
 
 def test_texts_are_cleaned_by_the_named_steps(write):
     write("train.csv", hundred().replace("好的第1次", "好的&amp;<b>第１次</b>"))
-    cleaned, raw = load_splits(recipe()), load_splits(recipe(clean=()))
+    cleaned, raw = load(recipe()), load(recipe(clean=()))
     assert "好的& 第1次" in every_text(cleaned)
     assert "好的&amp;<b>第１次</b>" in every_text(raw)
 
 
 def test_the_fingerprint_changes_with_a_label_a_text_and_the_order(write):
     write("train.csv", hundred())
-    part = load_splits(recipe()).train
-    assert part.fingerprint == load_splits(recipe()).train.fingerprint
+    part = load(recipe()).train
+    assert part.fingerprint == load(recipe()).train.fingerprint
     assert len(part.fingerprint) == 64
     reversed_part = part.take(np.arange(part.rows)[::-1].copy())
     shorter = part.take(np.arange(part.rows - 1))
@@ -103,7 +107,7 @@ def test_the_fingerprint_changes_with_a_label_a_text_and_the_order(write):
 def test_what_is_not_given_is_split_off_train(write, given, rows):
     write("train.csv", hundred())
     write("other.csv", "text,label\n新的一,1\n新的二,0\n新的二,0\n另一,0\n另一,1\n,1\n")
-    splits = load_splits(recipe(**dict.fromkeys(given, "other.csv")))
+    splits = load(recipe(**dict.fromkeys(given, "other.csv")))
     # A given file stays as published, conflicts and repeats included, but for the empty row.
     assert (splits.train.rows, splits.dev.rows, splits.test.rows) == rows
     assert splits.counts.rows_read == 100 + 6 * len(given)
@@ -124,13 +128,13 @@ def test_leaked_rows_are_kept_and_marked_or_dropped_and_counted(write):
     write("train.csv", hundred())
     write("test.csv", "text,label\n好的第1次！,1\n新的,0\n好的第2次,0\n")
     write("dev.csv", "text,label\n好的第3次！,1\n新的,0\n")
-    kept = load_splits(recipe(test="test.csv", dev="dev.csv", allow_leakage=True))
+    kept = load(recipe(test="test.csv", dev="dev.csv", allow_leakage=True))
     assert kept.leaked.tolist() == [True, False, True]
     assert kept.test.rows == 3
     assert "dev rows whose text stands in train: 1" in kept.counts.notes
     assert "test rows whose text stands in dev: 1" in kept.counts.notes
     write("test.csv", "text,label\n好的第1次！,1\n新的,0\n好的第2次,0\n没见过,1\n")
-    dropped = load_splits(recipe(test="test.csv", dev="dev.csv", drop_leaked=True))
+    dropped = load(recipe(test="test.csv", dev="dev.csv", drop_leaked=True))
     assert dropped.dev.texts == ("新的",)
     assert dropped.test.texts == ("没见过",), "dev chooses what is measured"
     assert dropped.leaked.tolist() == [False]
@@ -143,8 +147,8 @@ def test_a_dev_that_is_split_off_train_is_train_to_a_given_test(write):
     write("train.csv", hundred())
     write("test.csv", "text,label\n新的,0\n" + rows_of([f"好的第{n}次" for n in range(50)], 1))
     assert str(refusal(recipe(test="test.csv"))).startswith("test.csv: 50 of 51 rows stand in data.train")
-    assert load_splits(recipe(test="test.csv", allow_leakage=True)).leaked.tolist() == [False] + [True] * 50
-    splits = load_splits(recipe(test="test.csv", drop_leaked=True))
+    assert load(recipe(test="test.csv", allow_leakage=True)).leaked.tolist() == [False] + [True] * 50
+    splits = load(recipe(test="test.csv", drop_leaked=True))
     assert splits.dev.rows == 10, "none of it was left out"
     assert splits.test.texts == ("新的",)
     assert splits.counts.dropped["test texts in train"] == 50
@@ -168,14 +172,27 @@ def test_a_part_of_which_no_row_is_its_own_is_one_line(write, dev, test, says):
 
 def test_max_train_samples_draws_the_same_rows_from_any_order_of_the_file(write):
     write("train.csv", hundred())
-    splits = load_splits(recipe(max_train_samples=20))
+    splits = load(recipe(max_train_samples=20))
     assert np.bincount(splits.train.labels).tolist() == [10, 10]
     assert splits.counts.lines()[0] == "kept 40 of 100 rows    beyond max_train_samples 60"
     header, *lines = hundred().splitlines(keepends=True)
     write("train.csv", header + "".join(reversed(lines)))
-    again = load_splits(recipe(max_train_samples=20))
+    again = load(recipe(max_train_samples=20))
     assert sorted(again.train.texts) == sorted(splits.train.texts)
     assert sorted(again.test.texts) == sorted(splits.test.texts)
+
+
+def test_repeated_rows_are_counted_where_they_are_trained_on(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n // 2}条,{n // 2 % 2}\n" for n in range(80)))
+    assert load(recipe()).counts.notes == ("train rows that repeat a text with the same label (kept): 32",)
+    sampled = load(recipe(max_train_samples=8)).counts
+    assert sampled.kept["train"] == 8
+    assert sampled.notes == ("train rows that repeat a text with the same label (kept): 4",)
+
+
+def test_a_sample_too_small_for_any_text_is_one_line(write):
+    write("train.csv", "text,label\n" + "".join(f"第{n // 4}条,{n // 4 % 2}\n" for n in range(80)))
+    assert "data.max_train_samples: 1 leaves no row" in str(refusal(recipe(max_train_samples=1)))
 
 
 def test_a_label_outside_the_recipe_names_the_first_row_and_how_many_more(write):
@@ -194,7 +211,7 @@ def test_one_class_only_is_refused_and_a_label_without_rows_is_noted(write):
     write("train.csv", "text,label\n" + rows_of([f"好{n}" for n in range(9)], 1))
     assert "train.csv: every row has the label 正面" in str(refusal(recipe()))
     write("train.csv", hundred())
-    splits = load_splits(Data(train="train.csv", labels={**LABELS, "2": "中性"}))
+    splits = load(Data(train="train.csv", labels={**LABELS, "2": "中性"}))
     assert "no row of train.csv has the label 中性" in splits.counts.notes
 
 
@@ -213,5 +230,5 @@ def test_too_little_to_train_on_is_one_line(write, content, says):
 
 def test_counts_as_json_add_up(write):
     write("train.csv", hundred() + ",1\n")
-    found = load_splits(recipe(max_train_samples=30)).counts.as_json()
+    found = load(recipe(max_train_samples=30)).counts.as_json()
     assert sum(found["read"].values()) == sum(found["dropped"].values()) + sum(found["kept"].values()) == 101

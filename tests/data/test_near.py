@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from lingyu.data import NEAR, NearIndex, Nearness, near, near_groups, near_pairs
+from lingyu.data import NEAR, Nearness, near, near_pairs
+from lingyu.data.near import NearIndex, near_groups
 from lingyu.text import content_hashes, same_text_form
 
 WORDS = ("房间", "早餐", "前台", "服务", "干净", "安静", "位置", "停车", "热情", "很好", "不错", "一般", "推荐", "失望")

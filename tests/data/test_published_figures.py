@@ -5,10 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lingyu.data import load_splits, read_rows
+from lingyu.data import load_splits
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
 from lingyu.text import content_hash, content_hashes
+
+from .rows import read_rows
 
 BINARY = {"0": "负面", "1": "正面"}
 
@@ -40,10 +42,10 @@ def test_chnsenticorp_loses_no_row_to_quotation_marks_and_leaks_as_measured(shar
 
 def test_chnsenticorp_as_published_is_stopped_by_the_gate_and_read_both_ways(shared_data):
     with pytest.raises(LingyuError, match=r"335 of 1,200 rows stand in data\.train") as caught:
-        load_splits(chnsenticorp(shared_data))
+        load_splits(chnsenticorp(shared_data), "single_label")
     assert caught.value.status == 1
-    assert load_splits(chnsenticorp(shared_data, allow_leakage=True)).leaked.sum() == 335
-    dropped = load_splits(chnsenticorp(shared_data, drop_leaked=True))
+    assert load_splits(chnsenticorp(shared_data, allow_leakage=True), "single_label").leaked.sum() == 335
+    dropped = load_splits(chnsenticorp(shared_data, drop_leaked=True), "single_label")
     assert (dropped.dev.rows, dropped.test.rows) == (859, 830)
 
 
@@ -56,7 +58,7 @@ def test_telemarketing_has_the_measured_texts_and_conflicts(shared_data):
 
 def test_hotel_reviews_split_without_a_leak_and_add_up(shared_data):
     path = str(shared_data / "hotel" / "ChnSentiCorp_htl_all.csv")
-    splits = load_splits(Data(train=path, text="review", labels=BINARY))
+    splits = load_splits(Data(train=path, text="review", labels=BINARY), "single_label")
     assert splits.counts.rows_read == 7766
     assert splits.counts.dropped["empty"] == 1
     for part in (splits.dev, splits.test):
@@ -84,7 +86,7 @@ def test_hotel_reviews_split_without_a_leak_and_add_up(shared_data):
 def test_each_bad_csv_is_one_line(shared_data, name, says):
     path = str(shared_data / "bad_inputs" / "bad_csv" / f"{name}.csv")
     with pytest.raises(LingyuError) as caught:
-        load_splits(Data(train=path, text="review", labels=BINARY))
+        load_splits(Data(train=path, text="review", labels=BINARY), "single_label")
     message = str(caught.value)
     assert message.startswith(path)
     assert says in message

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lingyu.data import read_rows, read_table
+from lingyu.data import read_table
 from lingyu.data.reading import parse_table
 from lingyu.errors import LingyuError
+
+from .rows import read_rows
 
 
 def texts(rows):
@@ -228,7 +230,7 @@ def test_a_table_hands_bad_rows_over_in_their_place(write):
 
 
 def test_a_hub_that_is_out_of_reach_is_one_line_and_soon(tmp_path):
-    code = "from lingyu.data import read_rows\nread_rows('someone/something', 'text')"
+    code = "from lingyu.data import read_table\nread_table('someone/something')"
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
     last = done.stderr.strip().splitlines()[-1]

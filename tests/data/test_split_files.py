@@ -90,7 +90,7 @@ def test_the_order_of_the_rows_does_not_decide_where_they_go(write):
 def test_a_file_without_near_texts_is_split_as_a_recipe_would_split_it(write):
     source = write("a.csv", as_csv(rows()))
     split(source)
-    splits = load_splits(Data(train=source, labels=["0", "1"]))
+    splits = load_splits(Data(train=source, labels=["0", "1"]), "single_label")
     for part in PARTS:
         of_recipe = sorted(getattr(splits, part).texts)
         assert sorted(row["text"] for row in cells(f"out/{part}.csv")) == of_recipe

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lingyu.data import ImportRequest, import_rows, read_rows, read_table, workbooks
+from lingyu.data import ImportRequest, import_rows, read_table, workbooks
 from lingyu.errors import LingyuError
+
+from .rows import read_rows
 
 SHEET = "xl/worksheets/sheet1.xml"
 

@@ -71,7 +71,7 @@ def merge(place: Workplace, repo: Path, *arguments: str) -> dict[str, object]:
 
 def dev_of(place: Workplace, name: str, monkeypatch: pytest.MonkeyPatch) -> Part:
     monkeypatch.chdir(place.folder)
-    return load_splits(load_recipe(place.folder / f"adapters/{name}/v1/recipe.yaml").data).dev
+    return load_splits(load_recipe(place.folder / f"adapters/{name}/v1/recipe.yaml").data, "single_label").dev
 
 
 def test_everyone_is_measured_on_each_dev_set_without_what_the_other_was_trained_on(

@@ -41,7 +41,7 @@ NO_CORPUS = "base ./bases/tiny does not say which texts it was pretrained on"
 def test_a_recipe_gives_its_splits_and_a_table_all_its_texts(place: Workplace) -> None:
     collections, notes = found("tiny.yaml", "data/reviews.csv")
     assert named(collections) == ["train of tiny", "dev of tiny", "test of tiny", "reviews.csv"]
-    splits = load_splits(load_recipe("tiny.yaml").data)
+    splits = load_splits(load_recipe("tiny.yaml").data, "single_label")
     assert np.array_equal(collections[2].same, splits.test.hashes)
     assert np.array_equal(collections[3].same, content_hashes(reviews(place)))
     assert notes == [NO_CORPUS]

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from lingyu.errors import LingyuError
-from lingyu.evaluation import Interval, compare_versions, comparison, scores_of
+from lingyu.evaluation import compare_versions, comparison, scores_of
 from lingyu.store import (
     ANSWERS,
     HASHES,
     BaseRecord,
-    Calibration,
+    Interval,
     PartRecord,
     Store,
     Version,
@@ -25,7 +25,7 @@ from lingyu.store import (
     write_answers,
     write_hashes,
 )
-from lingyu.tasks import IGNORED, SingleLabel, task_named
+from lingyu.tasks import IGNORED, Calibration, SingleLabel, task_named
 
 RECIPE = "name: hotel\nlora:\n  r: 8\ndata:\n  labels:\n    '0': 负面\n    '1': 正面\ntrain:\n  seed: 5\n"
 
@@ -353,7 +353,7 @@ def test_versions_of_every_task_are_compared_by_the_figure_that_judges_it(tmp_pa
     for version, scores, error in zip((one, other), found.scores, (0.4, 0.1), strict=True):
         labels, logits, targets = of_task(task, error)
         measuring = task_named(task, labels)
-        calibration = version.manifest.calibration.of_task
+        calibration = version.manifest.calibration
         predictions = measuring.predictions(measuring.probabilities(logits, calibration), calibration)
         sums = measuring.statistics(predictions, targets).sum(axis=0)
         expected = {figure: float(value) for figure, value in measuring.figures_of(sums).items()}

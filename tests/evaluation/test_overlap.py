@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.evaluation import (
-    Collection,
-    Columns,
-    OverlapNote,
-    collect,
-    cross_overlaps,
-    news,
-    overlaps,
-    rows_in,
-)
+from lingyu.evaluation import Collection, Columns, OverlapNote, collect, cross_overlaps, news, overlaps
+from lingyu.evaluation.overlap import rows_in
 from lingyu.text import content_hashes
 
 hashes = st.lists(st.integers(-5, 5), max_size=12).map(lambda values: np.array(values, dtype=np.int64))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lingyu.evaluation import plot_confusion, plot_curves, plot_scatter
+from lingyu.evaluation import plot_curves, plots
+from lingyu.evaluation.plots import plot_confusion, plot_scatter
 from lingyu.tasks import task_named
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,6 +24,10 @@ ROWS = [
     {"step": 30, "epoch": 0.6, "loss": 0.33, "learning_rate": 2e-4, "grad_norm": 0.9},
     {"step": 30, "epoch": 0.6, "dev": {"macro_f1": 0.78, "accuracy": 0.86, "loss": 0.38}},
 ]
+
+
+def curves(rows, best_by="macro_f1", figures=("accuracy", "macro_f1"), **more):
+    return plot_curves(rows, figures, best_by, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -69,12 +74,12 @@ def test_a_label_without_rows_and_an_empty_confusion_are_drawn():
 def test_same_input_gives_the_same_bytes_and_other_input_others():
     assert plot_confusion(TWO, ["负面", "正面"]) == plot_confusion(np.array(TWO), ("负面", "正面"))
     assert plot_confusion(TWO, ["负面", "正面"]) != plot_confusion(np.array(TWO).T, ["负面", "正面"])
-    assert plot_curves(ROWS) == plot_curves(list(ROWS))
-    assert b"Software" not in plot_curves(ROWS)
+    assert curves(ROWS) == curves(list(ROWS))
+    assert b"Software" not in curves(ROWS)
 
 
 def test_curves_mark_the_best_evaluation_by_the_metric_that_chose_it():
-    pictures = {plot_curves(ROWS, best_by=metric) for metric in ("macro_f1", "accuracy", "loss")}
+    pictures = {curves(ROWS, metric) for metric in ("macro_f1", "accuracy", "loss")}
     assert len(pictures) == 3
 
 
@@ -90,7 +95,7 @@ def test_curves_mark_the_best_evaluation_by_the_metric_that_chose_it():
     ids=["none", "one", "accuracy only", "not finite", "long"],
 )
 def test_curves_of_any_record_are_drawn(rows):
-    png = plot_curves(rows)
+    png = curves(rows)
     assert png.startswith(PNG)
     assert len(png) < 300_000
 
@@ -98,7 +103,7 @@ def test_curves_of_any_record_are_drawn(rows):
 def test_drawing_leaves_matplotlib_as_it_was_and_never_imports_zhplot():
     before = dict(mpl.rcParams)
     plot_confusion(TWO, ["负面", "正面"])
-    plot_curves(ROWS)
+    curves(ROWS)
     assert dict(mpl.rcParams) == before
     assert "zhplot" not in sys.modules
 
@@ -106,9 +111,9 @@ def test_drawing_leaves_matplotlib_as_it_was_and_never_imports_zhplot():
 def test_what_was_there_before_training_is_drawn_and_never_the_best():
     before = {"step": 0, "dev": {"accuracy": 0.9, "loss": 0.1}}
     general = [{"step": step, "general": {"accuracy": 0.5, "loss": 2.0}} for step in (0, 30)]
-    pictures = [plot_curves(rows, best_by="loss") for rows in (ROWS, [before, *ROWS], [before, *ROWS, *general])]
+    pictures = [curves(rows, "loss", beside="general") for rows in (ROWS, [before, *ROWS], [before, *ROWS, *general])]
     assert len(set(pictures)) == 3
-    assert plot_curves([before], best_by="loss") != plot_curves([{**before, "step": 1}], best_by="loss")
+    assert curves([before], "loss") != curves([{**before, "step": 1}], "loss")
 
 
 @pytest.mark.parametrize(("name", "chosen_by"), [("ordinal", ("qwk", "mae")), ("regression", ("pearson", "loss"))])
@@ -117,10 +122,41 @@ def test_curves_of_another_task_draw_its_figures_and_mark_what_chose(name, chose
     measured = [(20, dict.fromkeys(task.figures, 0.6)), (30, dict.fromkeys(task.figures, 0.7))]
     rows = [row for row in ROWS if "dev" not in row]
     rows += [{"step": step, "dev": {"loss": 0.5, **figures}} for step, figures in measured]
-    pictures = {plot_curves(rows, best_by=figure, task=task) for figure in chosen_by}
+    pictures = {plot_curves(rows, task.figures, figure) for figure in chosen_by}
     assert len(pictures) == 2
     lost = [{**row, "dev": {"loss": 0.5}} if "dev" in row else row for row in rows]
-    assert plot_curves(lost, best_by=chosen_by[1], task=task) not in pictures, "no figure was drawn"
+    assert plot_curves(lost, task.figures, chosen_by[1]) not in pictures, "no figure was drawn"
+
+
+def test_errors_have_a_panel_of_their_own_and_a_train_loss_that_was_never_logged_has_none():
+    wide, with_errors = (
+        pixels(curves([*ROWS, {"step": 30, "dev": {"mae": 0.9}}], "macro_f1", figures)).shape[1]
+        for figures in (("macro_f1",), ("macro_f1", "mae"))
+    )
+    narrow = pixels(curves([row for row in ROWS if "dev" in row])).shape[1]
+    assert (wide, with_errors) == (2 * narrow, 3 * narrow)
+
+
+def test_what_is_drawn_at_0_or_below_lies_within_the_axis(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "_png", lambda figure: drawn.append(figure) or b"")
+    for kappa in (-0.2, 0.0, 0.4):
+        rows = [{"step": step, "dev": {"qwk": kappa, "loss": 2.0}} for step in (10, 20)]
+        plot_curves(rows, ("qwk",), "qwk")
+    lows = [figure.axes[0].get_ylim()[0] for figure in drawn]
+    assert lows[0] < -0.2
+    assert lows[1] < 0
+    assert 0 <= lows[2] < 0.4
+
+
+def test_a_figure_reads_alike_on_the_axis_and_in_the_legend(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "_png", lambda figure: drawn.append(figure) or b"")
+    curves(ROWS)
+    axes = drawn[0].axes[1]
+    drawn[0].draw_without_rendering()
+    assert not any("%" in label.get_text() for label in axes.get_yticklabels())
+    assert any("best macro-F1: 0.800 at step 20" in text.get_text() for text in axes.get_legend().get_texts())
 
 
 def test_a_scatter_shows_where_values_lie_and_where_they_should():

@@ -15,13 +15,13 @@ from lingyu.evaluation import (
     Baseline,
     Baselines,
     evaluate_answers,
-    judgement,
     majority_baseline,
     pictures_of,
     table_of,
     tfidf_baseline,
     verdict,
 )
+from lingyu.evaluation.report import judgement
 from lingyu.store import Store, read_answers
 from lingyu.tasks import IGNORED, Calibration, MultiLabel, Ordinal, Preference, Regression, SingleLabel, Token
 
@@ -142,12 +142,27 @@ def test_verdict_is_one_sentence(ours, theirs, judged, opening):
     assert "\n" not in verdict(found)
 
 
-def test_verdict_tells_where_macro_f1_judges_otherwise():
-    ours = np.ones_like(LABELS)  # the rare label is lost
+def losing_the_rare_label():
+    """(ours, theirs): ours never answers the rare label, theirs has 100 rows of the frequent one wrong."""
     theirs = LABELS.copy()
-    theirs[np.flatnonzero(LABELS == 1)[:100]] = 0  # as many rows wrong, but of the frequent label
+    theirs[np.flatnonzero(LABELS == 1)[:100]] = 0
+    return np.ones_like(LABELS), theirs
+
+
+def test_macro_f1_which_chose_judges_and_accuracy_is_told_where_it_judges_otherwise():
+    found = report(*losing_the_rare_label())
+    assert judgement(found) == "worse"
+    assert verdict(found).startswith("Worse than TF-IDF: accuracy +0.0 points")
+    assert "(noise), macro-F1 -" in verdict(found)
+
+
+def test_a_verdict_is_mixed_where_accuracy_rises_and_macro_f1_falls():
+    ours, theirs = losing_the_rare_label()
+    theirs[np.flatnonzero(LABELS == 1)[100:150]] = 0
     found = report(ours, theirs)
-    assert judgement(found) == "noise"
+    assert judgement(found) == "mixed"
+    assert verdict(found).startswith("Mixed against TF-IDF, better by one figure and worse by another: accuracy +")
+    assert "] (better), macro-F1 -" in verdict(found)
     assert verdict(found).endswith("] (worse).")
 
 
@@ -210,7 +225,7 @@ def test_the_shipped_adapters_measure_as_they_say(repo, name, seed):
     version = Store(repo / "adapters").open(f"{name}@v1")
     stored, says = read_answers(version.folder / "answers.safetensors"), _json(version.folder / "metrics.json")
     rows, task = len(stored.labels), SingleLabel(version.manifest.labels)
-    answers = Answers(stored.logits, stored.labels, np.zeros(rows, dtype=bool), version.manifest.calibration.of_task)
+    answers = Answers(stored.logits, stored.labels, np.zeros(rows, dtype=bool), version.manifest.calibration)
     majority = majority_baseline(stored.labels, rows, len(task.labels))
     found = evaluate_answers(task, answers, Baselines(majority, majority), seed).as_json()["test"]
     # stored in another order of rows, which the last digit of a sum can tell
@@ -236,7 +251,7 @@ def test_multi_label_is_measured_by_its_thresholds_and_told_label_by_label():
     nothing = np.zeros_like(targets)
     found = evaluate_answers(task, answers, Baselines(Baseline("TF-IDF", nothing), Baseline("none", nothing)), 0)
     predictions = 1 / (1 + np.exp(-logits)) >= np.array([0.5, 0.3, 0.9])
-    assert list(found.test.scores) == ["micro_f1", "macro_f1", "exact_match"]
+    assert list(found.test.scores) == ["macro_f1", "micro_f1", "exact_match"]
     for average in ("micro", "macro"):
         expected = f1_score(targets, predictions, average=average)
         assert found.test.scores[f"{average}_f1"].value == pytest.approx(expected)
@@ -270,11 +285,33 @@ def test_ordinal_is_judged_by_kappa_and_keeps_its_confusion_and_a_columns_figure
     assert found.as_json()["versus_column_baseline"]["qwk"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     assert found.as_json()["column_baseline"]["name"] == "film alone"
     assert 0 < found.as_json()["versus_baseline"]["mcnemar_p"] < 1
-    assert verdict(found).startswith("Better than TF-IDF: QWK +0.")
-    assert "MAE -0." in verdict(found)
-    assert "(worse)" not in verdict(found), "a smaller error is no loss"
+    assert verdict(found).startswith("Neither better nor worse than film alone, the difference is noise: QWK +0.000 [")
+    assert "; against TF-IDF QWK +0." in verdict(found)
+    assert verdict(found).endswith("] (better).")
+    assert len(found.alarms) == 1
+    assert found.alarms[0].startswith("the model does not beat film alone: QWK +0.000 [")
+    without = evaluate_answers(task, answers, Baselines(baselines.rival, baselines.trivial), 0)
+    assert without.alarms == ()
+    assert verdict(without).startswith("Better than TF-IDF: QWK +0.")
+    assert "MAE -0." in verdict(without)
+    assert "(worse)" not in verdict(without), "a smaller error is no loss"
     assert pictures_of(task, found, answers).keys() == {"confusion.png"}
     assert "film alone" in printed(found)
+
+
+def test_leaked_rows_are_left_out_of_every_baseline():
+    random = np.random.default_rng(3)
+    task, targets = Ordinal(("差", "中", "好")), random.integers(0, 3, 200)
+    right = np.where(np.arange(2) < targets[:, None], 3.0, -3.0).astype(np.float32)
+    guess = Baseline("TF-IDF", random.integers(0, 3, 200))
+    column = Baseline("film alone", np.where(np.arange(200) < 100, targets, 0))
+    baselines = Baselines(guess, majority_baseline(targets, 200, 3), column)
+    found = evaluate_answers(task, Answers(right, targets, np.arange(200) < 100), baselines, 0)
+    assert found.as_json()["versus_column_baseline"]["test_without_leaks"]["qwk"]["value"] == pytest.approx(1.0)
+    assert [rival.name for rival in found.strongest_first] == [
+        rival.name
+        for rival in sorted(found.strongest_first, key=lambda rival: -rival.without_leaks.scores["qwk"].value)
+    ]
 
 
 def test_token_is_measured_over_entities_where_the_truth_counts():

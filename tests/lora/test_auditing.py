@@ -80,7 +80,7 @@ def test_a_version_without_an_audit_is_as_good_as_ever(repo: Path) -> None:
 
 def asked(place: Workplace, *overrides: str):
     recipe = load_recipe(place.recipe, overrides)
-    return recipe, find_base(recipe.base), load_splits(recipe.data)
+    return recipe, find_base(recipe.base), load_splits(recipe.data, recipe.task)
 
 
 def test_a_run_that_goes_on_keeps_its_audit_to_the_byte(place: Workplace, tmp_path: Path) -> None:

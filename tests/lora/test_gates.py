@@ -14,12 +14,13 @@ from safetensors.numpy import save_file
 
 from lingyu.bases import find_base
 from lingyu.cli import main
-from lingyu.data import AuditRequest, Splits, audit_parts, load_splits, parts_of_splits, read_rows
+from lingyu.data import AuditRequest, Splits, audit_parts, load_splits, parts_of_splits
 from lingyu.lora import check_data
 from lingyu.lora.gates import near_notes
 from lingyu.recipe import Recipe, load_recipe
 from lingyu.text import content_hashes
 
+from ..data.rows import read_rows
 from ..e2e.conftest import Workplace
 from ..serving.trained import copy_of, trained
 
@@ -46,9 +47,9 @@ def notes_of(lines: list[str]) -> list[str]:
 
 
 def test_test_texts_that_another_adapter_was_trained_on_are_a_note(place: Workplace) -> None:
-    read_by_hotel = {bare(text) for text in load_splits(recipe(place).data).train.texts}
+    read_by_hotel = {bare(text) for text in load_splits(recipe(place).data, "single_label").train.texts}
     ours = recipe(place, "data.split.seed=7")
-    test = load_splits(ours.data).test
+    test = load_splits(ours.data, ours.task).test
     shared = sum(bare(text) in read_by_hotel for text in test.texts)
     assert 0 < shared < test.rows
     (note,) = notes_of(check_data(ours))
@@ -75,7 +76,7 @@ def test_where_nothing_is_shared_nothing_is_said(place: Workplace) -> None:
 
 def test_test_texts_of_the_bases_corpus_are_a_note(place: Workplace) -> None:
     ours = recipe(place, "name=hotel")
-    test = load_splits(ours.data).test
+    test = load_splits(ours.data, ours.task).test
     corpus = [f"，{text}！" for text in test.texts[:5]] + ["没有人写过的话"]
     save_file({"corpus": np.sort(content_hashes(corpus))}, place.folder / "bases/tiny/hashes.safetensors")
     (note,) = notes_of(check_data(ours))
@@ -121,7 +122,7 @@ def splits_of(folder: Path, **texts: list[str]) -> tuple[Splits, Recipe]:
     for part, of_part in texts.items():
         with (folder / f"data/{part}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("label", "review"), *((row % 2, text) for row, text in enumerate(of_part))])
-    return load_splits(_three_files(folder).data), _three_files(folder)
+    return load_splits(_three_files(folder).data, "single_label"), _three_files(folder)
 
 
 def _three_files(folder: Path) -> Recipe:
@@ -174,7 +175,7 @@ def test_a_row_of_two_texts_counts_where_its_first_text_was_read(
     content = "name: a\nbase: ./base\ntask: single_label\ndata: {train: rows.csv, text_pair: aspect, labels: [0, 1]}\n"
     Path("r.yaml").write_text(content, "utf-8")
     ours = load_recipe("r.yaml")
-    test = load_splits(ours.data).test
+    test = load_splits(ours.data, ours.task).test
     read = [*test.texts[:2], "菜", "没有人写过的话"]
     save_file({"corpus": np.sort(content_hashes(read))}, Path("base/hashes.safetensors"))
     rows_read = sum(text in read for text in test.texts)

@@ -13,7 +13,7 @@ from lingyu.bases import Base, find_base
 from lingyu.cli import main as lingyu
 from lingyu.cli.train import main as train
 from lingyu.lora import load_adapter, read_weights
-from lingyu.lora.methods import rate_factor
+from lingyu.lora.methods import METHODS
 from lingyu.recipe import Recipe
 from lingyu.training import logits_of
 
@@ -67,7 +67,7 @@ def test_an_adapter_trained_in_4_bits_is_one_for_the_full_base(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("bitsandbytes")
-    place = trained("quantization=nf4", "train.num_train_epochs=8")
+    place = trained("quantization=nf4", "train.num_train_epochs=4", "train.learning_rate=1e-2")
     said = capsys.readouterr().err
     gap = metrics_of(place)["quantization"]
     assert gap["type"] == "nf4"
@@ -91,6 +91,9 @@ def test_a_head_alone_is_an_adapter_without_lora(trained: Trained, capsys: pytes
     }  # fmt: skip
     version = place.folder / "adapters/tiny/v1"
     assert not read_weights(version).lora
+    assert "A head without LoRA for the Chinese encoder" in (version / "README.md").read_text("utf-8")
+    assert lingyu(["verify", str(version)]) == 0
+    assert "no LoRA, head bert.pooler.dense, classifier" in capsys.readouterr().out
     assert len(predicted(place, capsys)) == 2
     base = find_base("./bases/tiny")
     untrained = base.load_classifier(("负面", "正面"), seed=42).model.state_dict()
@@ -104,8 +107,13 @@ def test_a_head_alone_is_an_adapter_without_lora(trained: Trained, capsys: pytes
 
 def test_a_model_trained_whole_stays_in_its_run(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
     place = trained("method=full", "train.layerwise_lr_decay=0.9", "train.learning_rate=2e-3")
-    out = capsys.readouterr().out
-    assert "it is no adapter; nothing is published" in " ".join(out.split())
+    said = capsys.readouterr()
+    out = " ".join(said.out.split())
+    assert "it is no adapter; nothing is published" in out
+    assert "model" in out.partition("TF-IDF")[0], "the table's column"
+    assert out.count("adapter") == 1
+    assert "Loading weights" not in said.err
+    assert "Writing model" not in said.err
     assert not (place.folder / "adapters").exists()
     (run,) = place.runs()
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
@@ -132,7 +140,7 @@ def test_a_norm_within_the_head_learns_at_the_heads_rate(tmp_path: Path) -> None
     data = {"train": "t.csv", "labels": {"0": "负面", "1": "正面"}}
     way = {"method": "full", "train": {"layerwise_lr_decay": 0.5}}
     recipe = Recipe.model_validate({"name": "a", "task": "single_label", "data": data, **way})
-    factor = rate_factor(model, Base("modern", None, tmp_path), recipe)
+    factor = METHODS["full"].rate_factor(model, Base("modern", None, tmp_path), recipe)
     rates = {name: factor(name) for name, _ in model.named_parameters() if name.startswith(("head", "classifier"))}
     assert "head.norm.weight" in rates
     assert set(rates.values()) == {1.0}

@@ -15,11 +15,13 @@ from rich.console import Console
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from lingyu.chain import evaluate_adapter
-from lingyu.data import Part, load_splits
+from lingyu.cli import main as cli
+from lingyu.data import TURN_MARK, Part, load_splits
 from lingyu.lora.training import train
 from lingyu.recipe import Recipe, load_recipe
 from lingyu.store import ANSWERS, Version, read_answers
-from lingyu.tasks import measured, task_named
+from lingyu.tasks import Asked, Read, task_named
+from lingyu.tasks.task import measured
 
 ROWS = 60
 WORDS = "房间早餐服务前台物流书酒店"
@@ -149,7 +151,7 @@ def test_a_version_of_each_task_answers_by_plain_peft_as_it_was_measured(
     for plain, kept in zip(rows, stored.logits, strict=True):
         assert np.abs(plain - kept[: len(plain)]).max() < 1e-4
     metrics = json.loads((version.folder / "metrics.json").read_text("utf-8"))
-    calibration = manifest.calibration.of_task
+    calibration = manifest.calibration
     told = measured(task, task.probabilities(stored.logits, calibration), calibration, stored.labels)
     for figure in task.figures:
         assert metrics["test"][figure]["value"] == pytest.approx(told[figure])
@@ -157,6 +159,47 @@ def test_a_version_of_each_task_answers_by_plain_peft_as_it_was_measured(
         assert figure in metrics["dev"]
     anew = evaluate_adapter(version.reference, recipe, store="adapters", to=Path("test.json"))
     assert {"dev": metrics["dev"], **anew.metrics.as_json()} == metrics
+
+
+def predicted(case: str, *columns: str) -> list[Row]:
+    """The rows of the file with the answers that lingyu predict gives them."""
+    assert cli(["predict", "--adapter", case, "--file", "rows.jsonl", *columns, "--out", "out.jsonl"]) == 0
+    return [json.loads(line) for line in Path("out.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_predict_reads_tokens_of_a_file_as_training_read_them(recipe_of: Callable[..., Recipe]) -> None:
+    recipe = recipe_of("token")
+    version = published(recipe)
+    task, calibration = task_named("token", version.manifest.labels), version.manifest.calibration
+    test = load_splits(recipe.data, recipe.task).test
+    texts = test.take(np.argsort(test.hashes, kind="stable")).texts
+    stored = task.probabilities(read_answers(version.folder / ANSWERS).logits, calibration)
+    spans = AutoTokenizer.from_pretrained("tiny")(list(texts), return_offsets_mapping=True)["offset_mapping"]
+    wanted = {
+        text: task.answer(probabilities, calibration, Asked(read=Read(text, np.array(of_text)))).as_json()["entities"]
+        for text, probabilities, of_text in zip(texts, stored, spans, strict=True)
+    }
+    answered = {"".join(row["text"]): row["entities"] for row in predicted("token")}
+    assert any(wanted.values())
+    for text, entities in wanted.items():
+        assert [pytest.approx(entity.pop("probability"), abs=1e-4) for entity in entities] == [
+            entity.pop("probability") for entity in answered[text]
+        ]
+        assert answered[text] == entities
+
+
+def test_predict_reads_turns_of_a_file_as_training_read_them(recipe_of: Callable[..., Recipe]) -> None:
+    recipe = recipe_of("preference")
+    version = published(recipe)
+    test = load_splits(recipe.data, recipe.task).test
+    test = test.take(np.argsort(test.hashes, kind="stable"))
+    stored = read_answers(version.folder / ANSWERS).logits
+    for column, replies_, scores in (("good", test.pairs, stored[:, 0]), ("bad", test.rejected, stored[:, 1])):
+        assert replies_ is not None
+        rows = predicted("preference", "--column", "context", "--pair-column", column)
+        answered = {(TURN_MARK.join(row["context"]), row[column]): row["score"] for row in rows}
+        found = [answered[text, reply] for text, reply in zip(test.texts, replies_, strict=True)]
+        assert found == pytest.approx(scores.tolist(), abs=1e-4)
 
 
 def test_what_two_replies_say_is_read_in_two_segments(recipe_of: Callable[..., Recipe]) -> None:

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import ChainRecipe, differences, load_any, load_chain, load_chain_with_origins, resolved_yaml
+from lingyu.recipe import ChainRecipe, differences, load_any, resolved_yaml
+from lingyu.recipe.reading import load_chain_with_origins
 
 GOOD = """\
 name: hotel-chain
@@ -26,6 +27,10 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "c.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def load_chain(path: Path) -> ChainRecipe:
+    return load_chain_with_origins(path).recipe
 
 
 def faults_of(path: Path) -> list[str]:

@@ -32,7 +32,7 @@ def recipe(task: str = "single_label", data: dict[str, object] | None = None, **
         (
             {"data": {"augment": {}}, "train": {"class_weights": "balanced"}},
             "train.class_weights",
-            "augment and class_weights: balanced would both make up for what is rare, twice as much; keep one of them",
+            "twice as much; leave out augment, or set train.class_weights=null",
         ),
         ({"task": "multi_label", "data": {"augment": {}}}, "data.augment", "augment is for single_label and ordinal"),
     ],

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import is_recipe_file, kind_of, load_any, load_recipe, load_recipe_with_origins
+from lingyu.recipe import is_recipe_file, load_any, load_recipe, load_recipe_with_origins
 from lingyu.recipe.kinds import DAPT, TASK, Kind
+from lingyu.recipe.layers import Layers
+from lingyu.recipe.reading import kind_in
 from lingyu.recipe.schema import Section
 
 GOOD = """\
@@ -276,13 +278,13 @@ def test_a_recipe_of_another_kind_is_one_line_with_its_command(tmp_path: Path, k
     ],
 )
 def test_the_kind_is_told_by_one_key_or_the_nearest_to_it(tmp_path: Path, text: str, kind: str) -> None:
-    assert kind_of(write(tmp_path, text)) == kind
+    assert kind_in(Layers(write(tmp_path, text), ()).root).key == kind
 
 
 def test_the_kind_may_stand_in_a_parent(tmp_path: Path) -> None:
     write(tmp_path, "dapt: {corpus: [x]}\n", "parent.yaml")
     child = write(tmp_path, "extends: parent.yaml\nname: a\npublish: {to: bases/a}\n")
-    assert kind_of(child) == "dapt"
+    assert kind_in(Layers(child, ()).root).key == "dapt"
     assert load_any(child, ["train.seed=7"]).name == "a"
 
 

@@ -10,7 +10,6 @@ from lingyu.recipe import (
     PretrainingRecipe,
     Recipe,
     json_schema,
-    kind_of,
     load_any,
     load_pretraining,
     load_recipe,
@@ -18,6 +17,8 @@ from lingyu.recipe import (
     resolved_yaml,
 )
 from lingyu.recipe.document import MappingNode, parse
+from lingyu.recipe.layers import Layers
+from lingyu.recipe.reading import kind_in
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(path for path in FOLDER.rglob("*.yaml") if path.parent.name not in ("parents", "accelerate"))
@@ -90,7 +91,7 @@ def test_the_schema_knows_every_key_of_a_shipped_file(path: Path) -> None:
     schema = json.loads((FOLDER / "recipe.schema.json").read_text(encoding="utf-8"))
     root = parse(path.read_text(encoding="utf-8"), path.name).root
     assert isinstance(root, MappingNode)
-    name = {"task": "Recipe", "dapt": "PretrainingRecipe", "stages": "ChainRecipe"}[kind_of(path)]
+    name = {"task": "Recipe", "dapt": "PretrainingRecipe", "stages": "ChainRecipe"}[kind_in(Layers(path, ()).root).key]
     for key, node in root.entries.items():
         described = schema["$defs"][name]["properties"][key]
         section = described.get("$ref", "").rpartition("/")[2]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import PretrainingRecipe, Recipe, load_whole_chain, overrides_of
+from lingyu.recipe import PretrainingRecipe, Recipe, load_whole_chain
 from lingyu.recipe.chaining import Stage
+from lingyu.recipe.writing import overrides_of
 
 TASK = "name: hotel\ntask: single_label\ndata: {train: data/hotel.csv, labels: {0: 负面, 1: 正面}}\n"
 DAPT = "name: dapt\ndapt: {corpus: [data/corpus/hotel]}\npublish: {to: bases/hotel}\n"

@@ -1,15 +1,17 @@
 """What each task asks of the other keys, as sentences; and the defaults that go by the task."""
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lingyu.errors import Faults
-from lingyu.recipe import FIGURES, LOWER_IS_BETTER, load_recipe, resolved_yaml
+from lingyu.recipe import FIGURES, KEEPS_PLACES, TASK_RULES, Figure, load_recipe, resolved_yaml
 from lingyu.tasks import TASKS
+from lingyu.text import clean
 
 LABELS = {"0": "负面", "1": "正面"}
 GOOD: dict[str, dict[str, Any]] = {
@@ -35,18 +37,31 @@ def faults(file: Path) -> list[str]:
     return [fault.what for fault in caught.value.faults]
 
 
-def test_the_figures_of_the_recipe_are_those_of_the_tasks() -> None:
-    assert set(FIGURES) == set(TASKS)
+def test_the_rules_of_the_recipe_are_those_of_the_tasks() -> None:
+    assert set(TASK_RULES) == set(TASKS)
+    assert set(FIGURES) == set(get_args(Figure))
     for name, task in TASKS.items():
-        assert set(FIGURES[name]) == set(task.figures)
-        assert FIGURES[name][0] == task.primary
-        assert LOWER_IS_BETTER & set(FIGURES[name]) == task.lower_is_better
+        rules, fields = TASK_RULES[name], {field.name for field in dataclasses.fields(task)}
+        assert set(rules.figures) == set(task.figures)
+        assert rules.figures[0] == task.primary
+        assert rules.labels_a_row == task.traits.labels_a_row
+        assert rules.compares_replies == task.traits.compares_replies
+        assert rules.tags_characters == (task.head == "token")
+        assert (rules.weighs_labels, rules.smooths_targets) == (
+            "class_weights" in fields,
+            "label_smoothing_factor" in fields,
+        )
+
+
+def test_a_step_that_keeps_places_makes_one_character_of_one() -> None:
+    every = "".join(map(chr, [*range(0x3000, 0x3100), *range(0xFF00, 0xFFF0)]))
+    assert len(clean(f"好{every}好", KEEPS_PLACES)) == len(every) + 2
 
 
 @pytest.mark.parametrize("task", GOOD)
 def test_each_task_has_a_recipe_that_is_read_back_from_its_resolved_form(task: str, tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, task, GOOD[task]))
-    assert recipe.train.metric_for_best_model == FIGURES[task][0]
+    assert recipe.train.metric_for_best_model == TASK_RULES[task].figures[0]
     resolved = tmp_path / "resolved.yaml"
     resolved.write_text(resolved_yaml(recipe), "utf-8")
     assert load_recipe(resolved) == recipe
@@ -138,6 +153,29 @@ def test_what_does_not_go_with_a_task_is_one_sentence_at_its_key(
     task: str, data: dict[str, Any], train: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
     assert faults(write(tmp_path, task, {**copy.deepcopy(GOOD[task]), **data}, train)) == [says]
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "says"),
+    [
+        ("single_label", {"text_pair": "text"}, "data.text_pair: `text` is the column of data.text already"),
+        ("regression", {"label": "text"}, "data.label: `text` is the column of data.text already"),
+        ("single_label", {"baseline_column": "label"}, "data.baseline_column: `label` is the column of data.label"),
+        ("preference", {"rejected": "good"}, "data.rejected: `good` is the column of data.chosen already"),
+        ("preference", {"chosen": "context"}, "data.chosen: `context` is the column of data.text already"),
+        ("preference", {"label": "foo"}, "data.label: `foo` is not read: which reply is the better is the label"),
+        ("single_label", {"group": ""}, "data.group: nothing stands between the quotation marks"),
+        ("single_label", {"dev": ""}, "data.dev: nothing stands between the quotation marks"),
+        ("single_label", {"labels": None}, "data.labels: missing"),
+    ],
+)
+def test_a_column_is_one_thing_and_nothing_is_none(task: str, data: dict[str, Any], says: str, tmp_path: Path) -> None:
+    (fault,) = faults(write(tmp_path, task, {**copy.deepcopy(GOOD[task]), **data}))
+    assert fault.startswith(says)
+
+
+def test_labels_of_a_parent_are_taken_back_by_null_where_the_task_has_none(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path, "regression", {"labels": None})).data.labels == {}
 
 
 def test_all_rules_that_a_recipe_breaks_are_told_at_once(tmp_path: Path) -> None:

@@ -54,7 +54,11 @@ def recipes(draw: st.DrawFn) -> Recipe:
         "target_modules": draw(st.one_of(st.just("auto"), st.lists(TEXT, max_size=3))),
         "init_lora_weights": draw(st.sampled_from([True, False, "pissa"])),
     }
-    data = {"train": draw(TEXT), "text": draw(TEXT), "labels": dict(zip(values, names, strict=True))}
+    data = {
+        "train": draw(NAMED),
+        "text": draw(NAMED.filter(lambda name: name != "label")),
+        "labels": dict(zip(values, names, strict=True)),
+    }
     return Recipe.model_validate(
         {
             "name": "a",
@@ -159,7 +163,24 @@ def test_a_key_is_explained_with_type_default_and_description_for_each_kind() ->
     )
     assert explain("stages.corpus.to") == "stages.corpus.to: text; needed\n    The folder of the corpus."
     assert explain("train.warmup_ratio").count("train.warmup_ratio") == 1
+    assert explain("data.augment").splitlines()[:2] == [
+        "data.augment: Changed copies of rows whose label is rare, for training alone; null for none.",
+        "    Example: augment: {share: 0.1, max_copies: 4}",
+    ]
     assert explain("task").startswith("task: single_label or multi_label or token or")
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("data.labels", "; needed, except for regression and preference, which have none\n"),
+        ("data.clean", "; default [html, control, width], of token [width]\n"),
+        ("train.metric_for_best_model", "; default the first of the task's\n"),
+        ("train.metric_for_best_model", "; regression pearson, mae, rmse; preference accuracy)"),
+    ],
+)
+def test_what_goes_by_the_task_is_explained_so(key: str, says: str) -> None:
+    assert says in explain(key)
 
 
 def test_a_section_is_explained_with_all_its_keys() -> None:

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModel, BertTokenizer
 
 from lingyu.bases import Base, find_base
-from lingyu.store import BaseRecord, Calibration, LineageEntry, Store, Version, VersionFacts
+from lingyu.store import BaseRecord, LineageEntry, Store, Version, VersionFacts
+from lingyu.tasks import Calibration
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
 

@@ -62,11 +62,11 @@ def family_adapter(model_type: str, folder: Path) -> Version:
     return publish(base, folder / "adapters", target_modules="all-linear", exclude_modules=r".*(pooler|classifier).*")
 
 
-@pytest.mark.parametrize(("model_type", "runtime"), [("electra", "onnx"), ("roberta", "openvino")])
-def test_families_with_a_dense_head_answer_as_in_torch(model_type: str, runtime: RuntimeName, tmp_path: Path) -> None:
-    version = family_adapter(model_type, tmp_path)
-    export_graph(version, tmp_path / "graph", runtime=runtime, texts=TEXTS)
-    assert distance_from_torch(version, tmp_path / "graph", runtime) < TOLERANCE
+def test_a_family_with_a_dense_head_answers_as_in_torch(tmp_path: Path) -> None:
+    """In openvino. ONNX of another, ELECTRA, is written where families go all the way."""
+    version = family_adapter("roberta", tmp_path)
+    export_graph(version, tmp_path / "graph", runtime="openvino", texts=TEXTS)
+    assert distance_from_torch(version, tmp_path / "graph", "openvino") < TOLERANCE
 
 
 @pytest.mark.slow

@@ -104,6 +104,13 @@ def test_below_the_threshold_the_label_is_uncertain(onnx: Exported) -> None:
         assert thresholded.probabilities == answer.probabilities
 
 
+def test_a_threshold_of_a_task_that_has_none_is_refused_as_with_torch(onnx: Exported) -> None:
+    graph = Graph.load(onnx.folder)
+    scale = Graph(onnx.manifest.model_copy(update={"task": "ordinal"}), graph._tokens, graph._run)
+    with pytest.raises(LingyuError, match="hotel@v1 is for the task ordinal, whose answers have no threshold"):
+        scale.classify(["好"], threshold=0.5)
+
+
 def test_no_texts_have_no_answers(onnx: Exported) -> None:
     assert Graph.load(onnx.folder).classify([]) == []
 
@@ -111,7 +118,9 @@ def test_no_texts_have_no_answers(onnx: Exported) -> None:
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda graph: graph.classify("好"), r"takes a list of texts\. Write classify\(\[text\]\)"),
+        (lambda graph: graph.classify("好"), r"takes a list of texts\. Write classify\(\[text\], \.\.\.\)"),
+        (lambda graph: graph.classify(["好"], text_pairs="差"), r"takes a list of second texts\. Write text_pairs="),
+        (lambda graph: graph.classify(["好"], text_pairs=["差"]), r"hotel@v1 reads one text, and here are two\. Leave"),
         (lambda graph: graph.classify(["好", None]), r"a text is a NoneType\. Give strings only"),
         (lambda graph: graph.classify(["好"], threshold=1.1), "is no probability"),
     ],

@@ -1,11 +1,13 @@
-"""What a gate compares on: what was given, the dev split where it is at hand unchanged, else sentences of our own."""
+"""What a gate compares on: what was given, the recipe's dev rows where they are at hand, else sentences of our own."""
 
 from pathlib import Path
 
 import pytest
 
 from lingyu.data import load_splits
+from lingyu.errors import LingyuError
 from lingyu.recipe import load_recipe
+from lingyu.release.dev_rows import dev_rows_of
 from lingyu.release.sentences import SENTENCES
 from lingyu.release.texts import gate_texts
 from lingyu.store import Store, Version
@@ -30,11 +32,11 @@ def test_the_dev_split_of_the_recipe_is_taken_where_it_is_at_hand(
     monkeypatch.chdir(place.folder)
     found = gate_texts(hotel_of(place))
     assert found.source == "dev split of the recipe"
-    assert found.texts == load_splits(load_recipe(place.recipe).data).dev.texts
+    assert found.texts == load_splits(load_recipe(place.recipe).data, "single_label").dev.texts
     assert found.note is None
 
 
-def test_rows_that_have_changed_are_not_those_of_the_training(
+def test_rows_that_have_changed_are_texts_like_any_other_and_it_is_said(
     place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = copy_of(place, tmp_path / "copy")
@@ -43,8 +45,13 @@ def test_rows_that_have_changed_are_not_those_of_the_training(
     lines = file.read_text("utf-8").splitlines()
     file.write_text("\n".join(lines[:200]) + "\n", "utf-8")
     found = gate_texts(hotel_of(copy))
-    assert found.source == "sentences of lingyu"
-    assert "the rows have changed since the training" in str(found.note)
+    assert found.source == "dev rows of the recipe, changed since the training"
+    assert found.texts == load_splits(load_recipe(copy.recipe).data, "single_label").dev.texts
+    assert str(found.note).startswith("data/reviews.csv: the rows have changed since the training")
+    with pytest.raises(LingyuError, match="the rows have changed since the training"):
+        dev_rows_of(hotel_of(copy))
+    monkeypatch.setattr("lingyu.release.texts._SOME", 7)
+    assert len(gate_texts(hotel_of(copy)).texts) == 7
 
 
 def test_elsewhere_our_own_sentences_are_taken_and_it_is_said(

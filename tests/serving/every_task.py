@@ -4,7 +4,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from lingyu.store import Calibration
+from lingyu.tasks import Calibration
 
 from .random_adapters import DENSE, Kind, publish
 

@@ -11,8 +11,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from lingyu.bases import FAMILIES, Encoded, find_base
-from lingyu.store import BaseRecord, Calibration, LineageEntry, Store, Version, VersionFacts
-from lingyu.tasks import Task, task_named
+from lingyu.store import BaseRecord, LineageEntry, Store, Version, VersionFacts
+from lingyu.tasks import Calibration, Task, task_named
 
 DENSE = ("attention.output.dense", "intermediate.dense", "output.dense")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from lingyu import Lingyu
@@ -16,6 +18,7 @@ from lingyu.serving import load
 from lingyu.serving.engine import Engine
 from lingyu.store import Store, read_tenants, tenant_faults
 from lingyu.tasks import (
+    Asked,
     EntitiesAnswer,
     Failed,
     MultiLabelAnswer,
@@ -29,7 +32,7 @@ from lingyu.tasks import (
 from lingyu.text import clean
 
 from .every_task import ADAPTERS, store_of_every_task
-from .random_adapters import logits_by_plain_peft
+from .random_adapters import Kind, logits_by_plain_peft, publish
 
 TEXTS = ("房间很干净，下次还来", "早餐差 wifi", "物流快，书便宜" * 6, "Ａ１好")
 PAIR = "服务态度"
@@ -61,9 +64,9 @@ def by_plain_peft(store: Path, base: Path, name: str, text: str, pair: str | Non
     )
     row = Encoded([tokens["input_ids"]], [False], [tokens["token_type_ids"]])
     (logits,) = logits_by_plain_peft(store / name / "v1", base, row)
-    calibration = kind.calibration.of_task
+    calibration = kind.calibration
     (probabilities,) = kind.answers.probabilities(logits.numpy()[None], calibration)
-    return kind.answers.answer(probabilities, calibration, read=Read(text, np.array(tokens["offset_mapping"])))
+    return kind.answers.answer(probabilities, calibration, Asked(read=Read(text, np.array(tokens["offset_mapping"]))))
 
 
 def assert_same(ours: object, theirs: object) -> None:
@@ -129,11 +132,66 @@ def test_entities_are_places_in_the_text_as_it_came(lingyu: Lingyu) -> None:
     assert bare.answer.entities
 
 
+ODD = st.sampled_from(
+    [
+        "ＷＩＦＩ",
+        "Ａ",
+        "１",
+        "　",
+        "👍🏽",
+        "👨‍👩‍👧",
+        "é",
+        "é",
+        "İ",
+        "ﬁ",
+        "①",
+        "\u200b",
+        "\ud83d",
+        "\ud83d\ude00",
+        "\x00",
+    ]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pieces=st.lists(ODD | st.text(max_size=3) | st.sampled_from(["房间", "很好", "前台"]), max_size=12))
+def test_entities_stand_where_they_say_in_the_text_as_it_came(lingyu: Lingyu, pieces: list[str]) -> None:
+    text = "".join(pieces)
+    for result in lingyu.classify([text, f" 房{text}间"], "slots"):
+        if isinstance(result, Failed):
+            assert result.error.what == "the text is empty"
+            continue
+        ends = 0
+        for entity in result.answer.entities:
+            assert ends <= entity.start < entity.end <= len(result.text)
+            assert result.text[entity.start : entity.end] == entity.text
+            ends = entity.end
+
+
+def test_an_adapter_whose_steps_move_characters_says_no_places_and_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases/tiny").symlink_to(tiny_base)
+    moving = Kind(task="token", labels=("人",), text_steps=("html", "width"))
+    version = publish(tmp_path / "adapters", "moving", tiny_base, moving)
+    with pytest.raises(
+        LingyuError, match=r"moving@v1: its text steps \(html\) move the characters that entities stand"
+    ):
+        load(version)
+
+
 def test_a_text_that_was_cut_has_entities_of_what_was_read_alone(lingyu: Lingyu) -> None:
     (result,) = lingyu.classify(["好吃不贵" * 20], "names")
     assert result.truncated
     assert isinstance(result.answer, EntitiesAnswer)
     assert all(entity.end <= 14 for entity in result.answer.entities), "16 tokens, two of them special"
+
+
+def test_what_a_tenant_answers_is_told_without_loading_it(store: Path) -> None:
+    fresh = Lingyu.load(store)
+    assert {name: fresh.task_of(name) for name in ADAPTERS} == {name: kind.task for name, kind in ADAPTERS.items()}
+    assert fresh.resident == ()
+    with pytest.raises(LingyuError, match="Did you mean `stars`"):
+        fresh.task_of("star")
 
 
 def test_a_multi_label_threshold_of_a_user_stands_in_place_of_devs(lingyu: Lingyu) -> None:
@@ -176,7 +234,10 @@ def test_one_text_too_few_or_too_many_is_the_rows_own_error(lingyu: Lingyu) -> N
         "Give the second one too: --pair TEXT, --pair-column COLUMN, or text_pairs=[...] in Python"
     )
     assert isinstance(surplus, Failed)
-    assert str(surplus.error) == "hotel@v1 reads one text, and here are two. Leave the second one out"
+    assert str(surplus.error) == (
+        "hotel@v1 reads one text, and here are two. "
+        "Leave out --pair or --pair-column, or text_pairs in Python; or leave this row's cell of it empty"
+    )
     assert isinstance(two, Result)
     assert isinstance(one, Result)
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lingyu.store import BaseRecord, Calibration, CardFacts, PartRecord, VersionFacts, render_card
+from lingyu.store import BaseRecord, CardFacts, PartRecord, VersionFacts, render_card
+from lingyu.tasks import Calibration
 
 
 def interval(value):
@@ -108,14 +109,55 @@ def test_preference_is_accuracy_beside_a_coin_and_reads_two_texts():
     assert "It gives a reply to a context a score" in page
     assert "| a coin | 200 | 0.500 (0.500 to 0.500) |" in page
     assert "| | test pairs | accuracy (95 % interval) |" in page.replace("|  |", "| |")
-    assert "--pair 第二句话" in page
-    assert 'text_pairs=["第二句话"]' in page
+    assert "lingyu predict --adapter hotel@v1 这里写上文 --pair 这里写回复" in page
+    assert 'classify(["这里写上文"] * 2, text_pairs=["一个回复", "另一个回复"], tenants="hotel@v1")' in page
+    assert "print([answer.answer.score for answer in answers])" in page
+    assert "of longer ones the longer text is cut at its beginning." in page
+    assert 'and a tokenizer with `truncation_side="left"`' in page
 
 
 def test_two_texts_are_said_of_any_task():
     page = render_card(card("single_label", ("差", "好"), metrics(("accuracy", "macro_f1"), ece=0.03), text_pair=True))
     assert "It gives two texts, read together, one of 2 labels." in page
+    assert "Both together are read up to 64 tokens; of longer ones the longer text is cut at its end." in page
     assert "lingyu predict --adapter hotel@v1 这里写一句话 --pair 第二句话" in page
+    assert "print([answer.label for answer in answers])" in page
+    assert "`tokenizer(text, text_pair, truncation=True, max_length=64)`." in page
+
+
+def test_a_head_alone_is_not_called_an_adapter_of_lora():
+    facts = card("single_label", ("差", "好"), metrics(("accuracy", "macro_f1"), ece=0.03))
+    page = render_card(replace(facts, facts=facts.facts.model_copy(update={"method": "head"})))
+    assert "A head without LoRA for the Chinese encoder embedded." in page
+    assert "LoRA adapter" not in page
+    assert "- lora" not in page
+    assert "- lora" in render_card(facts)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "macro_f1", "says"),
+    [
+        (0.045, 0.04, "**The encoder earns its keep:** +4.5 points of accuracy over TF-IDF (95 % interval"),
+        (
+            0.01,
+            0.04,
+            "**The encoder earns its keep:** +4.0 points of macro-F1 over TF-IDF (95 % interval +2.0 to +6.0). "
+            "By accuracy that is open: +1.0 points (95 % interval -1.0 to +3.0).",
+        ),
+        (
+            0.045,
+            -0.094,
+            "**Whether the encoder earns its keep is mixed:** -9.4 points of macro-F1 over TF-IDF "
+            "(95 % interval -11.4 to -7.4). By accuracy it is better: +4.5 points (95 % interval +2.5 to",
+        ),
+        (0.045, 0.0, "**Whether the encoder earns its keep is open:** +0.0 points of macro-F1 over TF-IDF "),
+        (-0.045, -0.04, "**The encoder does not earn its keep, TF-IDF is better:** -4.5 points of accuracy over"),
+    ],
+)
+def test_macro_f1_judges_and_accuracy_is_told_where_it_says_otherwise(accuracy, macro_f1, says):
+    document = metrics(("accuracy", "macro_f1"), ece=0.03)
+    document["versus_baseline"] = {"accuracy": interval(accuracy), "macro_f1": interval(macro_f1)}
+    assert says in render_card(card("single_label", ("差", "好"), document))
 
 
 @pytest.mark.parametrize("task", ["multi_label", "token", "ordinal", "regression", "preference"])

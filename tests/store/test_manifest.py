@@ -1,13 +1,12 @@
 import hashlib
 import json
-from dataclasses import asdict
 
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.store import MANIFEST, Calibration, open_version, read_manifest
+from lingyu.store import MANIFEST, open_version, read_manifest
 from lingyu.store.manifest import sealed
-from lingyu.tasks import Calibration as TaskCalibration
+from lingyu.tasks import Calibration
 
 
 @pytest.fixture
@@ -163,10 +162,12 @@ def test_the_manifest_of_a_shipped_adapter_is_written_byte_for_byte_as_it_was(re
     assert read_manifest(path).as_bytes() == path.read_bytes()
 
 
-def test_calibration_of_a_manifest_is_that_of_its_task():
-    stored = Calibration(temperature=1.2, thresholds=(0.4,), offset=3.5, scale=1.5)
-    assert asdict(stored.of_task) == {"temperature": 1.2, "thresholds": (0.4,), "offset": 3.5, "scale": 1.5}
-    assert asdict(Calibration().of_task) == asdict(TaskCalibration())
+def test_a_head_without_lora_says_so_and_an_older_manifest_is_of_lora(hotel):
+    assert (hotel.manifest.method, hotel.manifest.what) == ("lora", "LoRA adapter")
+    assert "method" not in hotel.manifest.model_dump(mode="json")
+    head = hotel.manifest.model_copy(update={"method": "head"})
+    assert head.model_dump(mode="json")["method"] == "head"
+    assert head.what == "head without LoRA"
 
 
 @pytest.mark.parametrize(

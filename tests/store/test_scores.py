@@ -5,8 +5,7 @@ import json
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.store import METRICS, TITLES, judging_figure, read_scores, shown_figures
-from lingyu.tasks import TASKS, task_named
+from lingyu.store import METRICS, read_scores
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
 
@@ -47,12 +46,3 @@ def test_what_is_no_measurement_is_one_line(tmp_path, test):
     with pytest.raises(LingyuError, match=r"metrics\.json") as caught:
         read_scores(written(tmp_path, test=test))
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", list(TASKS))
-def test_every_task_is_judged_by_a_figure_that_has_a_title(name):
-    task = task_named(name, () if name in ("regression", "preference") else ("差", "好"))
-    assert shown_figures(task)[0] == judging_figure(task)
-    assert sorted(shown_figures(task)) == sorted(task.figures)
-    assert set(task.figures) <= set(TITLES)
-    assert judging_figure(task) not in task.lower_is_better

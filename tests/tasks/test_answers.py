@@ -33,13 +33,13 @@ each = pytest.mark.parametrize(
             MULTI,
             '{"labels": ["动力", "空间"], "probabilities": {"动力": 0.75, "油耗": 0.125, "空间": 0.5}}',
             "动力 0.750, 空间 0.500",
-            {"predicted_labels": "动力,空间"},
+            {"predicted_labels": ["动力", "空间"]},
         ),
         (
             MultiLabelAnswer((), {"动力": 0.25}),
             '{"labels": [], "probabilities": {"动力": 0.25}}',
             "-",
-            {"predicted_labels": ""},
+            {"predicted_labels": []},
         ),
         (
             ORDINAL,
@@ -51,10 +51,10 @@ each = pytest.mark.parametrize(
         (
             ENTITIES,
             '{"entities": [{"start": 0, "end": 2, "label": "品牌", "text": "华为", "probability": 0.75}]}',
-            "品牌 华为",
-            {"entities": '[{"start": 0, "end": 2, "label": "品牌", "text": "华为", "probability": 0.75}]'},
+            "品牌 华为 0:2 0.750",
+            {"entities": [{"start": 0, "end": 2, "label": "品牌", "text": "华为", "probability": 0.75}]},
         ),
-        (EntitiesAnswer(()), '{"entities": []}', "-", {"entities": "[]"}),
+        (EntitiesAnswer(()), '{"entities": []}', "-", {"entities": []}),
         (ValueAnswer(3.14159265), '{"value": 3.14159265}', "3.142", {"value": 3.141593}),
         (ScoreAnswer(-0.5), '{"score": -0.5}', "-0.500", {"score": -0.5}),
     ],
@@ -70,4 +70,4 @@ def test_an_answer_is_written_so(answer: TaskAnswer, as_json: str, line: str, ce
 
 def test_a_line_holds_no_line_end_and_no_command_for_a_terminal() -> None:
     assert Answer("好\n评\x1b[31m", 0.5, {}).line == "好 评 [31m\t0.500"
-    assert EntitiesAnswer((Entity(0, 3, "品\r牌", "华\n为", 0.5),)).line == "品 牌 华 为"
+    assert EntitiesAnswer((Entity(0, 3, "品\r牌", "华\n为", 0.5),)).line == "品 牌 华 为 0:3 0.500"

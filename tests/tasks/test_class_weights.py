@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lingyu.tasks import MultiLabel, class_weights_of
+from lingyu.tasks import MultiLabel
+from lingyu.tasks.class_weights import class_weights_of
 
 LABELS = ("负面", "中性", "正面")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, f1_score
 
-from lingyu.tasks import IGNORED, Calibration, MultiLabel, label_counts
+from lingyu.tasks import IGNORED, Asked, Calibration, MultiLabel, label_counts
 
 TASK = MultiLabel(labels=("动力", "油耗", "空间"))
 quickly = settings(max_examples=60, deadline=None)
@@ -129,8 +129,8 @@ def test_predictions_follow_the_threshold_of_each_label() -> None:
 def test_a_users_own_threshold_takes_the_place_of_the_one_from_dev() -> None:
     probabilities, calibration = np.array([0.4, 0.4, 0.7]), Calibration(thresholds=(0.3, 0.5, 0.6))
     assert TASK.answer(probabilities, calibration).labels == ("动力", "空间")
-    assert TASK.answer(probabilities, calibration, threshold=0.35).labels == ("动力", "油耗", "空间")
-    assert TASK.answer(probabilities, calibration, thresholds={"空间": 0.9}).labels == ("动力",)
+    assert TASK.answer(probabilities, calibration, Asked(0.35)).labels == ("动力", "油耗", "空间")
+    assert TASK.answer(probabilities, calibration, Asked(thresholds={"空间": 0.9})).labels == ("动力",)
     assert TASK.answer(probabilities, Calibration()).labels == ("空间",)
 
 

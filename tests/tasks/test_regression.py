@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from lingyu.tasks import IGNORED, Calibration, Regression, measured, regression_targets, task_named
+from lingyu.tasks import IGNORED, Calibration, Regression, regression_targets, task_named
+from lingyu.tasks.task import measured
 
 PLAIN = Calibration()
 quickly = settings(max_examples=60, deadline=None)

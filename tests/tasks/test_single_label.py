@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from lingyu.tasks import (
     IGNORED,
     UNCERTAIN,
+    Asked,
     Calibration,
     SingleLabel,
     fit_temperature,
@@ -62,9 +63,9 @@ def test_probabilities_are_a_softmax_in_label_order(logits: np.ndarray, temperat
 
 def test_below_the_threshold_the_answer_is_uncertain() -> None:
     probabilities = TASK.probabilities(np.array([[2.0, 0.0, 0.0], [0.1, 0.0, 0.0]]), Calibration())
-    assert [TASK.answer(row, threshold=0.6).label for row in probabilities] == ["负面", UNCERTAIN]
-    assert TASK.answer(probabilities[0], threshold=0.9, thresholds={"负面": 0.6}).label == "负面"
-    assert TASK.answer(probabilities[0], thresholds={"负面": 0.9}).label == UNCERTAIN
+    assert [TASK.answer(row, asked=Asked(0.6)).label for row in probabilities] == ["负面", UNCERTAIN]
+    assert TASK.answer(probabilities[0], asked=Asked(0.9, {"负面": 0.6})).label == "负面"
+    assert TASK.answer(probabilities[0], asked=Asked(thresholds={"负面": 0.9})).label == UNCERTAIN
 
 
 rows_of_labels = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)

@@ -19,9 +19,9 @@ from lingyu.tasks import (
     Task,
     Token,
     changed_rows,
-    measured,
     measured_on_dev,
 )
+from lingyu.tasks.task import measured
 
 LABELS = ("差", "中", "好")
 ROWS = 12

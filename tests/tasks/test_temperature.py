@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from lingyu.tasks import fit_temperature, negative_log_likelihood
+from lingyu.tasks.temperature import fit_temperature, negative_log_likelihood
 
 
 def drawn(logits, seed):

@@ -15,20 +15,22 @@ from hypothesis.extra.numpy import arrays
 from lingyu.bases import Base
 from lingyu.tasks import (
     IGNORED,
+    Asked,
     Calibration,
     Read,
     Token,
     label_counts,
     lost_entities,
-    measured,
     tag_ids,
 )
+from lingyu.tasks.task import measured
 
 TASK = Token(labels=("品牌", "型号"))
 PLAIN = Calibration()
 TEXT = "华为mate40手机"
 # [CLS] 华 为 mate ##40 手 机 [SEP]
 SPANS = np.array([[0, 0], [0, 1], [1, 2], [2, 6], [6, 8], [8, 9], [9, 10], [0, 0]])
+OF_TEXT = Asked(read=Read(TEXT, SPANS))
 quickly = settings(max_examples=60, deadline=None)
 
 
@@ -40,7 +42,7 @@ def sure_of(tags: list[int], certainty: float = 0.9) -> np.ndarray:
 
 
 def test_the_answer_gives_entities_as_characters_of_the_text() -> None:
-    answer = TASK.answer(sure_of([4, 1, 2, 3, 4, 0, 0, 1]), PLAIN, read=Read(TEXT, SPANS))
+    answer = TASK.answer(sure_of([4, 1, 2, 3, 4, 0, 0, 1]), PLAIN, OF_TEXT)
     assert [(one.text, one.label, one.start, one.end) for one in answer.entities] == [
         ("华为", "品牌", 0, 2),
         ("mate40", "型号", 2, 8),
@@ -51,17 +53,17 @@ def test_the_answer_gives_entities_as_characters_of_the_text() -> None:
 def test_the_probability_of_an_entity_is_the_mean_of_its_tokens() -> None:
     probabilities = sure_of([0, 1, 2, 0, 0, 0, 0, 0])
     probabilities[2] = [0.0, 0.0, 0.5, 0.3, 0.2]
-    assert TASK.answer(probabilities, PLAIN, read=Read(TEXT, SPANS)).entities[0].probability == pytest.approx(0.7)
+    assert TASK.answer(probabilities, PLAIN, OF_TEXT).entities[0].probability == pytest.approx(0.7)
 
 
 def test_padding_behind_the_text_answers_nothing() -> None:
     padded = sure_of([0, 0, 0, 0, 0, 0, 1, 0, 1, 2, 1])
-    assert [one.text for one in TASK.answer(padded, PLAIN, read=Read(TEXT, SPANS)).entities] == ["机"]
+    assert [one.text for one in TASK.answer(padded, PLAIN, OF_TEXT).entities] == ["机"]
 
 
 def test_a_text_without_tokens_has_no_entities() -> None:
     nothing = np.array([[0, 0], [0, 0]])
-    assert TASK.answer(sure_of([1, 1]), PLAIN, read=Read("", nothing)).entities == ()
+    assert TASK.answer(sure_of([1, 1]), PLAIN, Asked(read=Read("", nothing))).entities == ()
 
 
 @st.composite
@@ -79,7 +81,7 @@ def texts_and_spans(draw: st.DrawFn) -> tuple[str, np.ndarray]:
 def test_every_entity_lies_inside_the_text_and_none_overlap(drawn: tuple[str, np.ndarray], seed: int) -> None:
     text, spans = drawn
     probabilities = np.random.default_rng(seed).dirichlet(np.ones(5), size=len(spans))
-    entities = TASK.answer(probabilities, PLAIN, read=Read(text, spans)).entities
+    entities = TASK.answer(probabilities, PLAIN, Asked(read=Read(text, spans))).entities
     borders = [border for one in entities for border in (one.start, one.end)]
     assert borders == sorted(borders)
     for one in entities:
@@ -94,11 +96,11 @@ def test_every_entity_lies_inside_the_text_and_none_overlap(drawn: tuple[str, np
 def test_entities_that_were_answered_come_back_as_the_same_tags(drawn: tuple[str, np.ndarray], seed: int) -> None:
     text, spans = drawn
     first = TASK.answer(
-        np.random.default_rng(seed).dirichlet(np.ones(5), size=len(spans)), PLAIN, read=Read(text, spans)
+        np.random.default_rng(seed).dirichlet(np.ones(5), size=len(spans)), PLAIN, Asked(read=Read(text, spans))
     )
     known = [(one.start, one.end, TASK.labels.index(one.label)) for one in first.entities]
     tags = tag_ids(known, spans)
-    again = TASK.answer(sure_of(np.maximum(tags, 0).tolist()), PLAIN, read=Read(text, spans))
+    again = TASK.answer(sure_of(np.maximum(tags, 0).tolist()), PLAIN, Asked(read=Read(text, spans)))
     assert [(one.start, one.end, one.label) for one in again.entities] == [
         (one.start, one.end, one.label) for one in first.entities
     ]
@@ -185,7 +187,7 @@ def test_titles_of_goods_keep_their_entities_through_the_embedded_tokenizer(shar
     lost = kept = 0
     for (text, entities), spans in zip(rows, encoded.spans, strict=True):
         tags = np.maximum(tag_ids([(a, b, task.labels.index(label)) for a, b, label in entities], spans), 0)
-        found = task.answer(np.eye(task.num_outputs)[tags], PLAIN, read=Read(text, spans)).entities
+        found = task.answer(np.eye(task.num_outputs)[tags], PLAIN, Asked(read=Read(text, spans))).entities
         missing = {(one.start, one.end, one.label) for one in found} ^ set(entities)
         row_lost = lost_entities([(a, b, 0) for a, b, _ in entities], spans)
         assert bool(missing) == bool(row_lost), text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
 from lingyu.recipe.schema import CleaningStep
-from lingyu.text import STEPS, clean, readable
+from lingyu.text import STEPS, clean, places_of, readable
 from lingyu.text.steps import LONGEST_TEXT, _without_tags
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
@@ -157,3 +157,15 @@ def test_the_parameters_of_an_address_are_no_entities() -> None:
     assert clean(f"见{address}谢谢", ["html"]) == f"见{address}谢谢"
     assert clean(f"见{address.replace('&', '&amp;')}谢谢", ["html"]) == f"见{address}谢谢"
     assert clean(f"见{address}谢谢", ["html", "urls"]) == "见[网址]谢谢"
+
+
+@given(st.text(st.characters() | st.sampled_from(" \u3000\ud83d\ude00Ａ１"), max_size=30))
+def test_each_character_that_is_read_has_its_place_in_the_text_as_it_came(text: str) -> None:
+    *starts, end = places = places_of(text)
+    for steps in ((), ("width",)):
+        if text.strip():
+            read = readable(text, steps)
+            assert len(read) == len(starts)
+            assert all(read[at] == readable(f"好{text[start:stop]}好", steps)[1:-1]
+                       for at, (start, stop) in enumerate(zip(starts, places[1:], strict=True)))  # fmt: skip
+    assert text[places[0] : end] == text.strip()

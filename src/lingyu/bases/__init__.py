@@ -1,7 +1,7 @@
 """Finding a base; its family, tokenizer and fingerprints; loading it as a classifier."""
 
-from .base import EMBEDDED, LINEAGE, Ancestor, Base, Classifier, Encoded, quiet_transformers
-from .bitsandbytes import import_bitsandbytes
+from .base import EMBEDDED, LINEAGE, Ancestor, Base, Encoded
+from .classifiers import Classifier, auto_classifier, classifier_class, quiet_transformers
 from .families import (
     FAMILIES,
     Family,
@@ -14,7 +14,7 @@ from .families import (
     masked_lm_of,
     require_saved,
 )
-from .finding import Found, bases_here, find_base, is_hub_id
+from .finding import Found, Hub, base_here, bases_here, find_base, hub_asked_for, is_hub_id
 from .fingerprints import StoredTensor, encoder_tensors, plain_name, weights_fingerprint
 from .importing import Imported, import_checkpoint
 from .machine import usable_cores
@@ -30,17 +30,21 @@ __all__ = [
     "Family",
     "Found",
     "Head",
+    "Hub",
     "Imported",
     "MaskedLM",
     "StoredTensor",
+    "auto_classifier",
     "auto_target_modules",
+    "base_here",
     "bases_here",
     "check_target_modules",
+    "classifier_class",
     "encoder_linears",
     "encoder_tensors",
     "find_base",
     "first_position",
-    "import_bitsandbytes",
+    "hub_asked_for",
     "import_checkpoint",
     "is_hub_id",
     "masked_lm_of",

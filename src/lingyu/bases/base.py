@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from lingyu.errors import LingyuError, missing_extra
 from lingyu.text import Hashes, cut_by_jieba
 
+from .classifiers import Classifier, classifier_class, quiet_transformers
 from .families import Family, Head, MaskedLM, family_of, masked_lm_of, max_positions
 from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, weights_fingerprint
 
@@ -64,18 +65,6 @@ class Encoded:
             None if self.token_type_ids is None else [self.token_type_ids[row] for row in rows],
             None if self.spans is None else [self.spans[row] for row in rows],
         )
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """A model and the keys of its weights that the base did not bring: random, so an adapter has to hold them.
-
-    head: what of.
-    """
-
-    model: torch.nn.Module
-    fresh: frozenset[str]
-    head: Head = "row"
 
 
 @dataclass(frozen=True)
@@ -260,13 +249,8 @@ class Base:
         Loaded is what the fingerprint counts, and nothing else: a published classifier's own head makes way for ours,
         and no other file of the folder has a say.
         """
-        from transformers import (
-            MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-            MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
-            set_seed,
-        )
+        from transformers import set_seed
 
-        models = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if head == "row" else MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
         config = copy.deepcopy(self.config)
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: i for i, label in enumerate(labels)}
@@ -274,7 +258,7 @@ class Base:
         set_seed(seed)
         with warnings.catch_warnings(), quiet_transformers():
             warnings.simplefilter("ignore")
-            model, info = models[type(config)].from_pretrained(
+            model, info = classifier_class(config, head).from_pretrained(
                 None,
                 config=config,
                 state_dict=weights,
@@ -360,19 +344,3 @@ def _in_one_line(what: str, where: str, next: str) -> Iterator[None]:
             raise missing_extra("rjieba", "dapt") from None
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise LingyuError(f"{what} ({reason})", where=where, next=next) from error
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Loading reports fresh heads as if something were wrong; we check them ourselves."""
-    from transformers.utils import logging
-
-    verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if has_bar:
-            logging.enable_progress_bar()

@@ -43,6 +43,7 @@ class Family:
     mixes_rows: whether every linear layer sees the batch row by row, so that each row may have an adapter of its own.
     DeBERTa's key and query layers also see the relative positions, once for all rows.
     reads_first_token: whether the head reads no other, of layers that are BERT's own in form.
+    counts_from_padding: whether its position ids begin at padding_idx + 1, RoBERTa's way, and not at 0.
     masked_lm: None where it can't be pretrained here: transformers gives no way to put our attention into its layers,
     or they look at neighbours only, which ours does not.
     """
@@ -52,6 +53,7 @@ class Family:
     fixed: tuple[str, ...] = ()
     mixes_rows: bool = True
     reads_first_token: bool = False
+    counts_from_padding: bool = False
     masked_lm: MaskedLM | None = None
 
     @property
@@ -89,6 +91,7 @@ _BERT = replace(
 _ROBERTA = replace(
     _DENSE_HEAD,
     reads_first_token=True,
+    counts_from_padding=True,
     masked_lm=MaskedLM("lm_head.dense", "lm_head.layer_norm", "lm_head.bias", activation="gelu"),
 )
 _ELECTRA = replace(
@@ -207,5 +210,6 @@ def max_positions(config: Any) -> int:
 
 
 def first_position(config: Any) -> int:
-    """The position id of a text's first token: RoBERTa counts from padding_idx + 1."""
-    return int(config.pad_token_id) + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
+    """The position id of a text's first token."""
+    family = FAMILIES.get(config.model_type)
+    return int(config.pad_token_id) + 1 if family is not None and family.counts_from_padding else 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.store import ANSWERS, Store, Version, read_answers, read_scores
-from lingyu.tasks import IGNORED, Task, changed_rows, task_named
+from lingyu.tasks import IGNORED, TASKS, Task, changed_rows, task_named
 from lingyu.text import Hashes
 
 from .state import read_document, write_document
@@ -58,7 +58,7 @@ def evaluate_adapter(reference: str, recipe: "Recipe", *, store: str, to: Path) 
     version = Store(store).open(reference)
     splits = load_splits(recipe.data, recipe.task)
     _require_same_rows(version, splits)
-    task = task_named(version.manifest.task, version.manifest.labels, version.manifest.calibration.of_task)
+    task = task_named(version.manifest.task, version.manifest.labels, version.manifest.calibration)
     answers, spans = _answers(version, task, splits)
     difference, changed = _require_same_answers(version, task, answers, splits.test.hashes)
     baselines = baselines_of(task, splits.train, splits.test, spans, recipe.data.baseline_column)
@@ -99,7 +99,7 @@ def _answers(version: Version, task: Task, splits: "Splits") -> "tuple[Answers, 
     model = load_adapter(base, task.output_names, version.folder, head=task.head).to("cpu" if uses_cpu() else "cuda")
     test = encode_part(base, splits.test, task, version.manifest.max_length)
     logits = test.logits(model, base.tokenizer.pad_token_id)
-    return Answers(logits, test.targets, splits.leaked, version.manifest.calibration.of_task), test.spans
+    return Answers(logits, test.targets, splits.leaked, version.manifest.calibration), test.spans
 
 
 def _require_same_answers(version: Version, task: Task, answers: "Answers", hashes: Hashes) -> tuple[float, int]:
@@ -143,7 +143,7 @@ def _require_same_figures(version: Version, metrics: "Metrics", changed: int) ->
 
 def _allowed(version: Version, figure: str, changed: int, rows: int) -> float:
     """By how much a figure may differ where so many rows are answered otherwise."""
-    if version.manifest.task == "regression":
+    if TASKS[version.manifest.task].traits.answers_number:
         return TOLERANCE * max(1.0, version.manifest.calibration.scale)
     if not changed:
         return _ROUNDING

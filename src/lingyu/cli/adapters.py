@@ -291,12 +291,11 @@ def _rows(store: "Store", name: str) -> list[Row]:
 
 
 def _row(store: "Store", name: str, version: str, channels: tuple[str, ...]) -> Row:
-    from lingyu.store import judging_figure
     from lingyu.tasks import task_named
 
     try:
         manifest = store.manifest(name, version)
-        figure = judging_figure(task_named(manifest.task, manifest.labels))
+        figure = task_named(manifest.task, manifest.labels).figures[0]
         value = _test_value(store.root / name / version, manifest, figure)
     except LingyuError as error:
         return Row(name, version, channels, error=str(error))
@@ -344,14 +343,14 @@ def _list_table(rows: list[Row]) -> Table:
 
 def _cells(row: Row, *, with_figure: bool) -> tuple[str, ...]:
     """with_figure: say which one it is, where the rows of a list are judged by several."""
-    from lingyu.store import TITLES
+    from lingyu.recipe import FIGURES
 
     named = (row.adapter, row.version, ", ".join(row.channels))
     if row.error is not None:
         return (*named, row.error)
     value = "" if row.test_value is None else f"{row.test_value:.3f}"
     if with_figure and row.test_figure is not None:
-        value = f"{TITLES[row.test_figure]} {value}"
+        value = f"{FIGURES[row.test_figure].title} {value}"
     return (*named, str(row.base), f"{row.labels:,}", f"{row.rows:,}", value)
 
 

@@ -91,10 +91,10 @@ def _in_both(part: "Part") -> str:
 
 def _test(comparison: "Comparison") -> Iterator[tuple[str, ...]]:
     """Each on its own test, then both on the texts that they share."""
-    from lingyu.store import TITLES
+    from lingyu.recipe import FIGURES
 
     for figure in comparison.figures:
-        yield f"test {TITLES[figure]}", *(_figure(scores, figure) for scores in comparison.scores), ""
+        yield f"test {FIGURES[figure].title}", *(_figure(scores, figure) for scores in comparison.scores), ""
     paired = comparison.paired
     if paired is None or comparison.parts[-1].rows == (paired.rows, paired.rows):
         return  # nothing is shared, or all of both tests, of which the lines above are
@@ -105,7 +105,7 @@ def _test(comparison: "Comparison") -> Iterator[tuple[str, ...]]:
     ]
     yield "shared texts", f"{paired.rows:,}", f"{paired.rows:,}", ", ".join(left_out)
     for figure in comparison.figures:
-        yield f"shared {TITLES[figure]}", _figure(paired.one, figure), _figure(paired.other, figure), ""
+        yield f"shared {FIGURES[figure].title}", _figure(paired.one, figure), _figure(paired.other, figure), ""
 
 
 def _figure(scores: "Scores | None", figure: str) -> str:

@@ -6,12 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from lingyu.errors import LingyuError
-from lingyu.serving import Lingyu, load, require_as_many_texts, require_threshold
-from lingyu.store import Store, Version, open_adapter
-from lingyu.tasks import Calibration, Failed, Read, Result, task_named
+from lingyu.serving import Lingyu, load
+from lingyu.store import Store, open_adapter
+from lingyu.tasks import Failed, Result, require_as_many_texts, require_threshold, task_named
 
 # texts, the second texts or None, and the tenant of each, which an adapter alone has no use for
 Classify = Callable[[Sequence[str], Sequence[str | None], Sequence[str]], list[Result | Failed]]
@@ -20,11 +18,15 @@ Classify = Callable[[Sequence[str], Sequence[str | None], Sequence[str]], list[R
 class Classifier:
     """An adapter, or the tenants of a store; and one way to show an answer.
 
-    columns: what an answer adds to a table, where one adapter gives them all; else nothing.
+    task_of: what the adapter of a tenant answers; raises LingyuError where there is no such tenant. columns: what an
+    answer adds to a table, where one adapter gives them all; else nothing.
     """
 
-    def __init__(self, classify: Classify, *, as_json: bool, columns: Sequence[str] = ()) -> None:
+    def __init__(
+        self, classify: Classify, task_of: Callable[[str], str], *, as_json: bool, columns: Sequence[str] = ()
+    ) -> None:
         self._classify = classify
+        self.task_of = task_of
         self.as_json = as_json
         self.columns = tuple(columns)
 
@@ -35,8 +37,9 @@ class Classifier:
         Raises LingyuError, before torch is waited for, where it reads another number of texts or has no threshold.
         """
         version = open_adapter(adapter, store)
-        require_as_many_texts(version, has_pair=has_pair)
-        require_threshold(version, threshold)
+        task = task_named(version.manifest.task, version.manifest.labels)
+        require_as_many_texts(version.reference, reads_two=version.manifest.text_pair, has_pair=has_pair)
+        require_threshold(version.reference, task.name, threshold)
         with _talk_on_stderr():
             loaded = load(version)
 
@@ -45,7 +48,7 @@ class Classifier:
         ) -> list[Result | Failed]:
             return loaded.classify(texts, text_pairs=pairs, threshold=threshold)
 
-        return cls(classify, as_json=as_json, columns=_columns_of(version))
+        return cls(classify, lambda tenant: task.name, as_json=as_json, columns=task.traits.columns)
 
     @classmethod
     def of_tenants(cls, store: str, tenants: str | None, threshold: float, *, as_json: bool) -> "Classifier":
@@ -58,7 +61,7 @@ class Classifier:
         ) -> list[Result | Failed]:
             return lingyu.classify(texts, tenants, text_pairs=pairs, threshold=threshold)
 
-        return cls(classify, as_json=as_json)
+        return cls(classify, lingyu.task_of, as_json=as_json)
 
     def answer(
         self, texts: Sequence[str], tenants: Sequence[str] = (), pairs: Sequence[str | None] | None = None
@@ -80,14 +83,6 @@ class Classifier:
             print(json.dumps({"text": text, **error.as_json()}, ensure_ascii=False))
         else:
             print(error, file=sys.stderr)
-
-
-def _columns_of(version: Version) -> tuple[str, ...]:
-    """Those of an answer to nothing: the same for every text."""
-    task = task_named(version.manifest.task, version.manifest.labels)
-    nothing = np.zeros((1, 1, task.num_outputs) if task.head == "token" else (1, task.num_outputs))
-    (row,) = task.probabilities(nothing, Calibration())
-    return tuple(task.answer(row, Calibration(), read=Read("", np.zeros((1, 2), dtype=np.int64))).cells)
 
 
 def _talk_on_stderr() -> contextlib.AbstractContextManager[object]:

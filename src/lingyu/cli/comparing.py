@@ -9,11 +9,14 @@ from lingyu.errors import LingyuError
 from lingyu.reporting import Report
 
 
-def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] | None:
-    """The texts of a file, in order. Raises LingyuError for its first row that can't be read."""
+def texts_of(source: str | None, column: str, encoding: str, task: str) -> tuple[str, ...] | None:
+    """The texts of a file, in order, as training for the task reads them.
+
+    Raises LingyuError for its first row that can't be read.
+    """
     if source is None:
         return None
-    from lingyu.data import find_file, read_table
+    from lingyu.data import find_file, read_table, text_of
 
     from .predict_file import in_options
 
@@ -27,7 +30,7 @@ def texts_of(source: str | None, column: str, encoding: str) -> tuple[str, ...] 
     for row in table.rows:
         if row.fault:
             raise row.fault
-        texts.append(row.cells.get(column, ""))
+        texts.append(text_of(row, column, task) if column in row.cells else "")
     return tuple(texts)
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from lingyu.data import find_file, is_hub_set
 from lingyu.errors import LingyuError, missing_extra
-from lingyu.recipe import Data, Recipe, Train, load_recipe
+from lingyu.recipe import RUNS, Data, Recipe, Train, load_recipe
 from lingyu.store import Store
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate")
@@ -261,10 +261,13 @@ def store(folder: Path) -> Check:
 
 # A recipe
 
+_TRAINED = {"lora": "LoRA and head", "head": "the head", "full": "all weights"}
+
 
 def recipe_checks(recipe: Recipe) -> Iterable[Check]:
     """What the recipe will use, and why; bad where it would stop."""
     yield base_check(recipe)
+    yield from needed_extras(recipe)
     yield device_check()
     yield precision_check(recipe)
     for name, source in (("train", recipe.data.train), ("dev", recipe.data.dev), ("test", recipe.data.test)):
@@ -276,47 +279,52 @@ def recipe_checks(recipe: Recipe) -> Iterable[Check]:
 
 
 def base_check(recipe: Recipe) -> Check:
-    """The base is opened where it lies; one that would have to be fetched is looked for in the cache only."""
-    from lingyu.bases import find_base
+    """The base is opened where it lies, in a hub's cache too; one that would have to be fetched is named only."""
+    from lingyu.bases import base_here
+    from lingyu.tasks import TASKS
 
-    if must_be_fetched(recipe.base, recipe.revision):
-        return uncached_base(recipe.base)
     try:
-        base = find_base(recipe.base, recipe.revision)
+        base = base_here(recipe.base, recipe.revision)
+        if base is None:
+            return uncached_base(recipe)
         base.require_length(recipe.train.max_length)
-        config, head = base.config, " and ".join(base.family.head)
+        config, head = base.config, " and ".join(base.family.head_of(TASKS[recipe.task].head))
     except LingyuError as error:
         return failed("base", error)
     shape = f"{config.model_type}, {config.num_hidden_layers} layers, {config.hidden_size} wide"
-    return Check("base", "good", f"{recipe.base}: {shape}; trained whole: {head}; in {base.folder}")
+    whole = head if recipe.makes_adapter else "all of it"
+    return Check("base", "good", f"{recipe.base}: {shape}; trained whole: {whole}; in {base.folder}")
 
 
-def must_be_fetched(base: str, revision: str | None) -> bool:
-    """Whether the base is one of the hub that its cache does not hold."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    from lingyu.bases import is_hub_id
-
-    if not is_hub_id(base):
-        return False
-    try:
-        return not isinstance(try_to_load_from_cache(base, "config.json", revision=revision), str)
-    except HFValidationError:
-        return False  # no id at all: finding the base says so
-
-
-def uncached_base(base: str) -> Check:
+def uncached_base(recipe: Recipe) -> Check:
     from huggingface_hub import constants
 
+    from lingyu.bases import hub_asked_for
+
+    hub = hub_asked_for(recipe.base, recipe.revision)
+    assert hub is not None, "a folder is opened where it lies"
     if constants.HF_HUB_OFFLINE:
         return Check(
             "base",
             "bad",
-            f"{base} is not in the cache and the hub is offline",
+            f"{recipe.base} is not in the cache and the hub is offline",
             "Unset HF_HUB_OFFLINE, or give a folder",
         )
-    return Check("base", "note", f"{base} will be fetched from {constants.ENDPOINT}")
+    return Check("base", "note", f"{recipe.base} will be fetched from {hub.endpoint}")
+
+
+def needed_extras(recipe: Recipe) -> Iterable[Check]:
+    """Those that the recipe can't do without, beside the tracker's: bad where one is not installed."""
+    from lingyu.bases import hub_asked_for
+
+    hub = hub_asked_for(recipe.base, recipe.revision)
+    needs = {
+        "qlora": recipe.quantization is not None,
+        "modelscope": hub is not None and hub.extra == "modelscope",
+        "data": "simplified" in recipe.data.clean,
+    }
+    packages = {**packages_of_extras(), "data": ["opencc"]}  # of its packages the one that simplifies
+    return [extra_check(extra, packages[extra], needed=True) for extra, is_needed in needs.items() if is_needed]
 
 
 def device_check() -> Check:
@@ -336,7 +344,7 @@ def precision_check(recipe: Recipe) -> Check:
         precision = chosen_precision(recipe.train)
     except LingyuError as error:
         return failed("precision", error)
-    return Check("precision", "good", f"{precision.name}: {precision.why}; LoRA and head in float32")
+    return Check("precision", "good", f"{precision.name}: {precision.why}; {_TRAINED[recipe.method]} in float32")
 
 
 def source_check(name: str, source: str) -> Check:
@@ -372,6 +380,8 @@ def tracker_check(recipe: Recipe) -> Check:
 
 
 def publish_check(recipe: Recipe) -> Check:
+    if not recipe.makes_adapter:
+        return Check("publish", "good", f"nothing: the model stays in its run, in {RUNS / recipe.name}/")
     folder = Path(recipe.publish.to)
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not there.is_dir():

@@ -58,7 +58,7 @@ def export(
     \b
       Graph.load("graphs/restaurant").classify(["菜好吃，就是上菜慢"], text_pairs=["服务"])
 
-    No graph is written of an adapter that answers token by token.
+    No graph is written of an adapter that answers token by token: merge it instead, with python merge.py.
     """
     from lingyu import release
     from lingyu.folders import require_free
@@ -67,7 +67,7 @@ def export(
     # what is wrong with the words of the command line is told before torch is waited for
     require_free(out)
     version = open_adapter(adapter, store)
-    given = texts_of(texts, column, encoding)
+    given = texts_of(texts, column, encoding, version.manifest.task)
     # importing transformers talks on stdout under WANDB_MODE=offline, and stdout is for the outcome
     with contextlib.redirect_stdout(sys.stderr), progress() as report:
         exported = release.export_graph(version, out, runtime=runtime, int8=int8, texts=given, report=report)

@@ -19,6 +19,7 @@ from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
     from lingyu.release import Certificate
+    from lingyu.store import Version
 
 _TEXTS = "Texts to compare merged and unmerged on: a column of a csv, tsv, jsonl, parquet or xlsx file."
 
@@ -73,10 +74,13 @@ def merge(
         raise LingyuError("--out is missing", where="merge.py", next=f"Add --out merged/{Path(adapters[0]).name}")
     from lingyu.folders import require_free
     from lingyu.release import require_dtype
+    from lingyu.store import open_adapter
 
+    # what is wrong with the words of the command line is told before torch is waited for
     require_free(Path(out))
     require_dtype(dtype)
-    merge_one(adapters[0], Path(out), dtype, texts_of(texts, column, encoding), store, as_json)
+    version = open_adapter(adapters[0], store)
+    merge_one(version, Path(out), dtype, texts_of(texts, column, encoding, version.manifest.task), as_json)
 
 
 def _refuse_with_into(**options: str | None) -> None:
@@ -90,12 +94,10 @@ def _refuse_with_into(**options: str | None) -> None:
             )
 
 
-def merge_one(adapter: str, out: Path, dtype: str, texts: tuple[str, ...] | None, store: str, as_json: bool) -> None:
-    """What is wrong with the words of the command line is told before torch is waited for."""
+def merge_one(version: "Version", out: Path, dtype: str, texts: tuple[str, ...] | None, as_json: bool) -> None:
+    """Into a new folder, with what there is to say of it on the screen."""
     from lingyu import release
-    from lingyu.store import open_adapter
 
-    version = open_adapter(adapter, store)
     # importing transformers talks on stdout under WANDB_MODE=offline, and stdout is for the outcome
     with contextlib.redirect_stdout(sys.stderr), progress() as report:
         merged = release.merge(version, out, dtype=dtype, texts=texts, report=report)

@@ -16,11 +16,38 @@ if TYPE_CHECKING:
 
 PIPED = "-"
 
+_EPILOG = """\b
+A line is what the adapter's task gives, a tab, and the text:
+  a label             正面  0.987
+  several labels      动力 0.912, 空间 0.671       - where there is none
+  entities            品牌 兰蔻 3:5 0.954          characters 3 and 4 of the text
+  a place on a scale  4星  0.530  3.91 of 5       the middle one, and the mean
+  a number            128.500
+  a score             +1.204                     of two replies the better one has more
+--json and --out have the same in full; in a csv file a list is JSON.
 
-@click.command()
+\b
+Examples:
+  lingyu predict --adapter hotel 房间很干净 前台态度很差
+  lingyu predict --adapter hotel --file in.csv --column review --out out.csv
+  lingyu predict --adapter goods 兰蔻新款面霜50ml
+  lingyu predict --adapter restaurant 菜好吃，就是上菜慢 --pair 服务 --pair 味道
+  lingyu predict --adapter replies "有货吗|有的亲" --pair 好的谢谢 --pair 圆通
+  lingyu predict --adapter restaurant --file in.csv --pair-column aspect --out out.jsonl
+  cat in.csv | lingyu predict --map tenant --file - --out out.csv
+"""
+
+
+@click.command(epilog=_EPILOG)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--adapter", metavar="NAME", help="NAME[@VERSION|@CHANNEL] in the store, or a folder.")
-@click.option("--pair", metavar="TEXT", help="The second text, for an adapter that reads two: an aspect, a reply ...")
+@click.option(
+    "--pair",
+    "pairs",
+    metavar="TEXT",
+    multiple=True,
+    help="The second text, for an adapter that reads two: an aspect, a reply ...",
+)
 @click.option("--map", "tenant_column", metavar="COLUMN", help="The column of --file that names each row's tenant.")
 @click.option("--store", default="adapters", show_default=True, type=click.Path(), help="The folder of adapters.")
 @click.option("--tenants", metavar="FILE", help="For --map: a tenants.yaml elsewhere than in the store.")
@@ -35,7 +62,7 @@ PIPED = "-"
 def predict(
     texts: tuple[str, ...],
     adapter: str | None,
-    pair: str | None,
+    pairs: tuple[str, ...],
     tenant_column: str | None,
     store: str,
     tenants: str | None,
@@ -48,35 +75,30 @@ def predict(
     threshold: float,
     as_json: bool,
 ) -> None:
-    """Classify TEXTs, a file, or what comes from a pipe; without any of them, what you type.
+    """Labels, entities, numbers or scores for TEXTs, a file or a pipe; without any of them, for what you type.
 
-    With --adapter all of it by one adapter; with --map each row of a file by the adapter of its own tenant. An answer
-    is what the adapter's task gives: a label, several, entities of the text, a place on a scale, a number or a score.
-
-    \b
-    Examples:
-      lingyu predict --adapter hotel 房间很干净 前台态度很差
-      lingyu predict --adapter hotel --file in.csv --column review --out out.csv
-      lingyu predict --adapter restaurant 菜好吃，就是上菜慢 --pair 服务
-      lingyu predict --adapter restaurant --file in.csv --column text --pair-column aspect
-      cat in.csv | lingyu predict --map tenant --file - --out out.csv
+    With --adapter all of it by one adapter; with --map each row of a file by the adapter of its own tenant. --pair is
+    said once for all TEXTs, or as often as there are TEXTs, or several times for one TEXT. A column of --file may hold
+    lists, as training reads them: of tokens, which are joined, or of the turns of a dialogue, with | between.
     """
-    has_pair = pair is not None or pair_column is not None
+    has_pair = bool(pairs) or pair_column is not None
     who = _Who(adapter, tenant_column, store, tenants, threshold, has_pair, as_json)
     who.check()
     _check_file_options(texts, source, format_, out, tenant_column)
-    _check_pair(pair, pair_column, source)
+    _check_pairs(pairs, pair_column, source)
     if source:
-        from .predict_file import Asked, classify_table, open_table
+        from .predict_file import TableRequest, classify_table, open_table
 
         # what is wrong with the file is told before torch is waited for
         table = open_table(source, format_, encoding, out)
-        asked = Asked(table, column, pair_column, tenant_column, out)
-        asked.check()
-        classify_table(who.classifier(), asked)
+        request = TableRequest(table, column, pair_column, tenant_column, out)
+        request.check()
+        classify_table(who.classifier(), request)
     elif texts:
-        _classify_texts(who.classifier(), list(texts), pair)
+        rows = _beside(texts, pairs)
+        _classify_texts(who.classifier(), rows)
     else:
+        pair = _pair_of_lines(pairs)
         _classify_lines(who.classifier(), pair)
 
 
@@ -127,11 +149,29 @@ def _check_file_options(
         raise LingyuError(f"--{option} needs --file", next="Add --file FILE, or --file - for what comes from a pipe")
 
 
-def _check_pair(pair: str | None, pair_column: str | None, source: str | None) -> None:
-    if pair is not None and source:
+def _check_pairs(pairs: tuple[str, ...], pair_column: str | None, source: str | None) -> None:
+    if pairs and source:
         raise LingyuError("--pair and --file exclude each other", next="Name its column instead: --pair-column COLUMN")
     if pair_column is not None and not source:
         raise LingyuError("--pair-column needs --file", next="Add --file FILE, or --pair TEXT for all texts")
+
+
+def _beside(texts: tuple[str, ...], pairs: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    """Each text with its second one. Raises LingyuError where it is not clear which that is."""
+    count = max(len(texts), len(pairs))
+    if len(texts) not in (1, count) or len(pairs) not in (0, 1, count):
+        what = f"{len(texts)} TEXTs but {len(pairs)} --pair"
+        raise LingyuError(what, next="Give one a TEXT, or one for all of them")
+    firsts = texts if len(texts) == count else texts * count
+    seconds = pairs if len(pairs) == count else (pairs or (None,)) * count
+    return list(zip(firsts, seconds, strict=True))
+
+
+def _pair_of_lines(pairs: tuple[str, ...]) -> str | None:
+    """The second text of all lines that come."""
+    if len(pairs) > 1:
+        raise LingyuError(f"--pair is given {len(pairs)} times, without a TEXT", next="Give one, for all lines")
+    return pairs[0] if pairs else None
 
 
 def _first_given(*options: str) -> str | None:
@@ -140,10 +180,11 @@ def _first_given(*options: str) -> str | None:
     return next((option for option in options if source_of(option) is ParameterSource.COMMANDLINE), None)
 
 
-def _classify_texts(classifier: "Classifier", texts: list[str], pair: str | None) -> None:
+def _classify_texts(classifier: "Classifier", rows: list[tuple[str, str | None]]) -> None:
+    """rows: a text and its second one, each."""
     from lingyu.tasks import Failed, Result
 
-    answers = classifier.answer(texts, pairs=[pair] * len(texts))
+    answers = classifier.answer([text for text, _ in rows], pairs=[pair for _, pair in rows])
     failed = next((answer for answer in answers if isinstance(answer, Failed)), None)
     if failed:
         raise failed.error

@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,6 +19,9 @@ from lingyu.cli.starting import (
     stopped_before_training,
 )
 from lingyu.recipe import load_recipe_with_origins
+
+if TYPE_CHECKING:
+    from lingyu.lora import Outcome
 
 
 @click.command(
@@ -51,34 +55,34 @@ def train_lora(
     if outcome is None:
         return
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "version": outcome.version.reference if outcome.version else None,
-                    "folder": str(outcome.version.folder if outcome.version else outcome.run / "model"),
-                    "run": str(outcome.run),
-                    "verdict": outcome.verdict,
-                    "metrics": outcome.metrics.as_json(),
-                },
-                ensure_ascii=False,
-            )
-        )
-        return
+        print(json.dumps(_document(outcome), ensure_ascii=False))
+    else:
+        _show(outcome, loaded.recipe.publish.to)
 
+
+def _document(outcome: "Outcome") -> dict[str, object]:
+    return {
+        "version": outcome.version.reference if outcome.version else None,
+        "folder": str(outcome.folder),
+        "run": str(outcome.run),
+        "verdict": outcome.verdict,
+        "metrics": outcome.metrics.as_json(),
+    }
+
+
+def _show(outcome: "Outcome", store: str) -> None:
+    """The figures, what they mean, where the result lies and what to type next."""
     from lingyu.evaluation import table_of
 
     screen = Console(soft_wrap=True, highlight=False, markup=False)
-    Console().print(table_of(outcome.metrics))
+    Console().print(table_of(outcome.metrics, outcome.noun))
     screen.print(outcome.verdict)
     for alarm in outcome.metrics.alarms:
         screen.print(f"alarm: {alarm}", style="bold red")
     if outcome.version is None:
-        screen.print(
-            f"kept in {outcome.run / 'model'}: all weights were trained, so it is no adapter; nothing is published"
-        )
+        screen.print(f"kept in {outcome.folder}: all weights were trained, so it is no adapter; nothing is published")
         return
-    store = loaded.recipe.publish.to
-    screen.print(f"published {outcome.version.reference} in {outcome.version.folder}")
+    screen.print(f"published {outcome.version.reference} in {outcome.folder}")
     option = "" if store == "adapters" else f" --store {store}"
     pair = " --pair 这里写第二句" if outcome.version.manifest.text_pair else ""
     screen.print(f"try it:    lingyu predict{option} --adapter {outcome.version.reference} 这里写一句话{pair}")

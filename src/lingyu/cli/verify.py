@@ -223,7 +223,8 @@ class _Fit:
         fingerprints = f"weights {record.weights_fingerprint[:12]}, tokenizer {record.tokenizer_fingerprint[:12]}"
         yield f"base {base.id} has the fingerprints that it was trained on: {fingerprints}"
         head = ", ".join(sorted(weights.head))
-        yield f"every tensor has its place there and is finite: LoRA on {len(weights.lora)} layers, head {head}"
+        lora = f"LoRA on {len(weights.lora)} layers" if weights.lora else "no LoRA"
+        yield f"every tensor has its place there and is finite: {lora}, head {head}"
 
     def _base_of(self, version: "Version", task: "Task") -> "tuple[Base, Classifier]":
         from lingyu.lora import find_base_of

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lingyu.bases import Base, encoder_tensors, is_hub_id
-from lingyu.evaluation import Interval
-from lingyu.store import bullets, fenced, front_matter, inline, section, table
+from lingyu.store import Interval, bullets, fenced, front_matter, inline, section, table
 
 from .corpus.record import CorpusRecord, SourceRecord
 from .lineage import Stage, duration, hours_of

@@ -20,7 +20,7 @@ def draw_curves(rows: Sequence[Row], metrics: Mapping[str, Any], best_step: int)
         for step, when in ((0, "before"), (best_step, "after"))
         if when in general
     ]
-    return plot_curves([start, *rows, *beside], best_by="loss", measured="held-out text", beside="general")
+    return plot_curves([start, *rows, *beside], ("accuracy",), "loss", measured="held-out text", beside="general")
 
 
 def _figures(measured: Mapping[str, Any]) -> dict[str, float]:

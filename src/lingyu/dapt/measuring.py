@@ -15,8 +15,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from torch import nn
 
-from lingyu.evaluation import Interval
 from lingyu.recipe import Dapt
+from lingyu.store import Interval
 
 from .batches.composing import HELD_OUT, Composer
 from .batches.draws import Draws

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .augmenting import augmented_copy, copies_of_rare
-from .catalog import KNOWN, KnownSet
+from .catalog import KNOWN
 from .counts import Counts
-from .getting import Prepared, get, known_set
-from .loading import TURN_MARK, load_splits
+from .getting import get
+from .loading import load_splits
 from .parts import Part, Splits
-from .reading import PIPED_FORMATS, Row, find_file, is_hub_set, read_pipe, read_rows, read_table
-from .row_hashes import row_hashes
+from .pieces import TURN_MARK, text_of
+from .reading import find_file, is_hub_set, read_pipe, read_table
 from .tables import Table, TableRow
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .audit.auditing import AuditRequest as AuditRequest
     from .audit.auditing import audit_parts as audit_parts
     from .audit.page import page as page
-    from .audit.parts import AuditPart as AuditPart
     from .audit.parts import AuditReading as AuditReading
     from .audit.parts import parts_of_files as parts_of_files
     from .audit.parts import parts_of_recipe as parts_of_recipe
@@ -29,11 +28,9 @@ if TYPE_CHECKING:
     from .audit.report import Audit as Audit
     from .audit.terminal import terminal_lines as terminal_lines
     from .audit.verdicts import CHECKS as CHECKS
-    from .cleaning import CORPUS_STEPS as CORPUS_STEPS
     from .cleaning import Cleaned as Cleaned
     from .cleaning import CleaningRequest as CleaningRequest
     from .cleaning import clean_table as clean_table
-    from .cleaning import settle as settle
     from .corpus import CorpusManifest as CorpusManifest
     from .corpus import CorpusRequest as CorpusRequest
     from .corpus import build_corpus as build_corpus
@@ -54,10 +51,7 @@ if TYPE_CHECKING:
     from .importing import ImportRequest as ImportRequest
     from .importing import import_rows as import_rows
     from .near import NEAR as NEAR
-    from .near import NearIndex as NearIndex
     from .near import Nearness as Nearness
-    from .near import NearPairs as NearPairs
-    from .near import near_groups as near_groups
     from .near import near_pairs as near_pairs
     from .split_files import SplitDone as SplitDone
     from .split_files import SplitRequest as SplitRequest
@@ -69,7 +63,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "fixing.applying": ("Applied", "apply_fixes"),
     "fixing.proposing": ("Proposed", "propose_fixes"),
-    "cleaning": ("CORPUS_STEPS", "Cleaned", "CleaningRequest", "clean_table", "settle"),
+    "cleaning": ("Cleaned", "CleaningRequest", "clean_table"),
     "corpus": (
         "CorpusManifest",
         "CorpusRequest",
@@ -83,12 +77,12 @@ _PLACES = {
     "corpus.trove": ("TroveStage", "datatrove_stages"),
     "importing": ("ImportRequest", "Imported", "import_rows"),
     "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
-    "audit.parts": ("AuditPart", "AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits"),
+    "audit.parts": ("AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits"),
     "audit.page": ("page",),
     "audit.report": ("Audit",),
     "audit.terminal": ("terminal_lines",),
     "audit.verdicts": ("CHECKS",),
-    "near": ("NEAR", "NearIndex", "NearPairs", "Nearness", "near_groups", "near_pairs"),
+    "near": ("NEAR", "Nearness", "near_pairs"),
     "split_files": ("SplitDone", "SplitRequest", "split_file"),
     "split_manifest": ("SplitManifest", "read_split_of"),
     "writing": ("in_one_go",),
@@ -97,14 +91,11 @@ _PLACES = {
 
 __all__ = [
     "CHECKS",
-    "CORPUS_STEPS",
     "KNOWN",
     "NEAR",
-    "PIPED_FORMATS",
     "TURN_MARK",
     "Applied",
     "Audit",
-    "AuditPart",
     "AuditReading",
     "AuditRequest",
     "Audited",
@@ -116,14 +107,9 @@ __all__ = [
     "ExcludedSet",
     "ImportRequest",
     "Imported",
-    "KnownSet",
-    "NearIndex",
-    "NearPairs",
     "Nearness",
     "Part",
-    "Prepared",
     "Proposed",
-    "Row",
     "SplitDone",
     "SplitManifest",
     "SplitRequest",
@@ -146,10 +132,8 @@ __all__ = [
     "import_rows",
     "in_one_go",
     "is_hub_set",
-    "known_set",
     "load_excluded",
     "load_splits",
-    "near_groups",
     "near_pairs",
     "page",
     "parts_of_files",
@@ -158,14 +142,12 @@ __all__ = [
     "propose_fixes",
     "read_corpus_manifest",
     "read_pipe",
-    "read_rows",
     "read_split_of",
     "read_table",
-    "row_hashes",
-    "settle",
     "shown_name",
     "split_file",
     "terminal_lines",
+    "text_of",
 ]
 
 

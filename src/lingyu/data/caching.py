@@ -12,13 +12,13 @@ from datasets.exceptions import DatasetGenerationError
 
 from lingyu.errors import LingyuError
 
-_PARSERS_VERSION = 1  # raised when a parser reads the same bytes differently
+_PARSERS_VERSION = 2  # raised when a parser reads the same bytes differently
 
-Texts = Iterator[dict[str, str]]
+Texts = Iterator[dict[str, str | None]]
 
 
 def cached_rows(parse: Callable[..., Texts], sha256: str, fields: Sequence[str], **asked: object) -> datasets.Dataset:
-    """The rows that parse(**asked) yields, each with a text a field, from the cache where they stand there already.
+    """The rows that parse(**asked) yields, a text or nothing a field, from the cache where they stand there already.
 
     parse: a function of a module, since its name is part of the key. Its LingyuError comes out as itself.
     """

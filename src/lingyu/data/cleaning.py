@@ -13,7 +13,7 @@ from lingyu.errors import LingyuError, did_you_mean
 from lingyu.reporting import Report
 from lingyu.text import STEPS, clean
 
-from .counts import Counts
+from .counts import EMPTY, Counts
 from .reading import read_table
 from .tables import Table, TableRow, no_column
 from .writing import REPORT_ROWS, in_one_go, jsonl_instead, open_rows
@@ -29,7 +29,7 @@ _MOST_ROUNDS = 8
 _EXCERPT = 60  # characters of a sample's text, of which so many stand before what was changed:
 _BEFORE = 12
 
-_EMPTY, _EMPTIED, _UNREAD = "empty", "empty after cleaning", "can't be read"
+_EMPTIED, _UNREAD = "empty after cleaning", "can't be read"
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class _Tally:
     read: int = 0
     kept: int = 0
     rows_changed: int = 0
-    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys((_EMPTY, _EMPTIED, _UNREAD), 0))
+    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys((EMPTY, _EMPTIED, _UNREAD), 0))
     changed: dict[str, int] = field(init=False)
     samples: list[Change] = field(default_factory=list)
 
@@ -200,7 +200,7 @@ class _Tally:
 
         after = {name: settle(text, self.request.steps, first) for name, text in before.items()}
         if not any(after.values()):
-            reason = _EMPTIED if any(text.strip() for text in before.values()) else _EMPTY
+            reason = _EMPTIED if any(text.strip() for text in before.values()) else EMPTY
             return self._leave_out(reason, reason)
         self._count(row, changes, changed=after != before)
         return TableRow(row.where, {**row.cells, **after})

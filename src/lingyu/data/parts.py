@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lingyu.recipe import TaskName
 from lingyu.text import Hashes, content_hashes
 
 from .counts import Counts
@@ -94,4 +95,4 @@ class Splits:
     test: Part
     leaked: NDArray[np.bool_]
     counts: Counts
-    task: str = "single_label"
+    task: TaskName

@@ -2,66 +2,63 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lingyu.errors import LingyuError, did_you_mean
 
 from .catalog import KNOWN
 from .contents import PACKED, content_of_bytes, content_of_file, content_of_stream
-from .tables import PARSERS, Table, no_column
+from .tables import PARSERS, Table, TableRow, no_column
 
-_TEXT, _LABEL, _WHERE = "data.text", "data.label", "where"
+_WHERE = "where"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 FORMATS = ", ".join(ending.removeprefix(".") for ending in PARSERS)
 PIPED_FORMATS = ("csv", "tsv", "jsonl")
 """What can be read without going back, and so from a pipe or a gzip file (.csv.gz ...) too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """text and label as they stand in the source; label is '' where none was asked for. where: 'data/hotel.csv:12'."""
-
-    text: str
-    label: str
-    where: str
-
-
 @dataclass(frozen=True)
 class Cells:
-    """Some columns of a source, (rows,) each, by the key of the recipe that names them: data.text. wheres: as Row's."""
+    """Some columns of a source, (rows,) each, by the key of the recipe that names them: data.text.
+
+    wheres: (rows,) 'data/hotel.csv:12'. nulls: key -> the rows where nothing stands, which no empty text is; none of a
+    csv, tsv or xlsx file, which can't tell the two apart.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     wheres: tuple[str, ...]
+    nulls: Mapping[str, frozenset[int]]
+
+    def without(self, rows: Collection[int]) -> "Cells":
+        kept = [at for at in range(len(self.wheres)) if at not in rows]
+        columns = {key: tuple(column[at] for at in kept) for key, column in self.columns.items()}
+        nulls = {key: frozenset(now for now, at in enumerate(kept) if at in found) for key, found in self.nulls.items()}
+        return Cells(columns, tuple(self.wheres[at] for at in kept), nulls)
 
 
-def read_rows(source: str, text: str, label: str | None = None, encoding: str = "utf-8") -> tuple[Row, ...]:
-    """All rows of a source, in order. text, label: names of columns. Raises as read_columns does."""
-    named = {_TEXT: text} if label is None else {_TEXT: text, _LABEL: label}
-    cells = read_columns(source, named, encoding)
-    labels = cells.columns.get(_LABEL, ("",) * len(cells.wheres))
-    return tuple(map(Row, cells.columns[_TEXT], labels, cells.wheres))
-
-
-def read_columns(source: str, named: Mapping[str, str], encoding: str = "utf-8") -> Cells:
-    """Columns of a source, all rows, in order. named: key of the recipe -> the column's name.
+def read_columns(source: str, named: Mapping[str, str], encoding: str = "utf-8", lists: Collection[str] = ()) -> Cells:
+    """Columns of a source, all rows, in order. named: key of the recipe -> the column's name. lists: the keys whose
+    cells may be lists, which come as JSON.
 
     Raises LingyuError for a source that can't be read and for its first row that can't, with how many more there are.
     """
     # datasets takes more than a second to import: only here, where rows are really read.
     from .caching import cached_rows
 
-    keys, columns = tuple(named), tuple(named.values())
+    pairs, listed = tuple(named.items()), tuple(sorted(lists))
     if is_hub_set(source):
-        found = list(_cells(source, keys, columns, encoding))
-        stored = {field: [row[field] for row in found] for field in (*keys, _WHERE)}
+        found: list[dict[str, Any]] = list(_cells(source, pairs, encoding, listed))
+        stored = {field: [row[field] for row in found] for field in (*named, _WHERE)}
     else:
-        asked = {"source": source, "keys": keys, "columns": columns, "encoding": encoding}
-        rows = cached_rows(_cells, sha256_of(find_file(source)), (*keys, _WHERE), **asked)
+        asked = {"source": source, "named": pairs, "encoding": encoding, "lists": listed}
+        rows = cached_rows(_cells, sha256_of(find_file(source)), (*named, _WHERE), **asked)
         stored = rows.with_format("arrow")[:].to_pydict()
-    return Cells({key: tuple(stored[key]) for key in keys}, tuple(stored[_WHERE]))
+    columns = {key: tuple(value or "" for value in stored[key]) for key in named}
+    nulls = {key: frozenset(at for at, value in enumerate(stored[key]) if value is None) for key in named}
+    return Cells(columns, tuple(stored[_WHERE]), nulls)
 
 
 def read_table(source: str, encoding: str = "utf-8") -> Table:
@@ -84,23 +81,40 @@ def parse_table(content: bytes, source: str, encoding: str = "utf-8") -> Table:
     return PARSERS[Path(source).suffix.lower()](content_of_bytes(content, source), encoding)
 
 
-def _cells(source: str, keys: Sequence[str], columns: Sequence[str], encoding: str) -> Iterator[dict[str, str]]:
+def _cells(
+    source: str, named: Sequence[tuple[str, str]], encoding: str, lists: Collection[str]
+) -> Iterator[dict[str, str | None]]:
     """The columns of each row by their keys, and where it stands."""
     table = read_table(source, encoding)
-    wanted = dict(zip(keys, columns, strict=True))
-    for key, column in wanted.items():
+    for key, column in named:
         table.needs(column, key)
     faults: list[LingyuError] = []
     for row in table.rows:
-        lacking = next(((key, column) for key, column in wanted.items() if column not in row.cells), None)
-        if row.fault:
-            faults.append(row.fault)
-        elif lacking:
-            faults.append(no_column(lacking[1], lacking[0], tuple(row.cells), row.where))
+        fault = row.fault or _lacking(row, named) or _nested(row, named, lists)
+        if fault:
+            faults.append(fault)
         elif not faults:
-            yield {**{key: row.cells[column] for key, column in wanted.items()}, _WHERE: row.where}
+            cells = {key: None if column in row.nulls else row.cells[column] for key, column in named}
+            yield {**cells, _WHERE: row.where}
     if faults:
         raise _with_more(faults)
+
+
+def _lacking(row: TableRow, named: Iterable[tuple[str, str]]) -> LingyuError | None:
+    """Why a row of jsonl, where each has keys of its own, can't be read."""
+    lacking = next(((key, column) for key, column in named if column not in row.cells), None)
+    return lacking and no_column(lacking[1], lacking[0], tuple(row.cells), row.where)
+
+
+def _nested(row: TableRow, named: Iterable[tuple[str, str]], lists: Collection[str]) -> LingyuError | None:
+    """Why a row with a mapping, or with a list where none belongs, can't be read."""
+    for key, column in named:
+        kind = "list" if row.cells[column].startswith("[") else "mapping"
+        if column in row.nested and (kind == "mapping" or key not in lists):
+            wanted = "a text or a list of texts" if key in lists else "a text"
+            what = f"column `{column}` ({key}) holds a {kind}, where {wanted} belongs"
+            return LingyuError(what, row.where, f"Write {wanted} there, or name another column by {key}")
+    return None
 
 
 def _with_more(faults: list[LingyuError]) -> LingyuError:

@@ -23,7 +23,7 @@ from lingyu.text import Hashes, clean
 
 from .audit.rows import whole_text
 from .cleaning import require_steps
-from .counts import Counts, StoredCounts
+from .counts import EMPTY, TWO_LABELS, Counts, StoredCounts
 from .csv_folder import write_folder
 from .grouping import joined_groups
 from .near import NEAR, near_groups, near_pairs
@@ -49,7 +49,7 @@ from .writing import write_csv
 _DEFAULTS = Split()
 RECIPE_STEPS: tuple[str, ...] = Data.model_fields["clean"].default
 _PARTS: tuple[PartName, ...] = ("train", "dev", "test")
-_TWO_LABELS = "--text-pair names a second text that tells them apart, --no-label keeps them"
+_HOW_TO_KEEP_THEM = "--text-pair names a second text that tells them apart, --no-label keeps them"
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,9 @@ def _usable(table: WholeTable, request: SplitRequest) -> tuple[_Rows, dict[str, 
     conflicting = has_two_labels(found.hashes, found.labels)
     kept = found.take(~conflicting)
     if not kept.rows:
-        raise LingyuError("no row is left: every text carries two labels", table.source, f"Correct them; {_TWO_LABELS}")
-    return kept, {"empty": len(cleaned) - len(filled), "two labels": int(conflicting.sum())}
+        what = "no row is left: every text carries two labels"
+        raise LingyuError(what, table.source, f"Correct them; {_HOW_TO_KEEP_THEM}")
+    return kept, {EMPTY: len(cleaned) - len(filled), TWO_LABELS: int(conflicting.sum())}
 
 
 def _labels(rows: Sequence[TableRow], column: str | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -294,8 +295,8 @@ def _notes(rows: _Rows, together: Together, cut: TimeCut | None, request: SplitR
 
 def _notes_of_labels(rows: _Rows, indices: Mapping[str, Indices], dropped: Mapping[str, int]) -> tuple[str, ...]:
     notes = []
-    if dropped["two labels"]:
-        notes.append(f"rows whose text has another label elsewhere were dropped; {_TWO_LABELS}")
+    if dropped[TWO_LABELS]:
+        notes.append(f"rows whose text has another label elsewhere were dropped; {_HOW_TO_KEEP_THEM}")
     for part, found in indices.items():
         present = set(rows.labels[found].tolist())
         absent = [name for at, name in enumerate(rows.label_names) if at not in present]

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from typing import BinaryIO
@@ -33,12 +33,16 @@ class TableRow:
     """where: 'data/hotel.csv:12'. fault: why the row can't be read (cells is empty then), to be raised or reported.
 
     misfits: the cells of a row that can't be read, such as too many of them; of jsonl the line that is no object.
+    nested: the columns whose value is a list or a mapping, which stands in its cell as JSON. nulls: those with nothing,
+    of formats that tell it from an empty text.
     """
 
     where: str
     cells: dict[str, str]
     fault: LingyuError | None = None
     misfits: tuple[str, ...] = ()
+    nested: frozenset[str] = frozenset()
+    nulls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,9 @@ def jsonl_table(content: Content, encoding: str) -> Table:
 
 def _json_row(line: str, where: str) -> TableRow:
     row = json_row(line, where)
-    return TableRow(where, {_whole(key): _whole(value) for key, value in row.cells.items()}, row.fault, row.misfits)
+    cells = {_whole(key): _whole(value) for key, value in row.cells.items()}
+    nested, nulls = (frozenset(map(_whole, columns)) for columns in (row.nested, row.nulls))
+    return TableRow(where, cells, row.fault, row.misfits, nested, nulls)
 
 
 def json_row(line: str, where: str) -> TableRow:
@@ -199,7 +205,14 @@ def json_row(line: str, where: str) -> TableRow:
     if not isinstance(found, dict):
         what = f"the line is a JSON {_JSON_KINDS.get(type(found), 'number')}, not an object"
         return TableRow(where, {}, LingyuError(what, where, 'Write rows as {"text": ..., "label": ...}'), (line,))
-    return TableRow(where, {key: as_text(value) for key, value in found.items()})
+    return row_of(found, where)
+
+
+def row_of(values: Mapping[str, object], where: str, bytes_errors: str = "replace") -> TableRow:
+    """A row of values that have types. bytes_errors: see as_text."""
+    cells = {name: as_text(value, bytes_errors) for name, value in values.items()}
+    nested = frozenset(name for name, value in values.items() if isinstance(value, list | dict))
+    return TableRow(where, cells, nested=nested, nulls=frozenset(name for name in values if values[name] is None))
 
 
 _JSON_KINDS: dict[type, str] = {list: "array", str: "string or number", bool: "true or false", type(None): "null"}
@@ -231,13 +244,13 @@ def parquet_table(content: Content, encoding: str, *, bytes_errors: str = "repla
 
 def _parquet_row(values: dict[str, object], where: str, bytes_errors: str) -> TableRow:
     try:
-        cells = {name.strip(): as_text(value, bytes_errors) for name, value in values.items()}
+        row = row_of({name.strip(): value for name, value in values.items()}, where, bytes_errors)
     except UnicodeDecodeError:
         fault = LingyuError("a cell holds bytes that are no UTF-8", where, "Write its texts as strings")
         return TableRow(where, {}, fault, tuple(as_text(value, "backslashreplace") for value in values.values()))
-    if any(len(cell) > LONGEST_CHARACTERS for cell in cells.values()):
-        return _too_long(where, tuple(cells.values()))
-    return TableRow(where, cells)
+    if any(len(cell) > LONGEST_CHARACTERS for cell in row.cells.values()):
+        return _too_long(where, tuple(row.cells.values()))
+    return row
 
 
 def _parquet_values(file: pq.ParquetFile, stream: BinaryIO, source: str) -> Iterator[dict[str, object]]:

@@ -15,36 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import MappingNode, Node, ScalarNode, read_document
+from lingyu.recipe import FIGURES, MappingNode, Node, ScalarNode, read_document
 from lingyu.store import (
     ANSWERS,
     HASHES,
     METRICS,
-    TITLES,
+    Interval,
+    Judgement,
     Manifest,
     Version,
-    judging_figure,
+    judgement_by,
     read_answers,
     read_hashes,
     read_scores,
-    shown_figures,
 )
 from lingyu.tasks import IGNORED, TASKS, Logits, Targets, Task, task_named
 from lingyu.text import Hashes
 
 from .intervals import (
     Floats,
-    Interval,
-    Judgement,
     Scores,
     bootstrap,
-    judgement_of,
     mcnemar_p,
     scores_json,
     told,
 )
 from .overlap import OverlapNote, overlaps, rows_in
-from .report import RIGHT_OR_WRONG
 
 RECIPE = "recipe.yaml"
 PARTS = ("train", "dev", "test")
@@ -96,12 +92,12 @@ class Paired:
 
     @property
     def judgement(self) -> Judgement:
-        """Of the other, by the figure that judges. On few rows the bootstrap alone is too sure of itself: of accuracy
-        McNemar's exact test must agree."""
-        figure = judging_figure(self.task)
-        if figure == "accuracy" and self.mcnemar_p is not None and self.mcnemar_p >= _LARGEST_P:
+        """Of the other, by the figure that judges. On few rows the bootstrap alone is too sure of itself: where lists
+        show accuracy, McNemar's exact test must agree."""
+        by_accuracy = self.task.figures[0] == "accuracy"
+        if by_accuracy and self.mcnemar_p is not None and self.mcnemar_p >= _LARGEST_P:
             return "noise"
-        return judgement_of(self.task, figure, self.difference[figure])
+        return judgement_by(self.task, self.difference)
 
 
 @dataclass(frozen=True)
@@ -193,7 +189,7 @@ class _Side:
 def _tested(version: Version, hashes: Hashes) -> _Tested | None:
     """The stored answers to the test. None where the test is empty."""
     manifest, path = version.manifest, version.folder / ANSWERS
-    calibration = manifest.calibration.of_task
+    calibration = manifest.calibration
     answers, task = read_answers(path), task_named(manifest.task, manifest.labels, calibration)
     if not _fits(task, answers.logits, answers.labels, len(hashes)):
         labels = f" and {len(manifest.labels)} labels" if manifest.labels else ""
@@ -206,17 +202,22 @@ def _tested(version: Version, hashes: Hashes) -> _Tested | None:
 
 def _fits(task: Task, logits: Logits, targets: Targets, rows: int) -> bool:
     """Whether stored answers are of this task, so many rows and these labels."""
-    outputs = 2 if task.name == "preference" else task.num_outputs
-    of_tokens = task.head == "token"
+    traits, of_tokens = task.traits, task.head == "token"
+    outputs = 2 if traits.compares_replies else task.num_outputs
     if len(logits) != rows or logits.ndim != 2 + of_tokens or logits.shape[-1] != outputs:
         return False
-    if targets.ndim != 1 + (of_tokens or task.name == "multi_label"):
+    if targets.ndim != 1 + (traits.labels_a_row == "any"):
         return False
-    if task.name == "regression":
+    if traits.answers_number:
         return targets.dtype.kind == "f"
-    allowed = {"multi_label": 2, "token": task.num_outputs, "preference": 1}.get(task.name, len(task.labels))
     may_be_ignored = [IGNORED] if targets.ndim == 2 else []
-    return targets.dtype.kind == "i" and bool(np.isin(targets, [*range(allowed), *may_be_ignored]).all())
+    return targets.dtype.kind == "i" and bool(np.isin(targets, [*range(_num_targets(task)), *may_be_ignored]).all())
+
+
+def _num_targets(task: Task) -> int:
+    """How many different values a target has, from 0 on."""
+    of_labels = {"one": len(task.labels), "any": 2, "none": 1}[task.traits.labels_a_row]
+    return task.num_outputs if task.head == "token" else of_labels
 
 
 def _names(one: Version, other: Version) -> tuple[str, str]:
@@ -281,7 +282,7 @@ def _notes(one: _Side, other: _Side, names: tuple[str, str]) -> tuple[str, ...]:
 def _figures(one: Manifest, other: Manifest) -> tuple[str, ...]:
     """Of both tasks. Of a task that this lingyu does not know none."""
     known = (task_named(each.task, each.labels) for each in (one, other) if each.task in TASKS)
-    return tuple(dict.fromkeys(figure for task in known for figure in shown_figures(task)))
+    return tuple(dict.fromkeys(figure for task in known for figure in task.figures))
 
 
 def _scores(side: _Side) -> Scores | None:
@@ -338,7 +339,7 @@ def _measure_both(a: _Tested, b: _Tested, trained_on: int, relabelled: int) -> P
         difference=difference,
         alike=bool((a.statistics == b.statistics).all()),
     )
-    if a.task.name not in RIGHT_OR_WRONG:
+    if not a.task.traits.right_or_wrong:
         return measured
     right_a, right_b = a.predictions == a.targets, b.predictions == b.targets
     return replace(
@@ -384,7 +385,7 @@ def _in_common_labels(a: _Tested, b: _Tested) -> tuple[_Tested, _Tested] | None:
     name."""
     if a.task.labels == b.task.labels:
         return a, replace(b, task=a.task)
-    if a.task.name != "single_label":
+    if a.task.traits.labels_a_row != "one" or a.task.traits.order_matters:
         return None
     task = task_named(a.task.name, tuple(dict.fromkeys((*a.task.labels, *b.task.labels))))
     return _renumbered(a, task), _renumbered(b, task)
@@ -398,6 +399,7 @@ def _renumbered(tested: _Tested, task: Task) -> _Tested:
 _OPENINGS: dict[Judgement, str] = {
     "better": "{other} is better than {one}",
     "worse": "{other} is worse than {one}",
+    "mixed": "Mixed: {other} is better than {one} by one figure and worse by another",
     "noise": "Between {one} and {other} the difference is noise",
 }
 
@@ -413,7 +415,7 @@ def _verdict(paired: Paired, names: tuple[str, str], is_same_test: bool) -> str:
         return f"No difference: {where} {one} and {other} are right and wrong together.{rest}"
     opening = _OPENINGS[paired.judgement].format(one=one, other=other)
     figures = ", ".join(
-        f"{TITLES[figure]} {told(figure, paired.difference[figure])}" for figure in shown_figures(paired.task)
+        f"{FIGURES[figure].title} {told(figure, paired.difference[figure])}" for figure in paired.task.figures
     )
     alone = ""
     if paired.mcnemar_p is not None:

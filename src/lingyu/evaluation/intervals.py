@@ -8,13 +8,13 @@ Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from lingyu.store import is_share
+from lingyu.recipe import FIGURES
+from lingyu.store import Interval, IntervalJson
 from lingyu.tasks import Targets, Task
 
 Floats = NDArray[np.float64]
@@ -23,43 +23,6 @@ Bools = NDArray[np.bool_]
 SAMPLES = 2000
 _PERCENTILES = (2.5, 97.5)
 _WEIGHTS_IN_MEMORY = 4_000_000  # of one block of bootstrap samples: 32 MB
-
-Judgement = Literal["better", "worse", "noise"]
-
-
-class IntervalJson(TypedDict):
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure of the test and the percentile interval that holds it in 95 of 100 test sets like this one."""
-
-    value: float
-    low: float
-    high: float
-
-    def as_json(self) -> IntervalJson:
-        return {"value": self.value, "low": self.low, "high": self.high}
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-    @property
-    def in_points(self) -> str:
-        """Of a difference: in percentage points, `+2.1 points [0.9, 3.4]`."""
-        value, low, high = (100 * part for part in (self.value, self.low, self.high))
-        return f"{value:+.1f} points [{low:.1f}, {high:.1f}]"
-
-    @property
-    def judgement(self) -> Judgement:
-        """Of a difference: better or worse where the interval leaves out 0, else noise."""
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "noise"
-
 
 Scores = dict[str, Interval]
 """Figure -> its interval, in the order of task.figures; or the same of differences."""
@@ -71,16 +34,9 @@ def scores_json(scores: Scores) -> dict[str, IntervalJson]:
 
 def told(figure: str, difference: Interval) -> str:
     """A difference of a figure: `+2.1 points [0.9, 3.4]`, or `+0.021 [0.009, 0.034]` of one that is no share."""
-    if is_share(figure):
+    if FIGURES[figure].is_share:
         return difference.in_points
     return f"{difference.value:+.3f} [{difference.low:.3f}, {difference.high:.3f}]"
-
-
-def judgement_of(task: Task, figure: str, difference: Interval) -> Judgement:
-    """What a difference of a figure says; of an error less is better."""
-    if figure in task.lower_is_better:
-        return Interval(-difference.value, -difference.high, -difference.low).judgement
-    return difference.judgement
 
 
 def scores_of(task: Task, targets: Targets, predictions: Targets, seed: int, samples: int = SAMPLES) -> Scores:

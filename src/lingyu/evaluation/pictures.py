@@ -15,7 +15,7 @@ def pictures_of(task: Task, metrics: Metrics, answers: Answers) -> dict[str, byt
     """File name -> PNG: what was answered for what, where a row has one label, or a number; none of other tasks."""
     if metrics.test.confusion is not None:
         return {CONFUSION: plot_confusion(np.asarray(metrics.test.confusion), task.labels)}
-    if task.name == "regression":
+    if task.traits.answers_number:
         predicted = task.predictions(task.probabilities(answers.logits, answers.calibration), answers.calibration)
         pearson, mae = (metrics.test.scores[figure].value for figure in ("pearson", "mae"))
         title = f"{metrics.test.rows:,} test rows: Pearson r {pearson:.3f}, MAE {mae:.3g}"

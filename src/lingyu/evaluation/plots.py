@@ -6,8 +6,9 @@ its import changes matplotlib's settings for the whole process.
 
 import importlib.util
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from lingyu.store import TITLES, is_share
-from lingyu.tasks import Task
+from lingyu.recipe import FIGURES
 
 Row = Mapping[str, Any]
 
@@ -98,35 +98,42 @@ def plot_scatter(predicted: NDArray[np.floating], true: NDArray[np.floating], ti
 
 def plot_curves(
     rows: Sequence[Row],
-    best_by: str = "macro_f1",
+    figures: Sequence[str],
+    best_by: str,
+    *,
     measured: str = "dev",
-    beside: str = "general",
-    task: Task | None = None,
+    beside: str = "",
 ) -> bytes:
-    """PNG of a run: train loss and learning rate over the steps, and dev at each evaluation with the best one marked.
-
-    task: whose figures are drawn, its primary one first; without one macro-F1 and accuracy. Errors have other units
-    than shares: of them only best_by is drawn, beside the loss.
-
-    measured: what is written over dev, where the run measures itself on something else. beside: the key of rows with
-    accuracy and loss of another text, which are drawn dashed.
+    """PNG of a run over its steps: train loss and learning rate, and what was measured, with the best one marked.
 
     rows: of metrics.jsonl, {"step", "loss", "learning_rate", ...} or {"step", "dev": {"macro_f1", ..., "loss"}};
-    dev of step 0 is what was there before training, and never the best. best_by: metric_for_best_model. Values that
-    are missing or not finite are left out; no rows give empty axes.
+    dev of step 0 is what was there before training, and never the best. figures: of dev, to be drawn beside its loss;
+    errors, which have a unit of their own, in a panel of their own. best_by: metric_for_best_model. Values that are
+    missing or not finite are left out, and so is the panel of a train loss that was never logged.
+
+    measured: what is written over dev, where the run measures itself on something else. beside: the key of rows with
+    the same figures of another text, which are drawn dashed.
     """
-    figure = Figure(figsize=(10, 3.8), dpi=_DPI, layout="constrained")
-    train_axes, dev_axes = figure.subplots(1, 2)
-    _draw_train(train_axes, rows)
-    dev, others = ([{"step": row["step"], **row[key]} for row in rows if key in row] for key in ("dev", beside))
-    errors = task.lower_is_better & {best_by} if task else frozenset()
-    _draw_dev(dev_axes, _Drawn(_on_the_left(task, dev), ("loss", *errors), best_by), measured, dev, others, beside)
+    drawn = _Drawn(_evaluations(rows, "dev"), _evaluations(rows, beside), best_by, beside)
+    errors = [figure for figure in figures if FIGURES[figure].lower_is_better]
+    panels: list[Callable[[Axes], None]] = [partial(_draw_train, rows=rows)] if _points(rows, "loss")[0] else []
+    panels.append(
+        partial(_draw_dev, drawn=drawn, figures=[key for key in figures if key not in errors], title=measured)
+    )
+    if errors:
+        panels.append(partial(_draw_errors, drawn=drawn, figures=errors, title=f"{measured}, errors"))
+    figure = Figure(figsize=(5 * len(panels), 3.8), dpi=_DPI, layout="constrained")
     last_step = max((row["step"] for row in rows), default=1) or 1
-    for axes in (train_axes, dev_axes):
+    for draw, axes in zip(panels, np.atleast_1d(figure.subplots(1, len(panels))), strict=True):
+        draw(axes)
         axes.set_xlim(-0.02 * last_step, 1.02 * last_step)
         axes.set_xlabel("optimiser step")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     return _png(figure)
+
+
+def _evaluations(rows: Sequence[Row], key: str) -> list[Row]:
+    return [{"step": row["step"], **row[key]} for row in rows if key in row]
 
 
 def _name_the_axes(axes: Axes, labels: Sequence[str], font_file: Path, size: float) -> None:
@@ -177,78 +184,79 @@ def _draw_train(axes: Axes, rows: Sequence[Row]) -> None:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Figures of dev by the axis that they are drawn on. best_by: the one that chose."""
+    """What was measured at which step, and of another text; best_by: the figure that chose. beside: its name."""
 
-    left: tuple[str, ...]
-    right: tuple[str, ...]
+    evaluations: Sequence[Row]
+    others: Sequence[Row]
     best_by: str
+    beside: str
+
+    def lines(self, axes: Axes, figures: Sequence[str], colours: Sequence[str]) -> list[Line2D]:
+        """A line a figure, and a star on the best where it was chosen by one of them."""
+        runs = [(self.evaluations, "", "o-"), *([(self.others, f"{self.beside} ", "s--")] if self.others else [])]
+        lines = [
+            axes.plot(
+                *_points(rows, figure),
+                form,
+                color=colour,
+                markersize=3.5,
+                linewidth=1.4,
+                label=f"{of}{FIGURES[figure].title}",
+            )[0]
+            for rows, of, form in runs
+            for figure, colour in zip(figures, colours, strict=False)
+        ]
+        return lines + (self._star(axes) if self.best_by in figures else [])
+
+    def _star(self, axes: Axes) -> list[Line2D]:
+        """On what was kept."""
+        steps, values = _points([row for row in self.evaluations if row["step"] > 0], self.best_by)
+        if not values:
+            return []
+        facts = FIGURES[self.best_by]
+        best = int(np.argmin(values) if facts.lower_is_better else np.argmax(values))
+        label = f"best {facts.title}: {values[best]:.3f} at step {steps[best]:,}"
+        return axes.plot(
+            steps[best], values[best], "*", markersize=14, color=_BLACK, markeredgecolor="white", label=label
+        )
 
 
-def _on_the_left(task: Task | None, evaluations: Sequence[Row]) -> tuple[str, ...]:
-    if task is not None:
-        others = (figure for figure in task.figures if figure != task.primary and figure not in task.lower_is_better)
-        return (task.primary, *others)
-    has_f1 = not evaluations or any("macro_f1" in row for row in evaluations)
-    return ("macro_f1", "accuracy") if has_f1 else ("accuracy",)
+def _draw_dev(axes: Axes, drawn: _Drawn, figures: Sequence[str], title: str) -> None:
+    losses = axes.twinx()
+    handles = drawn.lines(axes, figures, _COLOURS) + drawn.lines(losses, ("loss",), (_ORANGE,))
+    axes.set_ylabel(", ".join(FIGURES[figure].title for figure in figures))
+    losses.set_ylabel("loss")
+    _finish(axes, title, handles, _LEAST_SHARES)
+    _span(losses, _LEAST_LOSSES)
 
 
-def _draw_dev(
-    axes: Axes, drawn: _Drawn, measured: str, evaluations: Sequence[Row], others: Sequence[Row], beside: str
-) -> None:
-    errors = axes.twinx()
-    colours = dict(zip(drawn.left, _COLOURS, strict=False)) | dict(zip(drawn.right, (_ORANGE, _RED), strict=False))
-    lines = [(axes, key) for key in drawn.left] + [(errors, key) for key in drawn.right]
-    runs = [(evaluations, "", "o-"), *([(others, f"{beside} ", "s--")] if others else [])]
-    handles = [
-        target.plot(
-            *_points(rows, key),
-            form,
-            color=colours.get(key, _BLACK),
-            markersize=3.5,
-            linewidth=1.4,
-            label=f"{of}{_title(key)}",
-        )[0]
-        for rows, of, form in runs
-        for target, key in lines
-    ]
-    _mark_best(errors if drawn.best_by in drawn.right else axes, evaluations, drawn, handles)
-    axes.set_title(measured, fontsize=11)
-    axes.set_ylabel(", ".join(map(_title, drawn.left)))
-    errors.set_ylabel(", ".join(map(_title, drawn.right)))
-    errors.ticklabel_format(axis="y", useOffset=False)
+def _draw_errors(axes: Axes, drawn: _Drawn, figures: Sequence[str], title: str) -> None:
+    handles = drawn.lines(axes, figures, (_RED, _ORANGE))
+    axes.set_ylabel(", ".join(FIGURES[figure].title for figure in figures))
+    _finish(axes, title, handles, 0.0)
+
+
+def _finish(axes: Axes, title: str, handles: Sequence[Line2D], least: float) -> None:
+    axes.set_title(title, fontsize=11)
     axes.grid(axis="y", alpha=0.25)
-    if all(map(is_share, drawn.left)):
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    for each, least in ((axes, _LEAST_SHARES), (errors, _LEAST_LOSSES)):
-        each.spines["top"].set_visible(False)
-        each.margins(y=0.15)
-        _span(each, least)
+    _span(axes, least)
     _legend_below(axes, handles)
 
 
-def _title(figure: str) -> str:
-    return TITLES.get(figure, figure)
-
-
-def _mark_best(axes: Axes, evaluations: Sequence[Row], drawn: _Drawn, handles: list[Line2D]) -> None:
-    """A star on what was kept, and its line for the legend."""
-    steps, values = _points([row for row in evaluations if row["step"] > 0], drawn.best_by)
-    if not values:
-        return
-    best = int(np.argmin(values) if drawn.best_by in drawn.right else np.argmax(values))
-    label = f"best {_title(drawn.best_by)}: {values[best]:.3f} at step {steps[best]:,}"
-    (star,) = axes.plot(
-        steps[best], values[best], "*", markersize=14, color=_BLACK, markeredgecolor="white", label=label
-    )
-    handles.append(star)
-
-
 def _span(axes: Axes, least: float) -> None:
-    """Let the axis span so much at least: noise is not to look like a slope, nor a tick to need seven digits."""
+    """Let the axis span so much at least: noise is not to look like a slope, nor a tick to need seven digits.
+
+    It ends at 0 where all that is drawn lies above; a point at 0 is to be seen, and so is one below.
+    """
+    axes.spines["top"].set_visible(False)
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.margins(y=0.15)
     low, high = axes.get_ylim()
     missing = max(0.0, least - (high - low)) / 2
     low, high = low - missing, high + missing
-    axes.set_ylim(max(low, 0.0), high + max(-low, 0.0))
+    if axes.dataLim.ymin > 0:
+        low, high = max(low, 0.0), high + max(-low, 0.0)
+    axes.set_ylim(low, high)
 
 
 def _legend_below(axes: Axes, handles: Sequence[Line2D]) -> None:

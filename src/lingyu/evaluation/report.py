@@ -1,21 +1,19 @@
 """What metrics.json says of a version: the test with intervals, the baselines beside it, and alarms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingyu.store import TITLES, judging_figure, shown_figures
-from lingyu.tasks import Calibration, Logits, Probabilities, Targets, Task, label_counts, metrics
+from lingyu.recipe import FIGURES
+from lingyu.store import Interval, Judgement, judgement_by, judgement_of
+from lingyu.tasks import Calibration, Logits, Probabilities, SingleLabel, Targets, Task, label_counts, metrics
 
 from .baselines import Baseline, Baselines
 from .intervals import (
-    Interval,
-    Judgement,
     Scores,
-    judgement_of,
     mcnemar_p,
     paired_difference,
     scores_json,
@@ -25,9 +23,6 @@ from .intervals import (
 )
 
 Bools = NDArray[np.bool_]
-
-ONE_LABEL_A_ROW = frozenset({"single_label", "ordinal"})
-RIGHT_OR_WRONG = ONE_LABEL_A_ROW | {"preference"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +79,11 @@ class Compared:
     mcnemar_p: float | None = None
     without_leaks: "Compared | None" = None
 
+    @property
+    def fair_difference(self) -> Scores:
+        """Without leaked rows where there are any."""
+        return (self.without_leaks or self).difference
+
     def as_json(self) -> dict[str, object]:
         """The baseline's own figures."""
         clean = {"test_without_leaks": scores_json(self.without_leaks.scores)} if self.without_leaks else {}
@@ -109,7 +109,7 @@ class Metrics:
 
     def as_json(self) -> dict[str, object]:
         trivial: dict[str, object] = {"trivial": self.trivial.as_json()}
-        if self.task.name == "single_label":  # whose files are older than the other tasks
+        if self.task.name == SingleLabel.name:  # whose files are older than the other tasks
             trivial = {"majority": scores_json(self.trivial.scores)}
         column = self.column_baseline
         return {
@@ -124,9 +124,11 @@ class Metrics:
         }
 
     @property
-    def fair_difference(self) -> Scores:
-        """To the baseline, without leaked rows where there are any."""
-        return (self.baseline.without_leaks or self.baseline).difference
+    def strongest_first(self) -> tuple[Compared, ...]:
+        """The baselines, those of a column beside the text too, by how little the model gains on them."""
+        rivals = [rival for rival in (self.baseline, self.column_baseline) if rival]
+        sign = -1 if FIGURES[self.task.primary].lower_is_better else 1
+        return tuple(sorted(rivals, key=lambda rival: sign * rival.fair_difference[self.task.primary].value))
 
 
 def evaluate_answers(task: Task, answers: Answers, baselines: Baselines, seed: int) -> Metrics:
@@ -139,17 +141,20 @@ def evaluate_answers(task: Task, answers: Answers, baselines: Baselines, seed: i
     model = _Model(task, probabilities, task.predictions(probabilities, answers.calibration), answers.targets, seed)
     kept = ~answers.leaked
     clean = model.only(kept) if kept.any() and not kept.all() else None
-    baseline = model.against(baselines.rival)
-    if clean:
-        baseline = _with(baseline, clean.against(_only(baselines.rival, kept)))
+
+    def against(rival: Baseline) -> Compared:
+        found = model.against(rival)
+        return replace(found, without_leaks=clean.against(_only(rival, kept))) if clean else found
+
     trivial = model.against(baselines.trivial)
+    column = against(baselines.column) if baselines.column else None
     return Metrics(
         task=task,
         test=model.measured(of_each_label=True),
-        baseline=baseline,
+        baseline=against(baselines.rival),
         trivial=trivial,
-        column_baseline=model.against(baselines.column) if baselines.column else None,
-        alarms=tuple(_alarms(model, baselines.trivial, trivial, bool(answers.leaked.all()))),
+        column_baseline=column,
+        alarms=tuple(_alarms(model, _trivially(task, baselines.trivial), trivial, column, bool(answers.leaked.all()))),
         test_without_leaks=clean.measured() if clean else None,
     )
 
@@ -169,18 +174,19 @@ class _Model:
 
     def measured(self, *, of_each_label: bool = False) -> Measured:
         task = self.task
+        one_label = task.traits.labels_a_row == "one"
         return Measured(
             rows=len(self.targets),
             scores=scores_of(task, self.targets, self.predictions, self.seed),
-            ece=self._calibration_error() if task.name == "single_label" else None,
+            ece=self._calibration_error() if one_label and task.traits.has_temperature else None,
             per_class=self._per_class() if of_each_label and task.labels else None,
-            confusion=self._confusion() if of_each_label and task.name in ONE_LABEL_A_ROW else None,
+            confusion=self._confusion() if of_each_label and one_label else None,
         )
 
     def against(self, baseline: Baseline) -> Compared:
         theirs = baseline.all_predictions
         p = None
-        if self.task.name in RIGHT_OR_WRONG and not baseline.or_else:
+        if self.task.traits.right_or_wrong and not baseline.or_else:
             p = mcnemar_p(self.predictions == self.targets, baseline.predictions == self.targets)
         return Compared(
             name=baseline.name,
@@ -222,22 +228,27 @@ def _only(baseline: Baseline, rows: Bools) -> Baseline:
     return Baseline(baseline.name, baseline.predictions[rows], tuple(others[rows] for others in baseline.or_else))
 
 
-def _with(all_rows: Compared, clean: Compared) -> Compared:
-    return Compared(all_rows.name, all_rows.scores, all_rows.difference, all_rows.mcnemar_p, clean)
+def _trivially(task: Task, trivial: Baseline) -> str:
+    """What answers without reading a text, for a reader."""
+    one_label = task.traits.labels_a_row == "one"
+    return f"always answering {task.labels[int(trivial.predictions[0])]}" if one_label else trivial.name
 
 
-def _alarms(model: _Model, baseline: Baseline, trivial: Compared, all_leaked: bool) -> list[str]:
-    """Signs that nothing was learnt, or that the test proves nothing: one line each."""
+def _alarms(model: _Model, always: str, trivial: Compared, column: Compared | None, all_leaked: bool) -> list[str]:
+    """Signs that nothing was learnt of the text, or that the test proves nothing: one line each.
+
+    always: what trivial is called.
+    """
     task, alarms = model.task, []
     constant = _constant_answer(model)
     if constant:
         alarms.append(f"the model answers {constant} to every test text")
-    figure = judging_figure(task)
-    gain = trivial.difference[figure]
-    if gain.low <= 0:
-        is_label = task.name in ONE_LABEL_A_ROW
-        rival = f"always answering {task.labels[int(baseline.predictions[0])]}" if is_label else trivial.name
-        alarms.append(f"the model does not beat {rival}: {TITLES[figure]} {told(figure, gain)} against that")
+    figure = task.figures[0]  # not the primary one: macro-F1 of one label everywhere is beaten by chance
+    for rival, compared in ((always, trivial), *([(column.name, column)] if column else [])):
+        gain = compared.fair_difference[figure]
+        if judgement_of(figure, gain) != "better":
+            told_gain = f"{FIGURES[figure].title} {told(figure, gain)}"
+            alarms.append(f"the model does not beat {rival}: {told_gain} against that")
     if all_leaked:
         alarms.append("every test text stands in train, so the test proves nothing")
     return alarms
@@ -246,43 +257,47 @@ def _alarms(model: _Model, baseline: Baseline, trivial: Compared, all_leaked: bo
 def _constant_answer(model: _Model) -> str | None:
     """What every row is answered with, although the truth varies; None where answers vary too."""
     task = model.task
-    if task.name in ("multi_label", "token"):
+    if task.traits.labels_a_row == "any":
         sums = task.statistics(model.predictions, model.targets).sum(axis=0)
         answered = label_counts(sums, len(task.labels)).predicted.sum()
-        return None if answered else "no entity" if task.name == "token" else "no label"
+        return None if answered else "no entity" if task.head == "token" else "no label"
     if len(np.unique(model.predictions)) > 1 or len(np.unique(model.targets)) < 2:
         return None
     return task.labels[int(model.predictions[0])] if task.labels else "one number"
 
 
 def judgement(found: Metrics) -> Judgement:
-    """Whether the model beats the baseline, loses, or neither, by the figure that judges."""
-    figure = judging_figure(found.task)
-    return judgement_of(found.task, figure, found.fair_difference[figure])
+    """Whether the model beats the stronger baseline, by the figure that chose it, or which of its figures differ."""
+    return judgement_by(found.task, found.strongest_first[0].fair_difference)
 
 
 _SENTENCES: Mapping[Judgement, str] = {
     "better": "Better than {name}",
     "worse": "Worse than {name}",
+    "mixed": "Mixed against {name}, better by one figure and worse by another",
     "noise": "Neither better nor worse than {name}, the difference is noise",
 }
 
 
 def verdict(found: Metrics) -> str:
-    """The comparison with the baseline as one sentence, by the figure that judges; the others are told beside it.
+    """The comparison with the stronger baseline as one sentence; how it stands to the other one behind it.
 
     Example: "Better than TF-IDF: accuracy +2.1 points [0.9, 3.4], macro-F1 +1.8 points [0.2, 3.3]."
     """
-    judged = judgement(found)
-    opening = _SENTENCES[judged].format(name=found.baseline.name)
+    judged, figures = judgement(found), found.task.figures
+    rival, *others = found.strongest_first
+    opening = _SENTENCES[judged].format(name=rival.name)
     rows = " (test without leaks)" if found.test_without_leaks else ""
-    figures = (_told_beside(found, figure, judged) for figure in shown_figures(found.task))
-    return f"{opening}{rows}: {', '.join(figures)}."
+    said = ", ".join(_told_beside(figure, rival.fair_difference[figure], judged) for figure in figures)
+    beside = (
+        f"; against {other.name} {_told_beside(found.task.primary, other.fair_difference[found.task.primary], judged)}"
+        for other in others
+    )
+    return f"{opening}{rows}: {said}{''.join(beside)}."
 
 
-def _told_beside(found: Metrics, figure: str, judged: Judgement) -> str:
-    """A figure's difference, and what it says where that is not what the judging figure says."""
-    difference: Interval = found.fair_difference[figure]
-    own = judgement_of(found.task, figure, difference)
+def _told_beside(figure: str, difference: Interval, judged: Judgement) -> str:
+    """A figure's difference, and what it says where that is not what is said of all."""
+    own = judgement_of(figure, difference)
     differs = "" if own == judged else f" ({own})"
-    return f"{TITLES[figure]} {told(figure, difference)}{differs}"
+    return f"{FIGURES[figure].title} {told(figure, difference)}{differs}"

@@ -3,7 +3,7 @@
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from lingyu.store import TITLES, shown_figures
+from lingyu.recipe import FIGURES
 
 from .intervals import Scores
 from .report import Metrics
@@ -11,12 +11,12 @@ from .report import Metrics
 _MOST_INTERVALS = 2  # that 80 columns hold
 
 
-def table_of(found: Metrics) -> Table:
+def table_of(found: Metrics, name: str = "adapter") -> Table:
     """The test for a terminal of 80 columns: model and baselines; the leak-free test below, if there is one.
 
-    Of tasks with many figures only the one that judges stands there with its interval.
+    name: what was measured. Of tasks with many figures only the first stands there with its interval.
     """
-    figures = shown_figures(found.task)
+    figures = found.task.figures
     with_interval = figures if len(figures) <= _MOST_INTERVALS else figures[:1]
     has_ece = found.test.ece is not None
     table = Table(
@@ -25,7 +25,7 @@ def table_of(found: Metrics) -> Table:
         pad_edge=False,
         caption="test set; in brackets 95 % bootstrap intervals over its rows",
     )
-    for heading in ("", "rows", *(TITLES[figure] for figure in figures), *(["ECE"] if has_ece else [])):
+    for heading in ("", "rows", *(FIGURES[figure].title for figure in figures), *(["ECE"] if has_ece else [])):
         table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
 
     def add(name: str, scores: Scores, rows: int, ece: float | None = None) -> None:
@@ -38,12 +38,12 @@ def table_of(found: Metrics) -> Table:
         table.add_row(*cells, *([f"{ece:.3f}" if ece is not None else ""] if has_ece else []))
 
     test, baseline, clean = found.test, found.baseline, found.test_without_leaks
-    add("adapter", test.scores, test.rows, test.ece)
+    add(name, test.scores, test.rows, test.ece)
     for rival in (baseline, found.column_baseline, found.trivial):
         if rival:
             add(rival.name, rival.scores, test.rows)
     if clean and baseline.without_leaks:
         table.add_section()
-        add("adapter, no leaks", clean.scores, clean.rows, clean.ece)
+        add(f"{name}, no leaks", clean.scores, clean.rows, clean.ece)
         add(f"{baseline.name}, no leaks", baseline.without_leaks.scores, clean.rows)
     return table

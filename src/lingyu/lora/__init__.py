@@ -6,7 +6,7 @@ What trains is imported when it is asked for: whoever answers must not wait for 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from lingyu.bases import import_bitsandbytes
+from lingyu.training import import_bitsandbytes
 
 import_bitsandbytes()  # before what follows imports peft, which would import it its own way
 

@@ -45,7 +45,7 @@ def encode_part(base: Base, part: Part, task: Task, max_length: int) -> EncodedP
     if task.head == "token":
         return _tagged(base, part, max_length)
     encoded = base.encode(part.texts, max_length, part.pairs)
-    targets: NDArray[Any] = regression_targets(part.labels) if task.name == "regression" else part.labels
+    targets: NDArray[Any] = regression_targets(part.labels) if task.traits.answers_number else part.labels
     return EncodedPart(EncodedRows(encoded, targets), targets, sum(encoded.truncated))
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from lingyu.bases import Base, Head
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.recipe import Train
+from lingyu.recipe import KEEPS_PLACES, Train
 from lingyu.store import (
     BaseRecord,
     CardFacts,
@@ -29,7 +29,7 @@ from lingyu.store import (
     refuse_remote_code,
     render_card,
 )
-from lingyu.tasks import Task, task_named
+from lingyu.tasks import SingleLabel, Task, Token, task_named
 from lingyu.text import STEPS
 
 from .publishing import package_versions
@@ -40,7 +40,6 @@ _MAX_LENGTH: int = Train.model_fields["max_length"].default
 _PICKLES = ("adapter_model.bin", "adapter_model.pt", "pytorch_model.bin")
 _HEADS = ("classifier.weight", "classifier.out_proj.weight", "score.weight")
 _HEADS_BY_TYPE: Mapping[str | None, Head] = {None: "row", "SEQ_CLS": "row", "TOKEN_CLS": "token"}
-_KEEPS_PLACES = ("width",)  # of the text steps: a tag stands at a character
 
 
 @dataclass(frozen=True)
@@ -185,20 +184,20 @@ def _at(folder: Path, error: LingyuError) -> LingyuError:
 def _task(foreign: Foreign, labels: Sequence[str], text_steps: Sequence[str]) -> Task:
     """What the adapter answers. Raises LingyuError for tags in another order than ours, or steps that move them."""
     if foreign.head == "row":
-        return task_named("single_label", labels)
-    task = task_named("token", tuple(dict.fromkeys(tag[2:] for tag in labels[1:])))
+        return task_named(SingleLabel.name, labels)
+    task = task_named(Token.name, tuple(dict.fromkeys(tag[2:] for tag in labels[1:])))
     if tuple(labels) != task.output_names:
         raise LingyuError(
             f"its outputs are said to be {', '.join(labels[:6])}, which are no tags in the order that is read here",
             where="--labels",
             next=f"Take one whose outputs are {', '.join(task.output_names[:5])}, ...: O, then B- and I- of each label",
         )
-    moving = [step for step in text_steps if step not in _KEEPS_PLACES]
+    moving = [step for step in text_steps if step not in KEEPS_PLACES]
     if moving:
         raise LingyuError(
             f"{', '.join(moving)}: moves the characters that tags stand at",
             where="--text-steps",
-            next=f"Give {', '.join(_KEEPS_PLACES)}, or none",
+            next=f"Give {', '.join(KEEPS_PLACES)}, or none",
         )
     return task
 

@@ -1,4 +1,7 @@
-"""The ways to train a classifier: LoRA and the head, the head alone, or everything."""
+"""The ways to train a classifier, by the recipe's name for each: what learns, how fast, and what is left of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -7,25 +10,50 @@ from lingyu.recipe import Recipe
 from lingyu.training import Factor, layerwise, loraplus
 
 from .attaching import attach_head, attach_lora
+from .results import AdapterResult, Result, WholeModelResult
 
 
-def trainable(classifier: Classifier, base: Base, recipe: Recipe) -> nn.Module:
-    """The model as it is before the first step: what the recipe's method trains wants a gradient, nothing else does.
+@dataclass(frozen=True)
+class Method:
+    """attach: the model as it is before the first step; what it trains wants a gradient, nothing else does. Raises
+    LingyuError as attach_lora.
 
-    An adapter on the classifier, or for method: full the classifier itself. Raises LingyuError as attach_lora.
+    rate_factor: what a parameter's learning rate is multiplied by, by its name. result: the form of what is left.
+    short: for the name of a tracker's run, r8 or full.
     """
-    if recipe.method == "full":
-        return classifier.model
-    attached: nn.Module = (
-        attach_head(classifier, base) if recipe.method == "head" else attach_lora(classifier, base, recipe.lora)
-    )
-    return attached
+
+    attach: Callable[[Classifier, Base, Recipe], nn.Module]
+    rate_factor: Callable[[nn.Module, Base, Recipe], Factor]
+    result: Result
+    short: Callable[[Recipe], str]
 
 
-def rate_factor(model: nn.Module, base: Base, recipe: Recipe) -> Factor:
-    """What a parameter's learning rate is multiplied by, by its name."""
-    if recipe.method != "full":
-        return loraplus(recipe.lora.loraplus_lr_ratio)
+def _everything(classifier: Classifier, base: Base, recipe: Recipe) -> nn.Module:
+    return classifier.model
+
+
+def _of_lora(model: nn.Module, base: Base, recipe: Recipe) -> Factor:
+    return loraplus(recipe.lora.loraplus_lr_ratio)
+
+
+def _of_layers(model: nn.Module, base: Base, recipe: Recipe) -> Factor:
     names = [name for name, _ in model.named_parameters()]
-    head = {*base.family.leaves, *base.family.fixed}
-    return layerwise(names, head, recipe.train.layerwise_lr_decay)
+    return layerwise(names, {*base.family.leaves, *base.family.fixed}, recipe.train.layerwise_lr_decay)
+
+
+METHODS = {
+    "lora": Method(
+        attach=lambda classifier, base, recipe: attach_lora(classifier, base, recipe.lora),
+        rate_factor=_of_lora,
+        result=AdapterResult("lora"),
+        short=lambda recipe: f"r{recipe.lora.r}",
+    ),
+    "head": Method(
+        attach=lambda classifier, base, recipe: attach_head(classifier, base),
+        rate_factor=_of_lora,
+        result=AdapterResult("head"),
+        short=lambda recipe: "head",
+    ),
+    "full": Method(_everything, _of_layers, WholeModelResult(), short=lambda recipe: "full"),
+}
+"""By a recipe's `method`."""

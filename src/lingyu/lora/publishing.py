@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lingyu.bases import Base
 from lingyu.data import Audit, Splits
@@ -21,7 +21,6 @@ from lingyu.store import (
     HASHES,
     METRICS,
     BaseRecord,
-    Calibration,
     CardFacts,
     LineageEntry,
     PartRecord,
@@ -71,9 +70,9 @@ def require_writable(store: Path) -> None:
     require_store(store)
 
 
-def publish(record: Record, adapter: Path) -> Version:
-    """The next version in the recipe's store. adapter: the folder with PEFT's two files."""
-    facts = _facts(record)
+def publish(record: Record, adapter: Path, method: Literal["lora", "head"]) -> Version:
+    """The next version in the recipe's store. adapter: the folder with PEFT's two files. method: what was trained."""
+    facts = _facts(record, method)
     recipe = record.recipe
 
     def write(folder: Path, version: str) -> VersionFacts:
@@ -94,7 +93,7 @@ def publish(record: Record, adapter: Path) -> Version:
     return Store(recipe.publish.to).publish(recipe.name, write, channel=recipe.publish.channel, why="trained")
 
 
-def _facts(record: Record) -> VersionFacts:
+def _facts(record: Record, method: Literal["lora", "head"]) -> VersionFacts:
     recipe, base, splits = record.recipe, record.base, record.splits
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     return VersionFacts(
@@ -109,7 +108,8 @@ def _facts(record: Record) -> VersionFacts:
         ),
         text_steps=recipe.data.clean,
         text_pair=splits.test.pairs is not None,
-        calibration=Calibration(**asdict(record.answers.calibration)),
+        method=method,
+        calibration=record.answers.calibration,
         data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
         split=record.split,
         lineage=tuple(LineageEntry(**asdict(ancestor)) for ancestor in base.lineage),

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from lingyu.bases import Family, encoder_linears, import_bitsandbytes
+from lingyu.bases import Family, encoder_linears
 from lingyu.errors import LingyuError, missing_extra
+from lingyu.training import import_bitsandbytes
 
 QUANT_TYPE = "nf4"
 _BLOCK = 64  # weights that share a scale

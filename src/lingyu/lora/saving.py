@@ -91,8 +91,10 @@ def place_adapter(classifier: Classifier, folder: Path, base: str) -> PeftModel:
     return model.eval()
 
 
-def require_same_answers(live: nn.Module, reloaded: nn.Module, encoded: Encoded, pad_token_id: int) -> float:
-    """The largest difference of a logit between the trained model and its saved form.
+def require_same_answers(
+    live: nn.Module, reloaded: nn.Module, encoded: Encoded, pad_token_id: int, *, noun: str = "adapter"
+) -> float:
+    """The largest difference of a logit between the trained model and its saved form. noun: for that form.
 
     Raises LingyuError beyond TOLERANCE: then something that was trained is not in the file.
     """
@@ -102,7 +104,7 @@ def require_same_answers(live: nn.Module, reloaded: nn.Module, encoded: Encoded,
     largest = float(difference.max())
     if not largest <= TOLERANCE:
         raise LingyuError(
-            f"the saved adapter answers differently from the trained model: logits differ by {largest:.2g}",
+            f"the saved {noun} answers differently from the trained model: logits differ by {largest:.2g}",
             next="Nothing was published. Please report this with the recipe",
             status=1,
         )

@@ -1,19 +1,16 @@
 """The main job: a recipe to a published adapter version. `train` tells it from top to bottom."""
 
-import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from numpy.typing import NDArray
-from peft import PeftModel
 from rich.console import Console
 from torch import nn
 from transformers import TrainerCallback
@@ -23,7 +20,7 @@ from lingyu.data import Splits, load_splits
 from lingyu.errors import LingyuError
 from lingyu.evaluation import Answers, Metrics, baselines_of, evaluate_answers, pictures_of, plot_curves, verdict
 from lingyu.recipe import Recipe
-from lingyu.store import METRICS, SplitRecord, Version
+from lingyu.store import SplitRecord, Version
 from lingyu.tasks import Calibration, Task, measured_on_dev, task_to_train
 from lingyu.training import (
     BatchesTrainer,
@@ -55,23 +52,14 @@ from .auditing import RunAudit, audit_of_run
 from .augmenting import with_copies
 from .encoding import EncodedPart, encode_part
 from .gates import leak_notes, near_notes
-from .methods import rate_factor, trainable
-from .publishing import CURVES, Record, publish, require_writable
+from .methods import METHODS, Method
+from .publishing import CURVES, Record, require_writable
 from .quantization_gap import QuantizationGap, quantization_gap
 from .quantizing import FourBits, require_bitsandbytes
-from .saving import (
-    adapter_tensors,
-    load_adapter,
-    place_adapter,
-    require_same_answers,
-    save_adapter,
-    save_tensors,
-)
+from .saving import require_same_answers
 from .split_record import recorded_split
-from .whole_model import load_whole, save_whole
 
 PROGRAM = "train_lora.py"
-_INITIAL = "initial.safetensors"
 _PROOF_ROWS = 64
 
 
@@ -79,10 +67,12 @@ _PROOF_ROWS = 64
 class Outcome:
     """What a run leaves: the version, its metrics and one sentence on what they mean.
 
-    version: None of method: full, whose model lies in the run's folder.
+    version: None of a whole model, which stays in the run's folder. noun: what a person calls it. folder: where it is.
     """
 
     version: Version | None
+    noun: str
+    folder: Path
     metrics: Metrics
     verdict: str
     run: Path
@@ -134,20 +124,28 @@ class Job:
         train = self.recipe.train
         return train.max_steps or math.ceil(train.num_train_epochs * self.steps_per_epoch)
 
+    @property
+    def method(self) -> Method:
+        return METHODS[self.recipe.method]
+
     def fresh_model(self) -> nn.Module:
         """Base, head and what the method adds, as they are before the first step."""
-        return trainable(self.classifier(self.recipe.train.seed, self.precision.name), self.base, self.recipe)
+        return self.method.attach(self.classifier(self.recipe.train.seed, self.precision.name), self.base, self.recipe)
+
+    def full_classifier(self, seed: int = 0) -> Classifier:
+        """The base with a fresh head, as it answers: in full precision."""
+        return self.base.load_classifier(self.task.output_names, seed=seed, head=self.task.head)
 
     def classifier(self, seed: int, precision: str) -> Classifier:
-        """The base with a head; where the recipe says so in 4 bits, computing in this precision."""
-        classifier = self.base.load_classifier(self.task.output_names, seed=seed, head=self.task.head)
+        """As it is trained: where the recipe says so in 4 bits, computing in this precision."""
+        classifier = self.full_classifier(seed)
         if self.recipe.quantization:
             FourBits(getattr(torch, precision), PartialState().device).quantize(classifier.model, self.base.family)
         return classifier
 
-    def result_in(self, run: Run) -> Path:
-        """Where the trained weights lie once they were proved."""
-        return run.model if self.recipe.method == "full" else run.adapter
+    def read_back(self, folder: Path, onto: Callable[[], Classifier]) -> nn.Module:
+        """What was saved there, as plain PEFT or transformers reads it. onto: what an adapter is put on."""
+        return self.method.result.load(folder, self.task.head, onto, self.base.id)
 
     def lines(self) -> list[str]:
         """What a person wants to see before the wait."""
@@ -183,7 +181,7 @@ def train(recipe: Recipe, *, console: Console, resume: bool = False, run_name: s
     is_main = PartialState().is_main_process
     with recorded(run, lambda: _tracker(job, run), program=PROGRAM) as tracker:
         audited = _audit(job, run, console) if is_main else None
-        if not job.result_in(run).is_dir():
+        if not job.method.result.folder(run).is_dir():
             trained = _fit(model, job, run, tracker, console)
             if is_main:
                 _save_with_proof(trained, job, run)
@@ -239,40 +237,25 @@ def _audit(job: Job, run: Run, console: Console) -> RunAudit:
     return audited
 
 
-def _keep_initial(model: PeftModel, run: Run) -> None:
-    """Where LoRA starts by changing the base, what it started from is needed to undo that."""
-    file = run.folder / _INITIAL
-    if PartialState().is_main_process and not file.is_file():
-        temporary = file.with_name(f".{file.name}")
-        save_tensors(adapter_tensors(model), temporary)
-        temporary.replace(file)
-
-
 def _tracker(job: Job, run: Run) -> Tracker:
     recipe = job.recipe
     base = Path(recipe.base).name
+    bits = f"-{recipe.quantization}" if recipe.quantization else ""
     return tracker_for(
         recipe.report_to,
         group=recipe.name,
         job_type="train",
-        name=f"{recipe.name}-{base}-{_way_of(recipe)}-s{recipe.train.seed}",
+        name=f"{recipe.name}-{base}-{job.method.short(recipe)}{bits}-s{recipe.train.seed}",
         tags=[base, recipe.task, recipe.name],
         config=recipe.model_dump(mode="json"),
         folder=run.folder,
     )
 
 
-def _way_of(recipe: Recipe) -> str:
-    """r8, r8-nf4, head ..."""
-    way = f"r{recipe.lora.r}" if recipe.method == "lora" else recipe.method
-    return f"{way}-{recipe.quantization}" if recipe.quantization else way
-
-
 def _fit(model: nn.Module, job: Job, run: Run, tracker: Tracker, console: Console) -> nn.Module:
     """The model as it is to be published."""
     recipe = job.recipe
-    if recipe.lora.changes_base:
-        _keep_initial(model, run)
+    job.method.result.begin(model, recipe, run)
 
     def trainer_with(callbacks: Sequence[TrainerCallback]) -> BatchesTrainer:
         return build_trainer(
@@ -283,7 +266,7 @@ def _fit(model: nn.Module, job: Job, run: Run, tracker: Tracker, console: Consol
             dev_rows=job.dev.rows,
             pad_token_id=job.base.tokenizer.pad_token_id,
             arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
-            rate_factor=rate_factor(model, job.base, recipe),
+            rate_factor=job.method.rate_factor(model, job.base, recipe),
             callbacks=callbacks,
         )
 
@@ -295,33 +278,23 @@ def _fit(model: nn.Module, job: Job, run: Run, tracker: Tracker, console: Consol
 
 def _save_with_proof(trained: nn.Module, job: Job, run: Run) -> None:
     """Save what was trained, read it back by plain PEFT or transformers, and keep it only if it answers as before."""
-    result = job.result_in(run)
-    folder = result.with_name(f".{result.name}")
+    result, recipe = job.method.result, job.recipe
+    folder = result.folder(run).with_name(f".{result.folder(run).name}")
     shutil.rmtree(folder, ignore_errors=True)
     sequences = job.dev.rows.sequences
     proof = sequences.take(range(min(_PROOF_ROWS, len(sequences))))
-    reloaded = _saved(trained, job, run, folder).to(next(trained.parameters()).device)
-    require_same_answers(trained, reloaded, proof, pad_token_id=job.base.tokenizer.pad_token_id)
-    folder.rename(result)
-
-
-def _saved(trained: Any, job: Job, run: Run, folder: Path) -> nn.Module:
-    """What the folder then gives back, on such a base as it was trained on."""
-    base, recipe = job.base, job.recipe
-    if recipe.method == "full":
-        save_whole(trained, base, folder)
-        return load_whole(folder, job.task.head)
-    initial = run.folder / _INITIAL if recipe.lora.changes_base else None
-    save_adapter(trained, base, recipe.lora, folder, initial=initial)
-    reloaded: nn.Module = place_adapter(job.classifier(recipe.train.seed + 1, job.precision.name), folder, base.id)
-    return reloaded
+    result.save(trained, job.base, recipe, run, folder)
+    reloaded = job.read_back(folder, lambda: job.classifier(recipe.train.seed + 1, job.precision.name))
+    reloaded.to(next(trained.parameters()).device)
+    require_same_answers(trained, reloaded, proof, job.base.tokenizer.pad_token_id, noun=result.noun)
+    folder.rename(result.folder(run))
 
 
 def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker, console: Console) -> Outcome:
     """Measure the result as plain PEFT or transformers reads it from the run's folder, and publish that."""
     recipe, base, splits, task = job.recipe, job.base, job.splits, job.task
     pad_token_id = base.tokenizer.pad_token_id
-    model = _result(job, run)
+    model = job.read_back(job.method.result.folder(run), job.full_classifier).to("cpu" if uses_cpu() else "cuda")
     dev_logits = job.dev.logits(model, pad_token_id)
     test = encode_part(base, splits.test, task, recipe.train.max_length)
     calibration = task.calibrate(dev_logits, job.dev.targets)
@@ -330,7 +303,7 @@ def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker
     metrics = evaluate_answers(task, answers, baselines, recipe.train.seed)
     dev = {"rows": splits.dev.rows, **measured_on_dev(task, dev_logits, job.dev.targets)}
     gap = _gap(job, run, dev_logits, calibration, console)
-    curves = plot_curves(read_metrics(run.metrics), best_by=recipe.train.metric_for_best_model, task=task)
+    curves = plot_curves(read_metrics(run.metrics), task.figures, recipe.train.metric_for_best_model)
     record = Record(
         recipe=recipe,
         base=base,
@@ -342,23 +315,10 @@ def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker
         metrics={"dev": dev, **metrics.as_json(), **({"quantization": gap.as_json()} if gap else {})},
         pictures={CURVES: curves, **pictures_of(task, metrics, answers)},
     )
-    version = _published(record, run, tracker) if recipe.method != "full" else None
-    if version is None:
-        _keep_figures(record, run)
+    version = _published(record, job, run, tracker)
     tracker.summary({f"test/{figure}": metrics.test.scores[figure].value for figure in task.figures})
-    return Outcome(version, metrics, verdict(metrics), run.folder)
-
-
-def _result(job: Job, run: Run) -> nn.Module:
-    """What was trained, as it will be served: in full precision."""
-    base, task = job.base, job.task
-    is_whole = job.recipe.method == "full"
-    model: nn.Module = (
-        load_whole(run.model, task.head)
-        if is_whole
-        else load_adapter(base, task.output_names, run.adapter, head=task.head)
-    )
-    return model.to("cpu" if uses_cpu() else "cuda")
+    folder = version.folder if version else job.method.result.folder(run)
+    return Outcome(version, job.method.result.noun, folder, metrics, verdict(metrics), run.folder)
 
 
 def _gap(
@@ -370,27 +330,20 @@ def _gap(
     """
     if not job.recipe.quantization:
         return None
-    model = place_adapter(job.classifier(job.recipe.train.seed, "float32"), run.adapter, job.base.id)
+    model = job.read_back(run.adapter, lambda: job.classifier(job.recipe.train.seed, "float32"))
     in_4_bits = job.dev.logits(model.to(PartialState().device), job.base.tokenizer.pad_token_id)
     gap = quantization_gap(job.task, job.dev, in_4_bits, dev_logits, calibration)
     console.print(gap.line)
     return gap
 
 
-def _keep_figures(record: Record, run: Run) -> None:
-    """A model that is no adapter stays where it is; its figures beside it."""
-    temporary = run.folder / f".{METRICS}"
-    temporary.write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    temporary.replace(run.folder / METRICS)
-    run.finished(run.model.name)
-
-
-def _published(record: Record, run: Run, tracker: Tracker) -> Version:
+def _published(record: Record, job: Job, run: Run, tracker: Tracker) -> Version | None:
     try:
-        version = publish(record, run.adapter)
+        version = job.method.result.publish(record, run)
     except LingyuError as error:
-        next_step = f"The trained adapter is kept. Once that is mended: {resume_command(PROGRAM, run)}"
+        kept = f"The trained {job.method.result.noun} is kept"
+        next_step = f"{kept}. Once that is mended: {resume_command(PROGRAM, run)}"
         raise LingyuError(error.what, error.where, next_step, status=error.status) from error
-    run.finished(version.version)
-    tracker.artifact(f"{version.name}-adapter", version.folder, {"version": version.version})
+    if version is not None:
+        tracker.artifact(f"{version.name}-adapter", version.folder, {"version": version.version})
     return version

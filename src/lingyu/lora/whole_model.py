@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
-from lingyu.bases import Base, Head
+from lingyu.bases import Base, Head, auto_classifier
 
 _VOCABULARY = "vocab.txt"  # transformers 5 no longer writes it, and other tools read it
 
@@ -22,6 +22,5 @@ def save_whole(model: PreTrainedModel, base: Base, folder: Path) -> None:
 
 def load_whole(folder: Path, head: Head = "row") -> nn.Module:
     """The model as anyone reads it, in eval mode. head: whether it answers once a row or once a token."""
-    models = AutoModelForSequenceClassification if head == "row" else AutoModelForTokenClassification
-    model: nn.Module = models.from_pretrained(str(folder)).eval()
+    model: nn.Module = auto_classifier(head).from_pretrained(str(folder)).eval()
     return model

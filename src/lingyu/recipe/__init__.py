@@ -2,34 +2,32 @@
 
 from .chaining import ChainRecipe, CorpusStage, EvaluateStage, Stage
 from .document import Document, Fault, MappingNode, Node, ScalarNode, SequenceNode, read_document
+from .figures import FIGURES, Figure, FigureFacts
 from .kinds import AnyRecipe, values_of
 from .phrases import in_words, shown
-from .pretraining import BaseCard, Dapt, Pretraining, PretrainingRecipe, PublishBase, Shape
+from .pretraining import Dapt, Pretraining, PretrainingRecipe, PublishBase, Shape
 from .reading import (
     Loaded,
     is_recipe_file,
-    kind_of,
     load_any,
-    load_chain,
-    load_chain_with_origins,
     load_pretraining,
     load_pretraining_with_origins,
     load_recipe,
     load_recipe_with_origins,
 )
 from .schema import NAME_PATTERN, RUNS, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
-from .stages import StageRecipe, WholeChain, load_whole_chain
-from .task_rules import FIGURES, LOWER_IS_BETTER, TaskName
-from .writing import deviations, differences, explain, json_schema, overrides_of, resolved_yaml
+from .stages import WholeChain, load_whole_chain
+from .task_rules import KEEPS_PLACES, TASK_RULES, LabelsARow, TaskName
+from .writing import deviations, differences, explain, json_schema, resolved_yaml
 
 __all__ = [
     "FIGURES",
-    "LOWER_IS_BETTER",
+    "KEEPS_PLACES",
     "NAME_PATTERN",
     "RUNS",
+    "TASK_RULES",
     "AnyRecipe",
     "Augment",
-    "BaseCard",
     "Card",
     "ChainRecipe",
     "CorpusStage",
@@ -38,6 +36,9 @@ __all__ = [
     "Document",
     "EvaluateStage",
     "Fault",
+    "Figure",
+    "FigureFacts",
+    "LabelsARow",
     "Loaded",
     "Lora",
     "MappingNode",
@@ -53,7 +54,6 @@ __all__ = [
     "Shape",
     "Split",
     "Stage",
-    "StageRecipe",
     "TaskName",
     "Train",
     "WholeChain",
@@ -63,16 +63,12 @@ __all__ = [
     "in_words",
     "is_recipe_file",
     "json_schema",
-    "kind_of",
     "load_any",
-    "load_chain",
-    "load_chain_with_origins",
     "load_pretraining",
     "load_pretraining_with_origins",
     "load_recipe",
     "load_recipe_with_origins",
     "load_whole_chain",
-    "overrides_of",
     "read_document",
     "resolved_yaml",
     "shown",

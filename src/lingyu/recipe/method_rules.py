@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .task_rules import TASK_RULES
+
 if TYPE_CHECKING:
     from .schema import Recipe, Rule
 
-_CLASSES = ("single_label", "ordinal")
+_CLASSES = tuple(task for task, rules in TASK_RULES.items() if rules.labels_a_row == "one")
 
 
 def rules_of_method(recipe: "Recipe") -> Iterator["Rule"]:
@@ -24,5 +26,8 @@ def rules_of_method(recipe: "Recipe") -> Iterator["Rule"]:
     what = f"the rows of {recipe.task} have no one label that could be rare; augment is for {' and '.join(_CLASSES)}"
     yield recipe.task in _CLASSES or recipe.data.augment is None, "data.augment", what
     both = recipe.data.augment is not None and train.class_weights == "balanced"
-    what = "augment and class_weights: balanced would both make up for what is rare, twice as much; keep one of them"
+    what = (
+        "augment and class_weights: balanced would both make up for what is rare, twice as much; "
+        "leave out augment, or set train.class_weights=null"
+    )
     yield not both, "train.class_weights", what

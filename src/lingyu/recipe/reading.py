@@ -64,32 +64,22 @@ def load_pretraining_with_origins(path: Path | str, overrides: Sequence[str] = (
     return _load(path, overrides, DAPT)
 
 
-def load_chain(path: Path | str) -> ChainRecipe:
-    """The recipe of a file with `stages`, without reading the recipes it names. Raises as load_recipe does."""
-    return load_chain_with_origins(path).recipe
-
-
 def load_chain_with_origins(path: Path | str) -> Loaded[ChainRecipe]:
-    """As load_chain, with the place where each value was written."""
+    """The recipe of a file with `stages`, without reading the recipes it names. Raises as load_recipe does."""
     return _load(path, (), STAGES)
 
 
 def load_any(path: Path | str, overrides: Sequence[str] = ()) -> AnyRecipe:
     """The recipe of a file of any kind. Raises as load_recipe does, and for overrides of a chain, which has none."""
     layers = Layers(Path(path), overrides)
-    kind = _kind_in(layers.root)
+    kind = kind_in(layers.root)
     if kind is STAGES and overrides:
         next_step = "Write it into the file, under set of the stage that runs the recipe"
         raise LingyuError(f"{overrides[0]}: a chain has no overrides", where=path, next=next_step)
     return _checked(layers, kind).recipe
 
 
-def kind_of(path: Path | str) -> str:
-    """task, dapt or stages: the kind of a recipe's file. Raises LingyuError for a file that is none."""
-    return _kind_in(Layers(Path(path), ()).root).key
-
-
-def _kind_in(root: MappingNode) -> Kind[AnyRecipe]:
+def kind_in(root: MappingNode) -> Kind[AnyRecipe]:
     """The kind of a tree, by the key that tells, or by the one that is nearest to telling: dpat."""
     told = [key for key in KINDS if key in root.entries]
     near = [key for word in root.entries if (key := did_you_mean(word, KINDS))]

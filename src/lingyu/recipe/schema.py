@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from .figures import Figure
 from .method_rules import rules_of_method
-from .task_rules import Figure, TaskName, rules_of_task, with_defaults_of_task
+from .task_rules import TaskName, rules_of_task, with_defaults_of_task
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 RUNS = Path("runs")
@@ -75,10 +76,10 @@ def _trackers(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple_of_list(value)
 
 
-LabelName = Annotated[str, Field(min_length=1)]
+Given = Annotated[str, Field(min_length=1)]
 Labels = Annotated[
-    dict[str, LabelName],
-    BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, LabelName] | list[str | float | bool]),
+    dict[str, Given],
+    BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, Given] | list[str | float | bool]),
 ]
 CleaningStep = Literal["html", "control", "width", "urls", "repeats", "personal", "simplified"]
 Operation = Literal["delete", "swap"]
@@ -126,29 +127,31 @@ class Augment(Section):
 class Data(Section):
     model_config = ConfigDict(json_schema_extra=_labels_are_optional)
 
-    train: str = Field(
+    train: Given = Field(
         description="A file (csv, tsv, jsonl, parquet, xlsx), or a hub data set id with an optional part: "
         "org/name[:train].",
         examples=["data/hotel.csv"],
     )
-    dev: str | None = Field(default=None, description="A given dev set, like train. Without it dev is split off train.")
-    test: str | None = Field(
+    dev: Given | None = Field(
+        default=None, description="A given dev set, like train. Without it dev is split off train."
+    )
+    test: Given | None = Field(
         default=None, description="A given test set, like train. Without it test is split off train."
     )
     split: Split = Field(default=Split(), description="Shares and seed for what is split off train.")
-    text: str = Field(
+    text: Given = Field(
         default="text",
         description="The column that holds the text. Of token: the text, or the list of its tokens. "
         "Of preference: the context, a text or the list of its turns, which are joined with |.",
     )
-    text_pair: str | None = Field(
+    text_pair: Given | None = Field(
         default=None, description="The column of a second text, which is read together with the first: an aspect, ..."
     )
-    label: str = Field(
+    label: Given = Field(
         default="label",
-        description="The column that holds the label: of multi_label a list of them (or see label_separator), of token "
-        "a list of BIO tags, one a token (a character, where the text is no list), of regression a number. "
-        "preference reads none.",
+        description="The column that holds the label: of multi_label a list of them (or see label_separator; [] is "
+        "none of them, a row with null is left out), of token a list of BIO tags, one a token (a character, where the "
+        "text is no list), of regression a number. preference reads none.",
     )
     labels: Labels = Field(
         description="Value in the file: name of the label. The order is that of the logits; of ordinal it is the "
@@ -156,17 +159,19 @@ class Data(Section):
         "none.",
         examples=[{"0": "负面", "1": "正面"}],
     )
-    label_separator: Annotated[str, Field(min_length=1)] | None = Field(
+    label_separator: Given | None = Field(
         default=None,
         description="Of multi_label: what stands between the labels of a cell that is no list; null is a comma.",
     )
-    chosen: str | None = Field(default=None, description="Of preference: the column of the reply that is the better.")
-    rejected: str | None = Field(default=None, description="Of preference: the column of the reply that is the worse.")
-    group: str | None = Field(
+    chosen: Given | None = Field(default=None, description="Of preference: the column of the reply that is the better.")
+    rejected: Given | None = Field(
+        default=None, description="Of preference: the column of the reply that is the worse."
+    )
+    group: Given | None = Field(
         default=None,
         description="A column whose rows of one value stay on one side of the split. Rows of one first text always do.",
     )
-    baseline_column: str | None = Field(
+    baseline_column: Given | None = Field(
         default=None,
         description="A column that may predict the label by itself, such as the product: the baseline beside the "
         "adapter that answers each value's most frequent label. The adapter never reads it.",
@@ -180,7 +185,9 @@ class Data(Section):
         default="utf-8", description="Of csv, tsv and jsonl files: utf-8 (a BOM is fine), gb18030, utf-16 ..."
     )
     augment: Augment | None = Field(
-        default=None, description="Changed copies of rows whose label is rare, for training alone; null for none."
+        default=None,
+        description="Changed copies of rows whose label is rare, for training alone; null for none.",
+        examples=[{"share": 0.1, "max_copies": 4}],
     )
     max_train_samples: Count | None = Field(
         default=None, description="Train on so many rows at most, drawn by split.seed and stratified."
@@ -327,8 +334,8 @@ class Train(Section):
     )
     metric_for_best_model: Figure = Field(
         default="macro_f1",
-        description="What chooses the best checkpoint, on dev. Left out: macro_f1 of single_label and multi_label, "
-        "span_f1 of token, qwk of ordinal, pearson of regression, accuracy of preference.",
+        description="What chooses the best checkpoint, on dev: loss, or a figure of the task, whose main one does by "
+        "default.",
     )
     load_best_model_at_end: bool = Field(
         default=True, description="Publish the checkpoint that is best on dev, not the last."
@@ -434,6 +441,11 @@ class Recipe(Section):
     )
     publish: Publish = Field(default=Publish(), description="Where the version goes.")
     card: Card = Field(default=Card(), description="What the adapter's card adds.")
+
+    @property
+    def makes_adapter(self) -> bool:
+        """Whether its training ends with a version in a store. What method: full trains stays in its run's folder."""
+        return self.method != "full"
 
     @model_validator(mode="before")
     @classmethod

@@ -39,7 +39,7 @@ class WholeChain:
 def load_whole_chain(path: Path | str) -> WholeChain:
     """A chain and the recipes of its stages, which are looked for from the chain's own folder.
 
-    Raises Faults with everything that is wrong: with the chain, as load_chain does; or else with the recipes, each
+    Raises Faults with everything that is wrong: with the chain, as load_recipe does; or else with the recipes, each
     fault at the line of the stage that names it.
     """
     loaded = load_chain_with_origins(path)
@@ -65,6 +65,9 @@ def _run_by(stage: Stage, named: Path) -> StageRecipe:
     if isinstance(recipe, ChainRecipe):
         what = f"{stage.recipe} is a chain itself, and chains are not nested"
         raise LingyuError(what, next="Name its stages here")
+    if isinstance(recipe, Recipe) and not recipe.makes_adapter:
+        what = f"{stage.recipe} has method: {recipe.method}: its model stays in its run, where no stage finds it"
+        raise LingyuError(what, next=f"Train it alone: python train_lora.py {file}; or take method: lora, or head")
     return StageRecipe(file, overrides, recipe)
 
 

@@ -14,6 +14,7 @@ from .document import scalar_value
 from .kinds import DAPT, KINDS, STAGES, TASK, AnyRecipe, Kind, is_list_of_sections, join, values_of
 from .schema import Section
 from .suggestions import next_step_for_dotted
+from .task_rules import default_by_task, type_by_task
 
 _BARE = re.compile(r"[^\W\d_](?:[\w./()（）-]| (?=[\w(（]))*")
 _YAML_1_1_WORDS = {"y", "n", "yes", "no", "on", "off"}  # other readers take these for true and false
@@ -174,7 +175,7 @@ def _schema_of(section: type[Section]) -> dict[str, Any]:
 def _explain(kind: Kind[Section], key: str) -> str:
     if key not in kind.sections:
         return _explain_key(kind, key)
-    head = [f"{key}: {kind.keys[key].description}"] if key else []
+    head = [f"{key}: {kind.keys[key].description}{_example_of(kind, key)}"] if key else []
     return "\n".join(head + [_explain_key(kind, join(key, name)) for name in kind.keys_of(key)])
 
 
@@ -182,13 +183,20 @@ def _explain_key(kind: Kind[Section], key: str) -> str:
     field = kind.keys[key]
     if key in kind.sections:
         what = "a list of sections" if is_list_of_sections(field) else "a section"
-        return f"{key}: {what} of {', '.join(kind.keys_of(key))}\n    {field.description}"
+        return f"{key}: {what} of {', '.join(kind.keys_of(key))}\n    {field.description}{_example_of(kind, key)}"
     section, _, name = key.rpartition(".")
     schema = _schema_of(kind.sections[section])
     default = "needed" if field.is_required() else f"default {_flow(kind.default_of(key))}"
-    return (
-        f"{key}: {_type_words(schema['properties'][name], schema.get('$defs', {}))}; {default}\n    {field.description}"
-    )
+    type_words = _type_words(schema["properties"][name], schema.get("$defs", {}))
+    if kind is TASK:
+        type_words, default = type_by_task().get(key, type_words), default_by_task(key, default)
+    return f"{key}: {type_words}; {default}\n    {field.description}{_example_of(kind, key)}"
+
+
+def _example_of(kind: Kind[Section], key: str) -> str:
+    """A line with an example of a key whose value has parts, where the schema has one."""
+    example = next((value for value in kind.keys[key].examples or () if isinstance(value, dict | list)), None)
+    return "" if example is None else f"\n    Example: {key.rpartition('.')[2]}: {_flow(example)}"
 
 
 _TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}

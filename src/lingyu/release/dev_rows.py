@@ -1,5 +1,6 @@
 """The dev rows of a version, where its recipe finds them unchanged: what it was chosen by, and so no test."""
 
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from lingyu.data import Part, is_hub_set, load_splits
@@ -10,10 +11,27 @@ from lingyu.store import Version
 _RECIPE = "recipe.yaml"
 
 
-def dev_rows_of(version: Version) -> Part:
-    """The very rows that the version was chosen by, read anew. Paths are taken from the folder that one stands in.
+@dataclass(frozen=True)
+class DevRows:
+    """are_those: whether the version was chosen by these very rows. source: the file, as the recipe names it."""
 
-    Raises LingyuError, which names no folder of this machine, where they are not here, or changed since.
+    part: Part
+    are_those: bool
+    source: str
+
+
+def dev_rows_of(version: Version) -> Part:
+    """The very rows that the version was chosen by. Raises LingyuError as dev_rows_now, and where they have changed."""
+    found = dev_rows_now(version)
+    if not found.are_those:
+        raise LingyuError("the rows have changed since the training", where=found.source)
+    return found.part
+
+
+def dev_rows_now(version: Version) -> DevRows:
+    """What the version's recipe gives as dev, read anew. Paths are taken from the folder that one stands in.
+
+    Raises LingyuError, which names no folder of this machine, where they are not here.
     """
     recorded = version.manifest.data.get("dev")
     if recorded is None or _RECIPE not in version.manifest.files:
@@ -22,9 +40,7 @@ def dev_rows_of(version: Version) -> Part:
     data = recipe.data
     _require_local(data)
     dev = load_splits(data, recipe.task).dev
-    if dev.fingerprint != recorded.fingerprint:
-        raise LingyuError("the rows have changed since the training", where=data.dev or data.train)
-    return dev
+    return DevRows(dev, dev.fingerprint == recorded.fingerprint, data.dev or data.train)
 
 
 def _recipe_of(version: Version) -> Recipe:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lingyu.bases import Base, Encoded, quiet_transformers
+from lingyu.bases import Base, Encoded, auto_classifier, quiet_transformers
 from lingyu.errors import LingyuError
 from lingyu.lora import load_adapter
 from lingyu.store import Version
@@ -42,12 +42,11 @@ def unmerged_logits(version: Version, task: Task, base: Base, texts: GateTexts, 
 
 def merged_logits(folder: Path, task: Task, texts: GateTexts, on_rows: OnRows) -> Tensor:
     """The same of the merged model as transformers alone loads it, read by its own tokenizer."""
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+    from transformers import AutoTokenizer
 
-    auto = AutoModelForSequenceClassification if task.head == "row" else AutoModelForTokenClassification
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = auto.from_pretrained(folder)
+        model = auto_classifier(task.head).from_pretrained(folder)
     pairs = None if texts.pairs is None else list(texts.pairs)
     batch = tokenizer(list(texts.texts), pairs, truncation=True)
     encoded = Encoded(batch["input_ids"], [False] * len(texts.texts), batch.get("token_type_ids"))

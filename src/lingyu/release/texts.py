@@ -1,4 +1,4 @@
-"""Which texts a gate compares two models on: those that were named, else the recipe's dev split, else our own.
+"""Which texts a gate compares two models on: those that were named, else the recipe's dev rows, else our own.
 
 Only the recipe's rows have second texts of their own. Any other text is read beside the one that follows it, where the
 adapter reads two: what two models make of it says as much.
@@ -16,8 +16,11 @@ from lingyu.store import Version
 from lingyu.tasks import TruncationSide
 from lingyu.text import clean, content_hashes
 
-from .dev_rows import dev_rows_of
+from .dev_rows import dev_rows_now
 from .sentences import SENTENCES, beside_the_next
+
+_SOME = 1000
+"""Of rows that prove nothing by being those, so many at most, from all over the file."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,16 @@ def gate_texts(version: Version, given: Sequence[str] | None = None) -> GateText
     if given is not None:
         return _with_pairs(version, GateTexts("texts that were given", _cleaned(given, steps)))
     try:
-        dev = dev_rows_of(version)
+        dev = dev_rows_now(version)
     except LingyuError as error:
         note = f"the dev split is not at hand: {error}"
         return _with_pairs(version, GateTexts("sentences of lingyu", _cleaned(SENTENCES, steps), note=note))
     # the rows were cleaned as they were read, and none is without a character
-    return GateTexts("dev split of the recipe", dev.texts, dev.pairs)
+    if dev.are_those:
+        return GateTexts("dev split of the recipe", dev.part.texts, dev.part.pairs)
+    some = dev.part.take(np.arange(0, dev.part.rows, -(-dev.part.rows // _SOME)))
+    note = f"{dev.source}: the rows have changed since the training; here they are texts like any other"
+    return GateTexts("dev rows of the recipe, changed since the training", some.texts, some.pairs, note)
 
 
 def _with_pairs(version: Version, texts: GateTexts) -> GateTexts:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Failed, Read, Result, TruncationSide
-from lingyu.text import readable
+from lingyu.tasks import Failed, Read, Result, TruncationSide, require_as_many_texts
+from lingyu.text import places_of, readable
 
-from .respondent import Respondent, Said, require_as_many_texts
+from .respondent import Respondent, Said
 
 if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
     from lingyu.bases import Encoded
@@ -65,19 +65,12 @@ def _asks(number: int, row: Row) -> list[_Ask]:
         raise row.respondent
     asks = []
     for resident in row.respondent.residents:
-        require_as_many_texts(resident.version, has_pair=row.text_pair is not None)
-        steps = resident.version.manifest.text_steps
-        pair = None if row.text_pair is None else readable_pair(row.text_pair, steps)
+        version, has_pair = resident.version, row.text_pair is not None
+        require_as_many_texts(version.reference, reads_two=version.manifest.text_pair, has_pair=has_pair)
+        steps = version.manifest.text_steps
+        pair = None if row.text_pair is None else readable(row.text_pair, steps, "the second text")
         asks.append(_Ask(number, resident, readable(row.text, steps), pair, row.text))
     return asks
-
-
-def readable_pair(text_pair: str, steps: Sequence[str]) -> str:
-    """As lingyu.text.readable, of the second text."""
-    try:
-        return readable(text_pair, steps)
-    except LingyuError as error:
-        raise LingyuError(error.what.replace("the text", "the second text", 1), next=error.next) from None
 
 
 def _result(row: Row, said: Sequence[Said]) -> Result:
@@ -134,17 +127,11 @@ def _said_by(
 
 
 def _read(ask: _Ask, encoded: "Encoded", number: int) -> Read:
-    """What the tokens stand for in the text as it came, where its characters kept their places but for the blanks
-    around them; else in the text as it was read.
-    """
+    """What the tokens stand for in the text as it came. An engine admits no adapter whose steps lose their places."""
     assert encoded.spans is not None, "the spans of a text are asked for where its adapter answers token by token"
     spans = encoded.spans[number]
-    steps = ask.resident.version.manifest.text_steps
-    if not _KEEPS_PLACES.issuperset(steps) or len(ask.given.strip()) != len(ask.text):
-        return Read(ask.text, spans)
-    before = len(ask.given) - len(ask.given.lstrip())
     is_special = spans[:, 1] == 0
-    return Read(ask.given, np.where(is_special[:, None], 0, spans + before))
+    return Read(ask.given, np.where(is_special[:, None], 0, np.array(places_of(ask.given))[spans]))
 
 
 def _encoded(asks: Sequence[_Ask]) -> "Encoded":
@@ -172,7 +159,6 @@ def _encoded(asks: Sequence[_Ask]) -> "Encoded":
     return Encoded(input_ids, truncated, token_type_ids, spans)
 
 
-_KEEPS_PLACES = frozenset({"width"})  # steps that put one character in the place of one
 _NO_SPANS = np.zeros((0, 2), dtype=np.int64)
 
 

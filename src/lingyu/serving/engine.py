@@ -14,7 +14,9 @@ from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
 from lingyu.bases import Base, Classifier, Encoded, Head
+from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, read_weights
+from lingyu.recipe import KEEPS_PLACES
 from lingyu.store import Version, require_base
 from lingyu.tasks import Calibration, Task, TruncationSide, task_named
 from lingyu.text import clean
@@ -101,12 +103,14 @@ class Engine:
             tokenizer_fingerprint=self.base.tokenizer_fingerprint,
         )
         clean("", manifest.text_steps)  # raises for a step of a later lingyu
-        weights = read_weights(version.folder)
         task = task_named(manifest.task, manifest.labels)
+        if task.head == "token":
+            _require_places(version)
+        weights = read_weights(version.folder)
         form = self._form(task.head)
         weights.require_fit(form.shape, form.fresh, task.num_outputs)
         fitted = Fitted.of(weights, form.layers, task.head, self.device)
-        return Resident(version, self, task, manifest.calibration.of_task, fitted)
+        return Resident(version, self, task, manifest.calibration, fitted)
 
     def _form(self, kind: Head) -> _Form:
         """The base with a head that answers once a token is made when the first adapter asks for it."""
@@ -203,6 +207,17 @@ class Engine:
                     end += 1
                 yield order[start:end]
                 start = end
+
+
+def _require_places(version: Version) -> None:
+    """Raises LingyuError where nobody could say which characters of a text an entity is."""
+    moving = [step for step in version.manifest.text_steps if step not in KEEPS_PLACES]
+    if moving:
+        raise LingyuError(
+            f"its text steps ({', '.join(moving)}) move the characters that entities stand at",
+            where=version.reference,
+            next=f"Train it again with data.clean: [{', '.join(KEEPS_PLACES)}]",
+        )
 
 
 @contextmanager

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, overload
 
 from lingyu.errors import LingyuError
 from lingyu.store import TENANTS, Store, Version
-from lingyu.tasks import Failed, Result
+from lingyu.tasks import Failed, Result, checked_pairs, checked_texts, require_probability, require_threshold
 
-from .respondent import require_threshold
 from .tenancy import Tenancy
 
 if TYPE_CHECKING:
@@ -93,8 +92,8 @@ class Lingyu:
         A channel that was moved counts from the next call on; a call answers by the versions that it began with.
         """
         texts, names, several = _asked(texts, tenants)
-        pairs = _checked_pairs(text_pairs, len(texts))
-        _check_threshold(threshold)
+        pairs = checked_pairs(text_pairs, len(texts))
+        require_probability(threshold)
 
         from .answering import Row, answer_rows
 
@@ -108,6 +107,15 @@ class Lingyu:
         if several:
             return [[next(answers) for _ in each] for each in names]
         return list(answers)
+
+    def task_of(self, tenant: str) -> str:
+        """What the adapters of a tenant answer at this moment; nothing is loaded for it.
+
+        Raises LingyuError for an unknown tenant, adapter or channel.
+        """
+        self._tenancy.refresh()
+        first = self._tenancy.now(tenant).adapters[0]
+        return self._store.manifest(first.name, first.selector).task
 
     @property
     def resident(self) -> tuple[str, ...]:
@@ -164,10 +172,9 @@ class LoadedAdapter:
 
         from .answering import Row, answer_rows
 
-        texts = _checked_texts(texts)
-        pairs = _checked_pairs(text_pairs, len(texts))
-        _check_threshold(threshold)
-        require_threshold(self.version, threshold)
+        texts = checked_texts(texts)
+        pairs = checked_pairs(text_pairs, len(texts))
+        require_threshold(self.version.reference, self.version.manifest.task, threshold)
         respondent, name = replace(self._respondent, threshold=threshold), self.version.reference
         return answer_rows([Row(text, name, respondent, pair) for text, pair in zip(texts, pairs, strict=True)])
 
@@ -176,7 +183,7 @@ def _asked(
     texts: Iterable[str], tenants: str | Iterable[str] | Iterable[list[str]]
 ) -> tuple[list[str], list[tuple[str, ...]], bool]:
     """The texts, the tenants of each, and whether each was asked of several."""
-    texts = _checked_texts(texts)
+    texts = checked_texts(texts)
     each = [tenants] * len(texts) if isinstance(tenants, str) else list(tenants)
     if len(each) != len(texts):
         raise LingyuError(f"{len(texts)} texts but {len(each)} tenants", next="Give one tenant, or one a text")
@@ -187,30 +194,6 @@ def _asked(
     return texts, names, kinds == {False}
 
 
-def _checked_texts(texts: Iterable[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise LingyuError("classify takes a list of texts", next="Write classify([text], ...)")
-    found = list(texts)
-    for text in found:
-        if not isinstance(text, str):
-            raise LingyuError(f"a text is a {type(text).__name__}", next="Give strings only")
-    return found
-
-
-def _checked_pairs(text_pairs: Iterable[str | None] | None, rows: int) -> list[str | None]:
-    if text_pairs is None:
-        return [None] * rows
-    if isinstance(text_pairs, str):
-        raise LingyuError("classify takes a list of second texts", next="Write text_pairs=[text]")
-    found = list(text_pairs)
-    for pair in found:
-        if not isinstance(pair, str | None):
-            raise LingyuError(f"a second text is a {type(pair).__name__}", next="Give strings, or None for none")
-    if len(found) != rows:
-        raise LingyuError(f"{rows} texts but {len(found)} second texts", next="Give one a text, None for none")
-    return found
-
-
 def _names(tenant: object) -> tuple[str, ...]:
     """The tenants that a text is asked of. A cell that is empty is None or NaN in many a table."""
     several = tuple(tenant) if isinstance(tenant, list | tuple) else (tenant,)
@@ -218,8 +201,3 @@ def _names(tenant: object) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise LingyuError(f"a tenant is a {type(name).__name__}", next="Give its name, or a list of names")
     return several
-
-
-def _check_threshold(threshold: float) -> None:
-    if not 0 <= threshold <= 1:
-        raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")

@@ -1,15 +1,15 @@
 """Who answers a row: one adapter, or an ensemble whose members have to agree on what they answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.store import WITH_THRESHOLDS, Manifest, Version
-from lingyu.tasks import Calibration, Read, Result
+from lingyu.store import Manifest, Version
+from lingyu.tasks import TASKS, Asked, Calibration, Read, Result, no_threshold
 
 if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
     from .engine import Resident
@@ -54,9 +54,7 @@ class Respondent:
         answer = self.residents[0].task.answer(
             self._mean([one.probabilities for one in said]),
             self._calibration(),
-            threshold=self.threshold,
-            thresholds=self.thresholds,
-            read=said[0].read,
+            Asked(self.threshold, self.thresholds, said[0].read),
         )
         version = "+".join(resident.version.reference for resident in self.residents)
         return Result(text, answer, version, any(one.truncated for one in said), text_pair)
@@ -83,14 +81,14 @@ class Respondent:
             for resident in self.residents
         ]
         means = (float(np.mean([row.get(label, 0.5) for row in rows])) for label in first.task.labels)
-        return replace(first.calibration, thresholds=tuple(means))
+        return first.calibration.model_copy(update={"thresholds": tuple(means)})
 
     def _require_thresholds_have_labels(self, first: Version) -> None:
         if not self.thresholds:
             return
         manifest = first.manifest
-        if manifest.task not in WITH_THRESHOLDS:
-            raise _no_threshold(first, self.where)
+        if not TASKS[manifest.task].traits.takes_thresholds:
+            raise no_threshold(first.reference, manifest.task, self.where)
         unknown = sorted(set(self.thresholds) - set(manifest.labels))
         if unknown:
             near = did_you_mean(unknown[0], manifest.labels)
@@ -98,46 +96,23 @@ class Respondent:
             raise LingyuError(f"{first.reference} has no label {unknown[0]!r:.60}", self.where, next_step)
 
 
-def require_as_many_texts(version: Version, *, has_pair: bool) -> None:
-    """Raises LingyuError for one text where the adapter reads two, and for two where it reads one."""
-    if version.manifest.text_pair and not has_pair:
-        next_step = "Give the second one too: --pair TEXT, --pair-column COLUMN, or text_pairs=[...] in Python"
-        raise LingyuError(f"{version.reference} reads two texts, and here is one", next=next_step)
-    if has_pair and not version.manifest.text_pair:
-        raise LingyuError(f"{version.reference} reads one text, and here are two", next="Leave the second one out")
-
-
-def require_threshold(version: Version, threshold: float) -> None:
-    """Raises LingyuError for a threshold of an adapter whose task has none."""
-    if threshold and version.manifest.task not in WITH_THRESHOLDS:
-        raise _no_threshold(version, None)
-
-
-def _no_threshold(version: Version, where: str | None) -> LingyuError:
-    """It gives no label a probability to compare with."""
-    return LingyuError(
-        f"{version.reference} is for the task {version.manifest.task}, whose answers have no threshold",
-        where,
-        f"Leave it out: {' and '.join(WITH_THRESHOLDS)} have them",
-    )
-
-
 def _require_alike(first: Version, other: Version, where: str | None) -> None:
     """Raises LingyuError where a mean of the two would be a mean of unlike things."""
     ours, theirs = first.manifest, other.manifest
     if ours.task != theirs.task:
         raise _unlike(f"{first.reference} is for the task {ours.task}, but {other.reference} for {theirs.task}", where)
-    if set(ours.labels) != set(theirs.labels) or (ours.task == "ordinal" and ours.labels != theirs.labels):
+    in_order = TASKS[ours.task].traits.order_matters
+    if set(ours.labels) != set(theirs.labels) or (in_order and ours.labels != theirs.labels):
         raise LingyuError(
             f"{first.reference} answers {', '.join(ours.labels[:5])}, "
             f"but {other.reference} {', '.join(theirs.labels[:5])}",
             where,
-            "An ensemble's adapters have the same labels" + (", in the same order" if ours.task == "ordinal" else ""),
+            "An ensemble's adapters have the same labels" + (", in the same order" if in_order else ""),
         )
     if ours.text_pair != theirs.text_pair:
         two, one = (first, other) if ours.text_pair else (other, first)
         raise _unlike(f"{two.reference} reads two texts, but {one.reference} one", where)
-    if ours.task == "token" and _tokens(ours) != _tokens(theirs):
+    if TASKS[ours.task].head == "token" and _tokens(ours) != _tokens(theirs):
         raise _unlike(f"{first.reference} and {other.reference} cut a text into other tokens", where)
 
 

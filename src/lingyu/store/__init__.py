@@ -3,13 +3,12 @@
 from .arrivals import Arrival, require_own_name, require_store
 from .card import CardFacts, render_card
 from .channels import Change, Removal
-from .figures import TITLES, is_share, judging_figure, shown_figures
-from .hashes import ANSWERS, HASHES, Answers, read_answers, read_hashes, write_answers, write_hashes
+from .hashes import ANSWERS, HASHES, StoredAnswers, read_answers, read_hashes, write_answers, write_hashes
 from .hub import HubAddress, Pushed, pull, push
+from .judging import Interval, IntervalJson, Judgement, judgement_by, judgement_of
 from .manifest import (
     MANIFEST,
     BaseRecord,
-    Calibration,
     FileRecord,
     LineageEntry,
     Manifest,
@@ -21,9 +20,9 @@ from .manifest import (
 )
 from .markdown import bullets, fenced, front_matter, inline, section, table
 from .names import STABLE, AdapterReference, check_channel, check_name
-from .scores import METRICS, Combination, Interval, ParentDev, Scores, read_scores
+from .scores import METRICS, Combination, ParentDev, StoredScores, read_scores
 from .store import Store, open_adapter
-from .tenants import TENANTS, WITH_THRESHOLDS, Tenant, read_tenants, tenant_faults
+from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
 from .tensors import read_tensors, write_tensors
 from .verification import (
     ADAPTER_CONFIG,
@@ -44,19 +43,17 @@ __all__ = [
     "METRICS",
     "STABLE",
     "TENANTS",
-    "TITLES",
-    "WITH_THRESHOLDS",
     "AdapterReference",
-    "Answers",
     "Arrival",
     "BaseRecord",
-    "Calibration",
     "CardFacts",
     "Change",
     "Combination",
     "FileRecord",
     "HubAddress",
     "Interval",
+    "IntervalJson",
+    "Judgement",
     "LineageEntry",
     "Manifest",
     "ParentDev",
@@ -64,9 +61,10 @@ __all__ = [
     "PartRecord",
     "Pushed",
     "Removal",
-    "Scores",
     "SplitRecord",
     "Store",
+    "StoredAnswers",
+    "StoredScores",
     "Tenant",
     "Version",
     "VersionFacts",
@@ -76,8 +74,8 @@ __all__ = [
     "fenced",
     "front_matter",
     "inline",
-    "is_share",
-    "judging_figure",
+    "judgement_by",
+    "judgement_of",
     "open_adapter",
     "open_version",
     "pull",
@@ -95,7 +93,6 @@ __all__ = [
     "require_own_name",
     "require_store",
     "section",
-    "shown_figures",
     "table",
     "tenant_faults",
     "write_answers",

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lingyu.recipe import FIGURES
 from lingyu.tasks import Task, task_named
 
 from .card_scores import score_paragraphs
-from .card_words import ALWAYS_ANSWERS, WHAT_IT_GIVES, hub_metrics
 from .manifest import SplitRecord, VersionFacts
 from .markdown import bullets, fenced, front_matter, inline, section, table
-from .scores import Scores
+from .scores import StoredScores
 from .verification import AUDIT
 
 if TYPE_CHECKING:  # whoever answers from a store does not wait for what reads tables
@@ -35,11 +35,12 @@ _NO_SCORES = "No scores are known. Measure it on texts of your own before you re
 class CardFacts:
     """All that a card says.
 
-    metrics: as in metrics.json (see Scores); None for a version that was trained elsewhere and imported. recipe: the
-    resolved recipe, YAML. counts: (what, rows), the way of the rows from read to kept. dataset: the hub's id, where the
-    rows come from there. larger: the recipe or base to take where this one is too small. leaks: one sentence each, on
-    test texts that were seen elsewhere. audit: of the rows, None where there was none. pictures: files of the version
-    to show. command, notes: in place of a recipe, what combined a version from others, and what was decided there.
+    metrics: as in metrics.json (see StoredScores); None for a version that was trained elsewhere and imported. recipe:
+    the resolved recipe, YAML. counts: (what, rows), the way of the rows from read to kept. dataset: the hub's id, where
+    the rows come from there. larger: the recipe or base to take where this one is too small. leaks: one sentence each,
+    on test texts that were seen elsewhere. audit: of the rows, None where there was none. pictures: files of the
+    version to show. command, notes: in place of a recipe, what combined a version from others, and what was decided
+    there.
     """
 
     name: str
@@ -70,7 +71,7 @@ class CardFacts:
 
 def render_card(card: CardFacts) -> str:
     """The whole page, Markdown with front matter."""
-    scores = None if card.metrics is None else Scores.model_validate(card.metrics)
+    scores = None if card.metrics is None else StoredScores.model_validate(card.metrics)
     sections = (
         _front_matter(card),
         f"# {card.name} {card.version}",
@@ -90,6 +91,7 @@ def render_card(card: CardFacts) -> str:
 
 def _front_matter(card: CardFacts) -> str:
     base = card.facts.base.id if _HUB_ID.fullmatch(card.facts.base.id) else None
+    made_by = ["lora"] if card.facts.method == "lora" else []
     known = {
         "library_name": "peft",
         "base_model": base,
@@ -97,10 +99,15 @@ def _front_matter(card: CardFacts) -> str:
         "language": "zh",
         "license": card.license,
         "datasets": [card.dataset] if card.dataset else None,
-        "metrics": None if card.metrics is None else hub_metrics(card.task),
-        "tags": [*([f"base_model:adapter:{base}"] if base else []), "lora", "transformers", "lingyu"],
+        "metrics": None if card.metrics is None else _hub_metrics(card.task),
+        "tags": [*([f"base_model:adapter:{base}"] if base else []), *made_by, "transformers", "lingyu"],
     }
     return front_matter(known)
+
+
+def _hub_metrics(task: Task) -> list[str]:
+    """As far as the hub has a name for them."""
+    return list(dict.fromkeys(name for figure in task.figures if (name := FIGURES[figure].hub)))
 
 
 def _what_it_is(card: CardFacts) -> str:
@@ -112,23 +119,28 @@ def _what_it_is(card: CardFacts) -> str:
     if facts.parents:
         source = f", combined from {inline(', '.join(parent.reference for parent in facts.parents))}"
     return (
-        f"A LoRA adapter for the Chinese encoder {inline(facts.base.id)}{revision}{source}. "
-        f"{WHAT_IT_GIVES[facts.task](_what_it_reads(facts), len(facts.labels))} "
-        f"Texts are read up to {facts.max_length} tokens; longer ones are cut."
+        f"A {facts.what} for the Chinese encoder {inline(facts.base.id)}{revision}{source}. "
+        f"It {card.task.gives(text_pair=facts.text_pair)}. "
+        f"{_how_far_it_reads(card)}"
     )
 
 
-def _what_it_reads(facts: VersionFacts) -> str:
-    return "two texts, read together," if facts.text_pair else "a text"
+def _how_far_it_reads(card: CardFacts) -> str:
+    length = card.facts.max_length
+    if not card.facts.text_pair:
+        return f"Texts are read up to {length} tokens; longer ones are cut."
+    where = "beginning" if card.task.truncation_side == "left" else "end"
+    return f"Both together are read up to {length} tokens; of longer ones the longer text is cut at its {where}."
 
 
 def _how_to_use(card: CardFacts) -> Iterator[str]:
-    pair, pairs = (" --pair 第二句话", ', text_pairs=["第二句话"]') if card.facts.text_pair else ("", "")
-    yield fenced(f"lingyu predict --adapter {card.reference} 这里写一句话{pair}", "bash")
+    example = _example(card)
+    yield fenced(f"lingyu predict --adapter {card.reference} {example.on_the_command_line}", "bash")
     yield fenced(
         "from lingyu import Lingyu\n\n"
         'lingyu = Lingyu.load("adapters")\n'
-        f'answers = lingyu.classify(["这里写一句话"]{pairs}, tenants="{card.reference}")',
+        f'answers = lingyu.classify({example.in_python}, tenants="{card.reference}")\n'
+        f"print([answer.{card.task.traits.in_python} for answer in answers])",
         "python",
     )
     base = " ".join(card.facts.base.id.split())
@@ -143,6 +155,26 @@ def _how_to_use(card: CardFacts) -> Iterator[str]:
         f'model = PeftModel.from_pretrained(model, "adapters/{card.name}/{card.version}").eval()',
         "python",
     )
+    if card.facts.text_pair:
+        side = ', and a tokenizer with `truncation_side="left"`' if card.task.truncation_side == "left" else ""
+        asked = f"tokenizer(text, text_pair, truncation=True, max_length={card.facts.max_length})"
+        yield f"Both texts go into it in that order, together: `{asked}`{side}."
+
+
+@dataclass(frozen=True)
+class _Example:
+    """Texts to try an adapter with."""
+
+    on_the_command_line: str
+    in_python: str
+
+
+def _example(card: CardFacts) -> _Example:
+    if card.task.traits.compares_replies:
+        return _Example("这里写上文 --pair 这里写回复", '["这里写上文"] * 2, text_pairs=["一个回复", "另一个回复"]')
+    if card.facts.text_pair:
+        return _Example("这里写一句话 --pair 第二句话", '["这里写一句话"], text_pairs=["第二句话"]')
+    return _Example("这里写一句话", '["这里写一句话"]')
 
 
 def _steps_of(facts: VersionFacts) -> str:
@@ -158,11 +190,11 @@ def _labels(card: CardFacts) -> Iterator[str]:
         yield table(("logit", "label"), ((str(index), inline(label)) for index, label in enumerate(task.labels)))
         return
     if task.labels:
-        yield f"{'In order' if task.name == 'ordinal' else 'Kinds'}: {inline(', '.join(task.labels))}."
+        yield f"{'In order' if task.traits.order_matters else 'Kinds'}: {inline(', '.join(task.labels))}."
     yield table(("logit", "stands for"), ((str(index), inline(name)) for index, name in enumerate(task.output_names)))
 
 
-def _scores(card: CardFacts, scores: Scores) -> Iterator[str]:
+def _scores(card: CardFacts, scores: StoredScores) -> Iterator[str]:
     yield from score_paragraphs(card.task, scores, card.facts.calibration.thresholds, card.larger)
     if card.pictures:
         yield "\n".join(f"![{inline(name)}]({name})" for name in card.pictures)
@@ -221,7 +253,7 @@ def _data_audit(card: CardFacts, audit: "Audit") -> Iterator[str]:
     yield fenced(f"lingyu data audit adapters/{card.name}/{card.version}/recipe.yaml --html audit.html", "bash")
 
 
-def _how_it_was_made(card: CardFacts, scores: Scores) -> Iterator[str]:
+def _how_it_was_made(card: CardFacts, scores: StoredScores) -> Iterator[str]:
     if card.command:
         yield fenced(card.command, "bash")
     yield table(
@@ -261,10 +293,10 @@ def _versions(card: CardFacts) -> Iterator[str]:
 
 def _limits(card: CardFacts) -> Iterator[str]:
     limits = [
-        ALWAYS_ANSWERS[card.facts.task],
+        card.task.traits.of_any_text,
         _WORD_OF_WHO_IMPORTED if card.metrics is None else _what_scores_are_worth(card.facts),
     ]
-    if card.facts.task in ("single_label", "token") and card.facts.calibration.temperature == 1.0:
+    if card.task.traits.has_temperature and card.facts.calibration.temperature == 1.0:
         limits.append("Its probabilities are not calibrated.")
     yield bullets(limits)
 

@@ -2,25 +2,26 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from lingyu.recipe import FIGURES
 from lingyu.tasks import Task
 
-from .figures import MEANINGS, TITLES, is_share, judging_figure, shown_figures
+from .judging import Interval, Judgement, judgement_by, judgement_of
 from .markdown import bullets, inline, table
-from .scores import Figures, Interval, Measured, ParentDev, Scores
+from .scores import Figures, Measured, ParentDev, StoredScores
 
 
 def score_paragraphs(
-    task: Task, scores: Scores, thresholds: tuple[float, ...] = (), larger: str | None = None
+    task: Task, scores: StoredScores, thresholds: tuple[float, ...] = (), larger: str | None = None
 ) -> Iterator[str]:
     """thresholds: of multi_label, from which probability on an answer has each label. larger: what to take instead."""
-    figures = shown_figures(task)
+    figures = task.figures
     if scores.test:
-        ece = ("calibration error",) if scores.test.ece is not None or task.name == "single_label" else ()
-        head = ("", "test pairs" if task.name == "preference" else "test texts", *_heads(figures), *ece)
+        ece = ("calibration error",) if scores.test.ece is not None else ()
+        head = ("", "test pairs" if task.traits.compares_replies else "test texts", *_heads(figures), *ece)
         yield table(head, (row[: len(head)] for row in _score_rows(scores.test, scores, figures)))
-        meanings = [MEANINGS[figure] for figure in figures if figure in MEANINGS]
-        if meanings:
-            yield f"{'; '.join(meanings)}."
+        meanings = [FIGURES[figure].meaning for figure in figures]
+        if any(meanings):
+            yield f"{'; '.join(filter(None, meanings))}."
     if scores.parents_dev:
         yield from _dev_scores(scores.parents_dev, figures)
     yield from _verdicts(task, scores, larger)
@@ -31,7 +32,7 @@ def score_paragraphs(
 
 
 def _heads(figures: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{TITLES[figure]} (95 % interval)" for figure in figures)
+    return tuple(f"{FIGURES[figure].title} (95 % interval)" for figure in figures)
 
 
 def _dev_scores(parents_dev: tuple[ParentDev, ...], figures: Sequence[str]) -> Iterator[str]:
@@ -53,7 +54,7 @@ def _dev_scores(parents_dev: tuple[ParentDev, ...], figures: Sequence[str]) -> I
         yield bullets(notes)
 
 
-def _score_rows(test: Measured, scores: Scores, figures: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _score_rows(test: Measured, scores: StoredScores, figures: Sequence[str]) -> Iterator[tuple[str, ...]]:
     baseline, clean = scores.baseline, scores.test_without_leaks
     yield _measured("this adapter", test, figures)
     for rival in (baseline, scores.column_baseline, scores.trivial):
@@ -77,47 +78,57 @@ def _figures(scores: Figures, figures: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{part.value:.3f} ({part.low:.3f} to {part.high:.3f})" if part else "" for part in found)
 
 
-def _verdicts(task: Task, scores: Scores, larger: str | None) -> Iterator[str]:
+def _verdicts(task: Task, scores: StoredScores, larger: str | None) -> Iterator[str]:
     """Against the baseline, and against a column beside the text, where there is one."""
-    figure = judging_figure(task)
     for baseline, versus in (
         (scores.baseline, scores.versus_baseline),
         (scores.column_baseline, scores.versus_column_baseline),
     ):
         fair = versus and (versus.test_without_leaks or versus)
-        if baseline and fair and figure in fair.figures:
-            yield _verdict(figure, fair.figures[figure], inline(baseline.name), larger)
+        if baseline and fair and {task.primary, task.figures[0]} <= fair.figures.keys():
+            yield _verdict(task, fair.figures, inline(baseline.name), larger)
 
 
-def _verdict(figure: str, difference: Interval, baseline: str, larger: str | None) -> str:
-    """Whether the encoder earns its keep, plainly: only an interval that leaves out zero decides it."""
-    value, low, high = _in_units(figure, difference)
-    points = f"{value} of {TITLES[figure]} over {baseline} (95 % interval {low} to {high})"
-    if difference.low > 0:
-        return f"**The encoder earns its keep:** {points}."
-    instead = f" Take instead: {inline(larger)}." if larger else ""
-    if difference.high < 0:
-        return f"**The encoder does not earn its keep, {baseline} is better:** {points}.{instead}"
-    return f"**Whether the encoder earns its keep is open:** {points} is no more than noise.{instead}"
+def _verdict(task: Task, differences: Mapping[str, Interval], baseline: str, larger: str | None) -> str:
+    """Whether the encoder earns its keep, plainly; and of the figure that lists show where it says otherwise."""
+    judged, shown = judgement_by(task, differences), task.figures[0]
+    agrees = judgement_of(shown, differences[shown]) == judged
+    told = shown if agrees else task.primary
+    value, interval = _in_units(told, differences[told])
+    points = f"{value} of {FIGURES[told].title} over {baseline} ({interval})"
+    sentences = [_SENTENCES[judged].format(points=points, baseline=baseline)]
+    if not agrees:
+        own = _BY_ANOTHER[judgement_of(shown, differences[shown])]
+        sentences.append(f"By {FIGURES[shown].title} {own}: {' ('.join(_in_units(shown, differences[shown]))}).")
+    if larger and judged != "better":
+        sentences.append(f"Take instead: {inline(larger)}.")
+    return " ".join(sentences)
 
 
-def _in_units(figure: str, difference: Interval) -> tuple[str, str, str]:
-    """Value, low and high of a difference: shares in points, what is no share as it is."""
+_SENTENCES: Mapping[Judgement, str] = {
+    "better": "**The encoder earns its keep:** {points}.",
+    "worse": "**The encoder does not earn its keep, {baseline} is better:** {points}.",
+    "mixed": "**Whether the encoder earns its keep is mixed:** {points}.",
+    "noise": "**Whether the encoder earns its keep is open:** {points} is no more than noise.",
+}
+_BY_ANOTHER: Mapping[Judgement, str] = {"better": "it is better", "worse": "it is worse", "noise": "that is open"}
+
+
+def _in_units(figure: str, difference: Interval) -> tuple[str, str]:
+    """A difference and its interval: of a share in points, of what is no share as it is."""
     ends = (difference.value, difference.low, difference.high)
-    if not is_share(figure):
-        value, low, high = (f"{end:+.3f}" for end in ends)
-        return value, low, high
-    value, low, high = (f"{100 * end:+.1f}" for end in ends)
-    return f"{value} points", low, high
+    is_share = FIGURES[figure].is_share
+    value, low, high = (f"{100 * end:+.1f}" if is_share else f"{end:+.3f}" for end in ends)
+    return f"{value} points" if is_share else value, f"95 % interval {low} to {high}"
 
 
 def _by_label(task: Task, test: Measured, thresholds: tuple[float, ...]) -> Iterator[str]:
     """A table by label where a row has several, and of a scale what was answered for what."""
     known = [label for label in task.labels if label in test.per_class]
-    if known and task.name in ("multi_label", "token"):
+    if known and task.traits.labels_a_row == "any":
         threshold_of = dict(zip(task.labels, thresholds, strict=True)) if thresholds else {}
-        yield _of_each_label(known, test, threshold_of, "entities" if task.name == "token" else "label")
-    if task.name == "ordinal" and test.confusion:
+        yield _of_each_label(known, test, threshold_of, "entities" if task.head == "token" else "label")
+    if task.traits.order_matters and test.confusion:
         yield "Test texts by their true label (a line each) and by the answer (a column each):"
         rows = zip(map(inline, task.labels), test.confusion, strict=True)
         cells = ((label, *(f"{count:,}" for count in counts)) for label, counts in rows)

@@ -22,7 +22,7 @@ _PARTS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
-class Answers:
+class StoredAnswers:
     """What a model answered to the test, and what is true, both in the order of the test hashes.
 
     logits: float32, (rows, outputs); of token (rows, tokens, tags); of preference (pairs, 2), the better reply first.
@@ -60,7 +60,7 @@ def write_answers(path: Path, logits: NDArray[np.float32], labels: Targets, hash
     write_tensors(path, {"logits": logits[order].astype(np.float32), "labels": labels[order].astype(kind)})
 
 
-def read_answers(path: Path) -> Answers:
+def read_answers(path: Path) -> StoredAnswers:
     """Raises LingyuError where the file holds anything else, or rows that do not fit each other."""
     tensors = _exactly(read_tensors(path), ("logits", "labels"), path)
     logits = _typed(tensors["logits"], (np.float32,), (2, 3), path, "logits")
@@ -70,7 +70,7 @@ def read_answers(path: Path) -> Answers:
     if logits.ndim == 3 and labels.shape != logits.shape[:2]:
         what = f"holds tags of {labels.shape} tokens for logits of {logits.shape[:2]}"
         raise LingyuError(what, where=path, next=DAMAGED)
-    return Answers(logits, labels)
+    return StoredAnswers(logits, labels)
 
 
 def _exactly(tensors: dict[str, Array], names: tuple[str, ...], path: Path) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from pydantic import (
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import NAME_PATTERN
-from lingyu.tasks import Calibration as TaskCalibration
+from lingyu.tasks import Calibration
 from lingyu.text import require_seal
 from lingyu.text import sealed as sealed_under
 
@@ -53,27 +53,6 @@ class BaseRecord(Record):
     revision: str | None = None
     weights_fingerprint: Sha256
     tokenizer_fingerprint: Sha256
-
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Calibration(Record):
-    """The same as lingyu.tasks.Calibration, which says what each is for. What is at its default is not written, but
-    for the temperature."""
-
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
-    offset: Finite = 0.0
-    scale: Finite = 1.0
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return _without(plain(self), thresholds=(), offset=0.0, scale=1.0)
-
-    @property
-    def of_task(self) -> TaskCalibration:
-        return TaskCalibration(self.temperature, self.thresholds, self.offset, self.scale)
 
 
 class PartRecord(Record):
@@ -138,7 +117,8 @@ class FileRecord(Record):
 
 class VersionFacts(Record):
     """What whoever made a version knows of it; the store adds the rest. labels: in their order, none of regression and
-    preference. text_pair: whether it reads two texts together; not written where it does not.
+    preference. text_pair: whether it reads two texts together. method: what was trained, as the recipe calls it; head:
+    no LoRA. Both are left out of the file at their default.
 
     data: the rows that it was trained on, none where it was combined from others: its parents name theirs. split: how
     they were dealt to their files, where that is known.
@@ -156,10 +136,21 @@ class VersionFacts(Record):
     parents: tuple[ParentRecord, ...] = ()
     packages: dict[str, str] = {}
     text_pair: bool = False
+    method: Literal["lora", "head"] = "lora"
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return _without(plain(self), text_pair=False)
+        """Keys that came later: what does not use them is written as it always was."""
+        written: dict[str, object] = plain(self)
+        for key in ("text_pair", "method"):
+            if getattr(self, key) == VersionFacts.model_fields[key].default:
+                del written[key]
+        return written
+
+    @property
+    def what(self) -> str:
+        """What was trained, for a reader."""
+        return "LoRA adapter" if self.method == "lora" else "head without LoRA"
 
     @field_validator("labels")
     @classmethod
@@ -173,15 +164,6 @@ class VersionFacts(Record):
         if len(self.calibration.thresholds) not in (0, len(self.labels)):
             raise ValueError(f"{len(self.calibration.thresholds)} thresholds for {len(self.labels)} labels")
         return self
-
-
-def _without(found: dict[str, object], **defaults: object) -> dict[str, object]:
-    """Keys that came later are left out at their default: what does not use them is written as it always was."""
-    return {key: value for key, value in found.items() if key not in defaults or _differs(value, defaults[key])}
-
-
-def _differs(value: object, default: object) -> bool:
-    return (tuple(value) if isinstance(value, list) else value) != default
 
 
 class Manifest(VersionFacts):
@@ -221,7 +203,7 @@ def read_manifest(path: Path) -> Manifest:
 
 def _unknown_keys(value: object, prefix: str = "") -> Iterator[str]:
     """Dotted keys of a record, and of the records within it, that no field takes."""
-    if isinstance(value, Record):
+    if isinstance(value, BaseModel):
         yield from (f"{prefix}{key!r}" for key in value.model_extra or ())
         for name in type(value).model_fields:
             yield from _unknown_keys(getattr(value, name), f"{prefix}{name}.")

@@ -7,20 +7,13 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .documents import MAX_JSON_BYTES, read_bytes, validated
+from .judging import Interval
 
 METRICS = "metrics.json"
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class Interval(_Part):
-    """A figure with its 95 % interval; shares as such: 0.88 is 88 %."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Figures(_Part):
@@ -108,7 +101,7 @@ class Combination(_Part):
     largest_logit_difference: float
 
 
-class Scores(_Part):
+class StoredScores(_Part):
     """test: None for a version combined from others, which has no test of its own."""
 
     test: Measured | None = None
@@ -135,7 +128,7 @@ class Scores(_Part):
         return versus and (versus.test_without_leaks or versus)
 
 
-def read_scores(folder: Path) -> Scores:
+def read_scores(folder: Path) -> StoredScores:
     """The scores of a version. Raises LingyuError where metrics.json is missing or lacks a figure."""
     path = folder / METRICS
-    return validated(Scores, read_bytes(path, MAX_JSON_BYTES), path)
+    return validated(StoredScores, read_bytes(path, MAX_JSON_BYTES), path)

@@ -18,14 +18,13 @@ from pathlib import Path
 from lingyu.errors import Faults, LingyuError, did_you_mean
 from lingyu.recipe import Document, Fault, MappingNode, Node, ScalarNode, SequenceNode, in_words, read_document
 from lingyu.recipe import shown as shown_node
+from lingyu.tasks import WITH_THRESHOLDS
 
 from .manifest import Manifest
 from .names import AdapterReference
 from .store import Store
 
 TENANTS = "tenants.yaml"
-WITH_THRESHOLDS = ("single_label", "multi_label")
-"""Tasks of whose labels a tenant may ask for a probability."""
 
 _ROOT = "tenants"
 _LONGEST_NAME = 64

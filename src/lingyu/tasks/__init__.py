@@ -1,13 +1,12 @@
 """What a head answers: its outputs, loss, figures, and how logits become an answer. One object trains and serves.
 
-The metrics for a user are in lingyu.tasks.metrics, which brings evaluate and scikit-learn along.
+lingyu.tasks.metrics, which brings evaluate along, is not imported here.
 """
 
 from .answers import (
     JSON,
     UNCERTAIN,
     Answer,
-    Cell,
     EntitiesAnswer,
     Entity,
     MultiLabelAnswer,
@@ -17,30 +16,36 @@ from .answers import (
     ValueAnswer,
 )
 from .bio import lost_entities, padded_tags, tag_ids
-from .class_weights import class_weights_of
-from .counts import LabelCounts, label_counts
+from .calibration import Calibration
+from .counts import label_counts
 from .multi_label import MultiLabel
 from .ordinal import Ordinal
-from .preference import Preference, paired
-from .registry import TASKS, task_named, task_to_train
+from .preference import Preference
+from .questions import (
+    checked_pairs,
+    checked_texts,
+    no_threshold,
+    require_as_many_texts,
+    require_probability,
+    require_threshold,
+)
+from .registry import TASKS, WITH_THRESHOLDS, task_named, task_to_train
 from .regression import Regression, regression_targets
 from .result import Failed, Result
 from .single_label import SingleLabel
 from .task import (
     IGNORED,
-    Calibration,
+    Asked,
     Logits,
     Probabilities,
     Read,
-    Statistics,
     Targets,
     Task,
     TruncationSide,
     changed_rows,
-    measured,
     measured_on_dev,
 )
-from .temperature import fit_temperature, negative_log_likelihood
+from .temperature import fit_temperature
 from .token import Token
 
 __all__ = [
@@ -48,13 +53,13 @@ __all__ = [
     "JSON",
     "TASKS",
     "UNCERTAIN",
+    "WITH_THRESHOLDS",
     "Answer",
+    "Asked",
     "Calibration",
-    "Cell",
     "EntitiesAnswer",
     "Entity",
     "Failed",
-    "LabelCounts",
     "Logits",
     "MultiLabel",
     "MultiLabelAnswer",
@@ -67,7 +72,6 @@ __all__ = [
     "Result",
     "ScoreAnswer",
     "SingleLabel",
-    "Statistics",
     "Targets",
     "Task",
     "TaskAnswer",
@@ -75,16 +79,18 @@ __all__ = [
     "TruncationSide",
     "ValueAnswer",
     "changed_rows",
-    "class_weights_of",
+    "checked_pairs",
+    "checked_texts",
     "fit_temperature",
     "label_counts",
     "lost_entities",
-    "measured",
     "measured_on_dev",
-    "negative_log_likelihood",
+    "no_threshold",
     "padded_tags",
-    "paired",
     "regression_targets",
+    "require_as_many_texts",
+    "require_probability",
+    "require_threshold",
     "tag_ids",
     "task_named",
     "task_to_train",

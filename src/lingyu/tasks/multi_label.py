@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,21 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import MultiLabelAnswer
+from .calibration import PLAIN, Calibration
 from .counts import LabelCounts, label_counts, macro_f1, micro_f1, share, statistics_of
 from .probabilities import sigmoid
 from .task import (
     IGNORED,
-    NO_THRESHOLDS,
-    PLAIN,
-    Calibration,
+    NOTHING_ASKED,
+    READS,
+    Asked,
     Head,
     Logits,
     Probabilities,
-    Read,
     Statistics,
     Targets,
     TruncationSide,
 )
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,8 +43,15 @@ class MultiLabel:
     head: ClassVar[Head] = "row"
     truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "macro_f1"
-    figures: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "exact_match")
-    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    figures: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "exact_match")
+    traits: ClassVar[Traits] = Traits(
+        labels_a_row="any",
+        columns=("predicted_labels",),
+        in_python="answer.labels",
+        of_any_text="It answers a text of another domain too; that a text has none of its labels is an answer as well.",
+        problem_type="multi_label_classification",
+        takes_thresholds=True,
+    )
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -104,27 +111,32 @@ class MultiLabel:
     def figures_of(self, sums: Statistics) -> dict[str, NDArray[np.float64]]:
         counts = label_counts(sums, len(self.labels))
         return {
-            "micro_f1": micro_f1(counts),
             "macro_f1": macro_f1(counts),
+            "micro_f1": micro_f1(counts),
             "exact_match": share(sums[..., -2], sums[..., -1]),
         }
 
     def answer(
-        self,
-        probabilities: Probabilities,
-        calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        self, probabilities: Probabilities, calibration: Calibration = PLAIN, asked: Asked = NOTHING_ASKED
     ) -> MultiLabelAnswer:
         """The answer that (labels,) probabilities give. A user's own threshold stands in place of the one from dev."""
-        asked = {
-            label: thresholds.get(label, threshold or found)
-            for label, found in zip(self.labels, self._thresholds(calibration), strict=True)
-        }
         named = dict(zip(self.labels, map(float, probabilities), strict=True))
-        return MultiLabelAnswer(tuple(label for label in self.labels if named[label] >= asked[label]), named)
+        given = (
+            label
+            for label, found in zip(self.labels, self._thresholds(calibration), strict=True)
+            if named[label] >= asked.threshold_of(label, found)
+        )
+        return MultiLabelAnswer(tuple(given), named)
+
+    def gives(self, *, text_pair: bool) -> str:
+        return f"gives {READS[text_pair]} any number of {len(self.labels)} labels, none among them"
+
+    def of_logits(self, calibration: Calibration) -> str:
+        limits = ", ".join(f"{limit:.4f}" for limit in self._thresholds(calibration))
+        return (
+            "Probabilities are the sigmoid of each logit. A label is given from its own probability on, in their "
+            f"order: {limits}."
+        )
 
     def _thresholds(self, calibration: Calibration) -> tuple[float, ...]:
         return calibration.thresholds or (_EVEN,) * len(self.labels)

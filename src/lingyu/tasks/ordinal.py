@@ -8,7 +8,6 @@ Probabilities (arXiv 2111.08851), section 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,21 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import OrdinalAnswer
+from .calibration import PLAIN, Calibration
 from .counts import counts_of_one_label_a_row, label_counts, macro_f1, share, statistics_of
 from .probabilities import sigmoid
 from .task import (
     IGNORED,
-    NO_THRESHOLDS,
-    PLAIN,
-    Calibration,
+    NOTHING_ASKED,
+    READS,
+    Asked,
     Head,
     Logits,
     Probabilities,
-    Read,
     Statistics,
     Targets,
     TruncationSide,
 )
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,14 @@ class Ordinal:
     truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "qwk"
     figures: ClassVar[tuple[str, ...]] = ("qwk", "mae", "accuracy", "macro_f1")
-    lower_is_better: ClassVar[frozenset[str]] = frozenset({"mae"})
+    traits: ClassVar[Traits] = Traits(
+        labels_a_row="one",
+        columns=("predicted_label", "probability", "expected"),
+        in_python="label",
+        of_any_text="It always answers with a step of its scale, the median, for a text of another domain too.",
+        problem_type="multi_label_classification",  # yes or no for each step of the scale
+        order_matters=True,
+    )
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -109,13 +116,7 @@ class Ordinal:
         }
 
     def answer(
-        self,
-        probabilities: Probabilities,
-        calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        self, probabilities: Probabilities, calibration: Calibration = PLAIN, asked: Asked = NOTHING_ASKED
     ) -> OrdinalAnswer:
         """The answer that (labels,) probabilities give. Thresholds are not for it: a median is never uncertain."""
         median = int(self.predictions(probabilities[np.newaxis], calibration)[0])
@@ -124,4 +125,13 @@ class Ordinal:
             probability=float(probabilities[median]),
             probabilities=dict(zip(self.labels, map(float, probabilities), strict=True)),
             expected=float(probabilities @ np.arange(1, len(self.labels) + 1)),
+        )
+
+    def gives(self, *, text_pair: bool) -> str:
+        return f"gives {READS[text_pair]} one of the {len(self.labels)} steps of a scale"
+
+    def of_logits(self, calibration: Calibration) -> str:
+        return (
+            "The probability of lying above a label is the product of the sigmoids of the logits up to its own (CORN), "
+            "and the answer is the label that lies above as many labels as have one of more than 0.5."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import ScoreAnswer
+from .calibration import PLAIN, Calibration
 from .counts import share
 from .task import (
     IGNORED,
-    NO_THRESHOLDS,
-    PLAIN,
-    Calibration,
+    NOTHING_ASKED,
+    Asked,
     Head,
     Logits,
     Probabilities,
-    Read,
     Statistics,
     Targets,
     TruncationSide,
 )
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +39,14 @@ class Preference:
     truncation_side: ClassVar[TruncationSide] = "left"  # the last turns of a context are what a reply answers
     primary: ClassVar[str] = "accuracy"
     figures: ClassVar[tuple[str, ...]] = ("accuracy",)
-    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    traits: ClassVar[Traits] = Traits(
+        labels_a_row="none",
+        columns=("score",),
+        in_python="answer.score",
+        of_any_text="A score says nothing alone: only scores of replies to one context can be compared.",
+        problem_type="regression",
+        compares_replies=True,
+    )
     output_names: ClassVar[tuple[str, ...]] = ("score",)
     num_outputs: ClassVar[int] = 1
 
@@ -66,7 +72,7 @@ class Preference:
 
     def predictions(self, probabilities: Probabilities, calibration: Calibration) -> NDArray[np.int64]:
         """(pairs, 2) -> (pairs,): 0 where the first reply's score is the higher one. A tie is no preference: 1."""
-        assert probabilities.shape[1] == 2, f"scores {probabilities.shape} are no pairs; see paired()"
+        assert probabilities.shape[1] == 2, f"scores {probabilities.shape} are no pairs"
         return (probabilities[:, 0] <= probabilities[:, 1]).astype(np.int64)
 
     def statistics(self, predictions: Targets, targets: Targets) -> Statistics:
@@ -78,18 +84,13 @@ class Preference:
         return {"accuracy": share(sums[..., 0], sums[..., 1])}
 
     def answer(
-        self,
-        probabilities: Probabilities,
-        calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        self, probabilities: Probabilities, calibration: Calibration = PLAIN, asked: Asked = NOTHING_ASKED
     ) -> ScoreAnswer:
         """The answer that the (1,) score of one reply gives. Thresholds are not for it."""
         return ScoreAnswer(float(probabilities[0]))
 
+    def gives(self, *, text_pair: bool) -> str:
+        return "gives a reply to a context a score: of two replies the better one has more"
 
-def paired(scores: Logits) -> Logits:
-    """(2 * pairs, 1), the chosen replies first, then the rejected -> (pairs, 2), chosen and rejected side by side."""
-    return scores.reshape(2, -1).T
+    def of_logits(self, calibration: Calibration) -> str:
+        return f"The logit is the score. {self.traits.of_any_text}"

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from lingyu.errors import LingyuError
 
+from .calibration import PLAIN, Calibration
 from .class_weights import class_weights_of
 from .multi_label import MultiLabel
 from .ordinal import Ordinal
 from .preference import Preference
 from .regression import Regression
 from .single_label import SingleLabel
-from .task import PLAIN, Calibration, Targets, Task
+from .task import Targets, Task
 from .token import Token
 
 TaskClass = type[SingleLabel | MultiLabel | Token | Ordinal | Regression | Preference]
@@ -18,6 +19,9 @@ TaskClass = type[SingleLabel | MultiLabel | Token | Ordinal | Regression | Prefe
 TASKS: Mapping[str, TaskClass] = {
     task.name: task for task in (SingleLabel, MultiLabel, Token, Ordinal, Regression, Preference)
 }
+
+WITH_THRESHOLDS = tuple(name for name, task in TASKS.items() if task.traits.takes_thresholds)
+"""Tasks of whose labels a user may ask for a probability."""
 
 
 def task_named(name: str, labels: Sequence[str], calibration: Calibration = PLAIN) -> Task:

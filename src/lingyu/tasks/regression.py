@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,20 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import ValueAnswer
+from .calibration import PLAIN, Calibration
 from .counts import share
 from .task import (
     IGNORED,
-    NO_THRESHOLDS,
-    PLAIN,
-    Calibration,
+    NOTHING_ASKED,
+    READS,
+    Asked,
     Head,
     Logits,
     Probabilities,
-    Read,
     Statistics,
     Targets,
     TruncationSide,
 )
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,14 @@ class Regression:
     truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "pearson"
     figures: ClassVar[tuple[str, ...]] = ("pearson", "mae", "rmse")
-    lower_is_better: ClassVar[frozenset[str]] = frozenset({"mae", "rmse"})
+    traits: ClassVar[Traits] = Traits(
+        labels_a_row="none",
+        columns=("value",),
+        in_python="answer.value",
+        of_any_text="It always answers with a number, for a text of another domain too.",
+        problem_type="regression",
+        answers_number=True,
+    )
     output_names: ClassVar[tuple[str, ...]] = ("value",)
     num_outputs: ClassVar[int] = 1
 
@@ -98,16 +105,16 @@ class Regression:
         return {"pearson": _pearson(*moments), "mae": absolute, "rmse": np.sqrt(squared)}
 
     def answer(
-        self,
-        probabilities: Probabilities,
-        calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        self, probabilities: Probabilities, calibration: Calibration = PLAIN, asked: Asked = NOTHING_ASKED
     ) -> ValueAnswer:
         """The answer that the (1,) value gives. Thresholds are not for it."""
         return ValueAnswer(float(probabilities[0]))
+
+    def gives(self, *, text_pair: bool) -> str:
+        return f"gives {READS[text_pair]} a number"
+
+    def of_logits(self, calibration: Calibration) -> str:
+        return f"The number is {calibration.offset:.6g} + {calibration.scale:.6g} times the logit."
 
 
 def _pearson(

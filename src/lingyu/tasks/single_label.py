@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,22 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import UNCERTAIN, Answer
+from .calibration import PLAIN, Calibration
 from .counts import counts_of_one_label_a_row, label_counts, macro_f1, share, statistics_of
 from .probabilities import softmax
 from .task import (
     IGNORED,
-    NO_THRESHOLDS,
-    PLAIN,
-    Calibration,
+    NOTHING_ASKED,
+    READS,
+    Asked,
     Head,
     Logits,
     Probabilities,
-    Read,
     Statistics,
     Targets,
     TruncationSide,
 )
 from .temperature import fit_temperature
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,16 @@ class SingleLabel:
     truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "macro_f1"
     figures: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
-    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    traits: ClassVar[Traits] = Traits(
+        labels_a_row="one",
+        columns=("predicted_label", "probability"),
+        in_python="label",
+        of_any_text="It always answers with one of its labels, for a text of another domain too; "
+        "`--threshold` has it say `uncertain` instead.",
+        problem_type="single_label_classification",
+        has_temperature=True,
+        takes_thresholds=True,
+    )
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -101,19 +110,19 @@ class SingleLabel:
         }
 
     def answer(
-        self,
-        probabilities: Probabilities,
-        calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        self, probabilities: Probabilities, calibration: Calibration = PLAIN, asked: Asked = NOTHING_ASKED
     ) -> Answer:
         """The answer that (labels,) probabilities give; `uncertain` where the best one is below its threshold."""
         best = int(probabilities.argmax())
         label, probability = self.labels[best], float(probabilities[best])
         return Answer(
-            label=label if probability >= thresholds.get(label, threshold) else UNCERTAIN,
+            label=label if probability >= asked.threshold_of(label) else UNCERTAIN,
             probability=probability,
             probabilities=dict(zip(self.labels, map(float, probabilities), strict=True)),
         )
+
+    def gives(self, *, text_pair: bool) -> str:
+        return f"gives {READS[text_pair]} one of {len(self.labels)} labels"
+
+    def of_logits(self, calibration: Calibration) -> str:
+        return f"Probabilities are the softmax of the logits divided by {calibration.temperature:.4f}."

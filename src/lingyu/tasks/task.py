@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .calibration import PLAIN, Calibration
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,25 +30,10 @@ first reply is the better one, as it always is in truth.
 Head = Literal["row", "token"]
 TruncationSide = Literal["right", "left"]
 
+READS = {False: "a text", True: "two texts, read together,"}
+"""By whether it reads two."""
+
 IGNORED = -100  # in any place of Targets: no loss, and not counted
-NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What is found beside the weights, so that logits become honest answers.
-
-    temperature: divides the logits before a softmax. thresholds: multi_label's probability for each label, 0.5 for all
-    where it is empty. offset, scale: regression's value is offset + scale * logit.
-    """
-
-    temperature: float = 1.0
-    thresholds: tuple[float, ...] = ()
-    offset: float = 0.0
-    scale: float = 1.0
-
-
-PLAIN = Calibration()
 
 
 @dataclass(frozen=True)
@@ -57,17 +44,38 @@ class Read:
     spans: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How a user wants a row answered. thresholds: of labels, a probability each; threshold: of all others, 0 for none.
+
+    read: what was read, for a task that answers tokens.
+    """
+
+    threshold: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    read: Read | None = None
+
+    def threshold_of(self, label: str, otherwise: float = 0.0) -> float:
+        """The label's own, or that of all, or where none was asked for the one found by training."""
+        return self.thresholds.get(label, self.threshold or otherwise)
+
+
+NOTHING_ASKED = Asked()
+
+
 class Task(Protocol):
     """What a head answers, from its loss to the answer. One object trains, measures and serves.
 
     name: as a recipe calls it. labels: as the recipe names them, empty for regression and preference. head: whether it
     answers once a row or once a token. truncation_side: where texts that are too long are cut. output_names: of the
-    logits. primary: the figure that chooses on dev. figures: all of them, in the order in which tables show them.
-    lower_is_better: those of them that are errors.
+    logits. primary: the figure that chooses on dev, and that judges. figures: all of them, in the order in which tables
+    show them; a list shows the first.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def traits(self) -> Traits: ...
     @property
     def labels(self) -> tuple[str, ...]: ...
     @property
@@ -82,8 +90,6 @@ class Task(Protocol):
     def primary(self) -> str: ...
     @property
     def figures(self) -> tuple[str, ...]: ...
-    @property
-    def lower_is_better(self) -> frozenset[str]: ...
 
     def loss(self, logits: Tensor, targets: Tensor, num_items: Tensor | int) -> Tensor:
         """Summed over the targets that are not IGNORED and divided by num_items, those of the whole optimiser step.
@@ -110,15 +116,15 @@ class Task(Protocol):
         self,
         probabilities: Probabilities,
         calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        asked: Asked = NOTHING_ASKED,
     ) -> TaskAnswer:
-        """The answer to one row, from that row of probabilities. read: what was read, for a task that answers tokens.
+        """The answer to one row, from that row of probabilities."""
 
-        threshold: a user's own, of every label that has none in thresholds; 0 asks for none.
-        """
+    def gives(self, *, text_pair: bool) -> str:
+        """What it does, without a subject: `gives a text one of 3 labels`. text_pair: whether it reads two texts."""
+
+    def of_logits(self, calibration: Calibration) -> str:
+        """What becomes of the logits, in a sentence or two."""
 
 
 def measured(task: Task, probabilities: Probabilities, calibration: Calibration, targets: Targets) -> dict[str, float]:

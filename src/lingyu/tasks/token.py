@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,22 +10,23 @@ from numpy.typing import NDArray
 
 from .answers import EntitiesAnswer, Entity
 from .bio import Ints, bears_tag, own_characters, spans_in, tag_names
+from .calibration import PLAIN, Calibration
 from .counts import LabelCounts, label_counts, micro_f1, share, statistics_of
 from .probabilities import softmax
 from .task import (
     IGNORED,
-    NO_THRESHOLDS,
-    PLAIN,
-    Calibration,
+    NOTHING_ASKED,
+    READS,
+    Asked,
     Head,
     Logits,
     Probabilities,
-    Read,
     Statistics,
     Targets,
     TruncationSide,
 )
 from .temperature import fit_temperature
+from .traits import Traits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,14 @@ class Token:
     truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "span_f1"
     figures: ClassVar[tuple[str, ...]] = ("span_f1", "precision", "recall")
-    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    traits: ClassVar[Traits] = Traits(
+        labels_a_row="any",
+        columns=("entities",),
+        in_python="answer.entities",
+        of_any_text="It looks for its kinds of entities in a text of another domain too. No two of them overlap.",
+        problem_type=None,
+        has_temperature=True,
+    )
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -100,18 +107,13 @@ class Token:
         }
 
     def answer(
-        self,
-        probabilities: Probabilities,
-        calibration: Calibration = PLAIN,
-        *,
-        threshold: float = 0.0,
-        thresholds: Mapping[str, float] = NO_THRESHOLDS,
-        read: Read | None = None,
+        self, probabilities: Probabilities, calibration: Calibration = PLAIN, asked: Asked = NOTHING_ASKED
     ) -> EntitiesAnswer:
         """The answer that (tokens, tags) probabilities give. Thresholds are not for it.
 
         probabilities: perhaps longer than read.spans, by the padding of a batch.
         """
+        read = asked.read
         assert read is not None, "entities are characters of a text, which has to be given"
         places = np.flatnonzero(bears_tag(read.spans))
         characters = own_characters(read.spans)[places]
@@ -127,6 +129,15 @@ class Token:
                 )
                 for span in spans_in(tags.tolist())
             )
+        )
+
+    def gives(self, *, text_pair: bool) -> str:
+        return f"finds the entities of {READS[text_pair]}, of {len(self.labels)} kinds"
+
+    def of_logits(self, calibration: Calibration) -> str:
+        return (
+            f"Probabilities are the softmax of the logits divided by {calibration.temperature:.4f}. A B- begins an "
+            "entity, an I- of its label goes on with it, and one that follows neither begins one, too."
         )
 
 

@@ -4,7 +4,7 @@ from .jieba_words import cut_by_jieba, cut_by_nothing
 from .personal import PERSONAL_KINDS, Span, personal_spans
 from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form
 from .sealing import require_seal, sealed
-from .steps import STEPS, clean, readable
+from .steps import STEPS, clean, places_of, readable
 
 __all__ = [
     "PERSONAL_KINDS",
@@ -18,6 +18,7 @@ __all__ = [
     "cut_by_nothing",
     "form_hashes",
     "personal_spans",
+    "places_of",
     "readable",
     "require_seal",
     "same_text_form",

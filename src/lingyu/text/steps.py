@@ -94,20 +94,33 @@ STEPS: dict[str, Callable[[str], str]] = {
 }
 
 
-def readable(text: str, steps: Sequence[str]) -> str:
+_CHARACTER = re.compile("[\ud800-\udbff][\udc00-\udfff]|.", re.DOTALL)  # UTF-16 has two for one
+
+
+def readable(text: str, steps: Sequence[str], name: str = "the text") -> str:
     """A text that came from anywhere, as an adapter was trained to read it: clean, and U+FFFD for lone surrogates.
 
+    name: of the text, for what is said of it.
     Raises LingyuError where nothing is left of it, or it is a book: a tokenizer takes gigabytes for one, of which an
     encoder reads the first page.
     """
     if len(text) > LONGEST_TEXT:
-        what = f"the text has {len(text):,} characters, and at most {LONGEST_TEXT:,} are read"
+        what = f"{name} has {len(text):,} characters, and at most {LONGEST_TEXT:,} are read"
         raise LingyuError(what, next="Give the part that it is to be judged by")
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # no tokenizer takes half a pair
     cleaned = clean(whole, steps)
     if not cleaned:
-        raise LingyuError("the text is empty", next="Give it at least one character")
+        raise LingyuError(f"{name} is empty", next="Give it at least one character")
     return cleaned
+
+
+def places_of(text: str) -> list[int]:
+    """Where in the text each character begins that `readable` makes of it by steps that keep places, and where it ends.
+
+    Blanks at its ends are stripped, and two surrogates that make a pair are one character.
+    """
+    begin, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    return [*(match.start() for match in _CHARACTER.finditer(text, begin, end)), end]
 
 
 def clean(text: str, steps: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What every training run shares: batches by tokens, optimiser groups, the Trainer, resume, records, progress."""
 
-from lingyu.bases import import_bitsandbytes
+from .bitsandbytes import import_bitsandbytes
 
 import_bitsandbytes()  # before transformers' Trainer imports peft, which would import it its own way
 
@@ -55,6 +55,7 @@ __all__ = [
     "find_run",
     "fit",
     "forget_after",
+    "import_bitsandbytes",
     "layerwise",
     "logits_of",
     "loraplus",

@@ -26,6 +26,7 @@ def begin_process() -> None:
 
 def _quiet_libraries() -> None:
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()  # of each model that is loaded or saved, a checkpoint's too
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # peft and the Trainer talk to each other through names that transformers is about to drop

@@ -62,7 +62,7 @@ def as_row(logs: Mapping[str, float], step: int, epoch: float | None) -> dict[st
     return row | {"dev": dev} if dev else None
 
 
-_DEV_KEYS = frozenset(f"eval_{figure}" for figure in ("loss", *(name for names in FIGURES.values() for name in names)))
+_DEV_KEYS = frozenset(f"eval_{figure}" for figure in FIGURES)
 
 
 class MetricsFile(TrainerCallback):  # type: ignore[misc]

@@ -22,7 +22,7 @@ from transformers import (
 
 from lingyu.bases import Encoded
 from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
-from lingyu.recipe import LOWER_IS_BETTER, Pretraining, Train
+from lingyu.recipe import FIGURES, Pretraining, Train
 from lingyu.tasks import IGNORED, Task, measured_on_dev
 
 from .adversarial import adversarial_step
@@ -61,7 +61,7 @@ def training_arguments(train: Train | Pretraining, checkpoints: Path, precision:
         save_total_limit=train.save_total_limit + int(best),
         load_best_model_at_end=best,
         metric_for_best_model=train.metric_for_best_model,
-        greater_is_better=train.metric_for_best_model not in LOWER_IS_BETTER,
+        greater_is_better=not FIGURES[train.metric_for_best_model].lower_is_better,
         logging_steps=train.logging_steps,
         logging_nan_inf_filter=False,  # it would hide the NaN that we stop on
         report_to=[],
@@ -73,7 +73,11 @@ def training_arguments(train: Train | Pretraining, checkpoints: Path, precision:
         average_tokens_across_devices=True,
         disable_tqdm=True,
     )
-    # a process uses one GPU: where it sees several, Trainer would take DataParallel, which cuts batches by itself
+    return _on_one_gpu(arguments)
+
+
+def _on_one_gpu(arguments: TrainingArguments) -> TrainingArguments:
+    """A process uses one: where it sees several, Trainer would take DataParallel, which cuts batches by itself."""
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
     return arguments
@@ -140,12 +144,6 @@ def build_trainer(
     callbacks: Sequence[TrainerCallback],
 ) -> BatchesTrainer:
     """The Trainer of a classifier's run, ready to train. rate_factor: of a parameter's learning rate, by its name."""
-
-    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
-        # none at all: a piece whose only row is a text without a single token
-        counted = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
-        return task.loss(outputs["logits"], labels, counted.clamp(min=1))
-
     batches = TokenBudgetBatches(
         train_rows.lengths,
         train.tokens_per_batch,
@@ -161,7 +159,7 @@ def build_trainer(
         batches=EpochDataLoader(train_rows, batch_sampler=batches, collate_fn=collator),
         eval_dataset=dev_rows.sorted_by_length(),
         data_collator=collator,
-        compute_loss_func=loss,
+        compute_loss_func=_loss_of(task),
         compute_metrics=lambda answers: _measured(task, dev_rows, answers),
         preprocess_logits_for_metrics=lambda logits, labels: dev_rows.of_rows(logits),
         optimizers=(adamw(model, train.learning_rate, train.weight_decay, rate_factor), None),
@@ -169,6 +167,15 @@ def build_trainer(
         early_stopping_patience=train.early_stopping_patience,
         fgm_epsilon=train.fgm_epsilon,
     )
+
+
+def _loss_of(task: Task) -> Callable[..., torch.Tensor]:
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
+        # none at all: a piece whose only row is a text without a single token
+        counted = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        return task.loss(outputs["logits"], labels, counted.clamp(min=1))
+
+    return loss
 
 
 def _measured(task: Task, rows: TrainingRows, answers: EvalPrediction) -> dict[str, float]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from lingyu.data import Audited, AuditPart, AuditRequest, audit_parts
+from lingyu.data import Audited, AuditRequest, audit_parts
+from lingyu.data.audit.parts import AuditPart
 from lingyu.data.audit.report import Source
 
 Row = tuple[str, str]

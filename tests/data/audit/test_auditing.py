@@ -17,9 +17,9 @@ from lingyu.data import (
     parts_of_files,
     parts_of_recipe,
     parts_of_splits,
-    row_hashes,
     terminal_lines,
 )
+from lingyu.data.row_hashes import row_hashes
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
 from lingyu.text import content_hash, content_hashes
@@ -113,10 +113,10 @@ def test_given_files_of_a_recipe_are_audited_where_training_would_stop(files, wr
     write("dev.csv", csv_of([("别的", "0")]))
     data = Data(train="train.csv", dev="dev.csv", test="test.csv", labels=LABELS)
     with pytest.raises(LingyuError, match=r"stand in data\.train"):
-        load_splits(data)
-    train, _, test = parts_of_recipe(data, silent)
+        load_splits(data, "single_label")
+    train, _, test = parts_of_recipe(data, silent, "single_label")
     assert train.labels == ("正面", "负面", "负面")
-    audit = audit_parts(AuditRequest((train, test), AuditReading.of_recipe(data)), silent).audit
+    audit = audit_parts(AuditRequest((train, test), AuditReading.of_recipe(data, "single_label")), silent).audit
     assert audit.crossings[0].rows.same == 1
     assert audit.settings.clean == ("html", "control", "width")
 
@@ -125,8 +125,8 @@ def test_what_a_recipe_splits_off_is_audited_with_the_lines_of_its_file(write):
     rows = [(f"第{number}条评论<br>内容", str(number % 2)) for number in range(60)]
     write("all.csv", csv_of([*rows, ("两个标签", "0"), ("两个标签", "1")]))
     data = Data(train="all.csv", labels=LABELS)
-    parts = parts_of_recipe(data, silent)
-    splits = load_splits(data)
+    parts = parts_of_recipe(data, silent, "single_label")
+    splits = load_splits(data, "single_label")
     of_run = parts_of_splits(splits, data)
     for part, loaded, trained in zip(parts, (splits.train, splits.dev, splits.test), of_run, strict=True):
         kept = [at for at, text in enumerate(part.texts) if text != "两个标签"]
@@ -142,7 +142,7 @@ def test_what_a_recipe_leaves_out_is_audited_or_counted(write):
     rows = [(f"第{number}条评论内容", str(number % 2)) for number in range(60)]
     write("all.csv", csv_of([*rows, ("两个标签", "0"), ("两个标签！", "0"), ("两个标签", "1"), (" ", "1")]))
     data = Data(train="all.csv", labels=LABELS, max_train_samples=20)
-    audit = audit_parts(AuditRequest(parts_of_recipe(data, silent)), silent).audit
+    audit = audit_parts(AuditRequest(parts_of_recipe(data, silent, "single_label")), silent).audit
     assert [it.row for it in audit.findings if it.check == "conflicts"] == ["all.csv:62", "all.csv:63", "all.csv:64"]
     assert audit.grade == "stop"
     train = audit.parts[0]
@@ -150,7 +150,7 @@ def test_what_a_recipe_leaves_out_is_audited_or_counted(write):
     assert train.source.rows == sum(part.rows + part.empty + sum(part.left_out.values()) for part in audit.parts)
     assert "left out of train   beyond max_train_samples 28" in terminal_lines(audit)
 
-    of_run = audit_parts(AuditRequest(parts_of_splits(load_splits(data), data)), silent).audit
+    of_run = audit_parts(AuditRequest(parts_of_splits(load_splits(data, "single_label"), data)), silent).audit
     train, verdict = of_run.parts[0], next(it for it in of_run.verdicts if it.check == "conflicts")
     assert train.left_out == {"two labels": 3, "beyond max_train_samples": 28}
     assert train.source.rows == sum(part.rows + part.empty + sum(part.left_out.values()) for part in of_run.parts)
@@ -163,7 +163,7 @@ def test_rows_of_dev_and_test_that_training_drops_are_counted(write):
     write("dev.csv", csv_of([("选用的", "1"), rows[8], rows[9]]))
     write("test.csv", csv_of([("新的", "1"), ("选用的", "1"), rows[7]]))
     data = Data(train="all.csv", dev="dev.csv", test="test.csv", labels=LABELS, drop_leaked=True)
-    _, dev, test = parts_of_splits(load_splits(data), data)
+    _, dev, test = parts_of_splits(load_splits(data, "single_label"), data)
     assert dev.left_out == {"dev texts in train": 2}
     assert test.left_out == {"test texts in train": 1, "test texts in dev": 1}
 
@@ -195,12 +195,52 @@ def test_rows_of_a_task_without_one_label_a_row_are_audited_by_their_texts(write
     assert all((part.pairs is not None) == (task == "preference") for part in parts)
 
 
+@pytest.mark.parametrize("task", OTHER_TASKS)
+def test_labels_that_are_not_judged_are_said_so_and_what_contradicts_itself_is_counted(write, task):
+    keys, row = OTHER_TASKS[task]
+    rows = [row(n) for n in range(60)]
+    write("all.jsonl", "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows))
+    data = Data(train="all.jsonl", **keys)
+    says = _says(data, task)
+    assert says["labels"] == says["noise"] == says["conflicts"] == ("unchecked", f"not judged for the task {task}")
+    again = {**rows[0], **({"good": rows[0]["bad"], "bad": rows[0]["good"]} if task == "preference" else _other(task))}
+    write("all.jsonl", "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in [*rows, again]))
+    why = "both orders" if task == "preference" else "two labels"
+    assert _says(data, task)["conflicts"] == ("look", f"2 rows of texts with {why} were left out of train")
+
+
+def _other(task):
+    return {"label": {"multi_label": ["b"], "token": ["B-a", "O", "O"], "regression": 99}[task]}
+
+
+def _says(data, task):
+    reading = AuditReading.of_recipe(data, task)
+    audit = audit_parts(AuditRequest(parts_of_recipe(data, silent, task), reading), silent).audit
+    return {verdict.check: (verdict.grade, verdict.says) for verdict in audit.verdicts}
+
+
+def test_rows_that_training_leaves_out_stop_nobody(files):
+    reading = AuditReading(label="label", clean=("html",))
+    parts = parts_of_files(files, reading, silent)
+    for drops, grade in ((False, "stop"), (True, "look")):
+        audit = audit_parts(AuditRequest(parts, reading, drops_leaked=drops), silent).audit
+        verdict = next(it for it in audit.verdicts if it.check == "leakage")
+        assert (verdict.grade, verdict.rows) == (grade, 1)
+        assert verdict.says.endswith("; data.drop_leaked leaves them out") is drops
+
+
+def test_a_label_of_an_audit_is_read_as_training_reads_it(write):
+    write("all.csv", csv_of([(f"第{number}条评论内容", f"{number % 2}.0") for number in range(60)]))
+    parts = parts_of_recipe(Data(train="all.csv", labels=LABELS), silent, "single_label")
+    assert {label for part in parts for label in part.labels} == {"负面", "正面"}
+
+
 def test_second_texts_of_a_recipe_are_audited_with_the_first(write):
     rows = [(f"第{n // 2}家店", "菜价格"[n % 2 : n % 2 + 1 + n % 2], str(n % 2)) for n in range(60)]
     write("all.csv", csv_of([*rows, rows[0]], "text,aspect,label"))
     data = Data(train="all.csv", text_pair="aspect", labels=LABELS)
-    parts = parts_of_recipe(data, silent)
-    audit = audit_parts(AuditRequest(parts, AuditReading.of_recipe(data)), silent).audit
+    parts = parts_of_recipe(data, silent, "single_label")
+    audit = audit_parts(AuditRequest(parts, AuditReading.of_recipe(data, "single_label")), silent).audit
     assert sum(part.rows for part in audit.parts) == 61
     assert {"菜", "价格"} == {pair for part in parts for pair in part.pairs}
     assert not [it for it in audit.findings if it.check == "conflicts"]

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from lingyu.data import (
     CorpusRequest,
-    NearIndex,
     build_corpus,
     corpus_hashes,
     corpus_paragraphs,
     read_corpus_manifest,
 )
 from lingyu.data.corpus import shards, sources
+from lingyu.data.near import NearIndex
 from lingyu.errors import LingyuError
 from lingyu.text import clean, content_hashes, same_text_form
 

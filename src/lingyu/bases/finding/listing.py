@@ -1,19 +1,19 @@
 """The bases that are on this machine: embedded, those of bases/, and the encoders in the hubs' caches."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lingyu.errors import LingyuError
 
-from ..base import EMBEDDED
+from ..base import EMBEDDED, Base
 from ..families import FAMILIES
 from ..fingerprints import weight_files
 from ..importing import STRUCTBERT, has_pickle, has_safetensors, source_type_in
-from .modelscope import PREFIX
-from .resolver import BASES, must_be_imported
+from .hub import Hub
+from .modelscope import PREFIX, repositories
+from .resolver import BASES, PLAIN_FILES, check_base, find_base, hub_of, kept_of, must_be_imported
 
 _VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
 
@@ -39,6 +39,30 @@ def bases_here() -> list[Found]:
     return [*_local(), *_of_hub(), *_of_modelscope()]
 
 
+def base_here(id: str, revision: str | None = None) -> Base | None:
+    """The base where it can be read without asking a hub; None where it would have to be fetched, or made first.
+
+    Raises LingyuError as find_base does.
+    """
+    hub = hub_of(id)
+    if hub is None:
+        return find_base(id, revision)
+    if kept := kept_of(id, revision, hub):
+        return kept
+    folder = hub.cached(id.removeprefix(hub.prefix), revision, PLAIN_FILES)
+    if folder is None or _look(id, revision, folder).state in ("incomplete", "import"):
+        return None
+    found = Base(id=id, revision=folder.name, folder=folder)
+    check_base(found)
+    return found
+
+
+def hub_asked_for(id: str, revision: str | None = None) -> Hub | None:
+    """The hub whose client is needed for a base; None where it is a folder, or was made into one."""
+    hub = hub_of(id)
+    return None if hub is None or kept_of(id, revision, hub) else hub
+
+
 def _local() -> Iterator[Found]:
     yield _look("embedded", None, EMBEDDED)
     for folder in sorted(BASES.glob("[!.]*")):
@@ -59,8 +83,7 @@ def _of_hub() -> Iterator[Found]:
 
 
 def _of_modelscope() -> Iterator[Found]:
-    cache = Path(os.environ.get("MODELSCOPE_CACHE") or Path.home() / ".cache" / "modelscope")
-    for repository in sorted((cache / "models").glob("*--*")):
+    for repository in sorted(repositories().glob("*--*")):
         for snapshot in sorted((repository / "snapshots").glob("*")):
             found = _look(PREFIX + repository.name.replace("--", "/", 1), snapshot.name, snapshot)
             if found.family is not None and found.state != "unknown":

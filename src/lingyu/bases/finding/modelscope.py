@@ -10,35 +10,61 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lingyu.errors import LingyuError, from_os_error, missing_extra
+from lingyu.errors import LingyuError, missing_extra
 
-from .snapshot import Snapshot
+from .hub import Snapshot, about_this_machine, without_password
 
 PREFIX = "modelscope:"
-DEFAULT_REVISION = "master"
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _MIRROR = "set MODELSCOPE_ENDPOINT to a mirror, or give a folder that holds the base"
 
 
-def fetch(name: str, revision: str | None, patterns: Sequence[str]) -> Snapshot:
-    """The repository's files of these patterns. name: owner/name. HF_HUB_OFFLINE keeps this client offline too.
+class ModelScope:
+    """The snapshot's revision is the one that was asked for. HF_HUB_OFFLINE keeps this client offline too."""
 
-    Where the hub can't be reached, what the cache holds. Raises LingyuError, one line that says what to do.
-    """
+    prefix: str = PREFIX
+    extra: str | None = "modelscope"
+
+    @property
+    def endpoint(self) -> str:
+        return without_password(os.environ.get("MODELSCOPE_ENDPOINT") or "https://www.modelscope.cn")
+
+    def revision_of(self, revision: str | None) -> str:
+        return revision or "master"
+
+    def is_pinned(self, revision: str | None) -> bool:
+        """As far as anything is here: no answer of the hub could tell one state of a branch from another."""
+        return True
+
+    def fetch(self, name: str, revision: str | None, patterns: Sequence[str]) -> Snapshot:
+        """Where the hub can't be reached, what the cache holds."""
+        _require_name(name)
+        download, asked = _client(), self.revision_of(revision)
+        failure: Exception = ConnectionError()
+        if not _offline():
+            try:
+                return Snapshot(Path(download(name, revision=asked, allow_patterns=list(patterns))), asked)
+            except Exception as error:  # requests', urllib3's and the client's own: it has no common class for them
+                failure = error
+        try:
+            return Snapshot(Path(download(name, revision=asked, local_files_only=True)), asked)
+        except Exception:
+            raise _said(failure, name, asked, self.endpoint) from None
+
+    def cached(self, name: str, revision: str | None, patterns: Sequence[str]) -> Path | None:
+        _require_name(name)
+        folder = repositories() / name.replace("/", "--") / "snapshots" / self.revision_of(revision)
+        return folder if folder.is_dir() else None
+
+
+def repositories() -> Path:
+    """Where the client keeps them: owner--name, and in it snapshots, a folder a revision."""
+    return Path(os.environ.get("MODELSCOPE_CACHE") or Path.home() / ".cache" / "modelscope") / "models"
+
+
+def _require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise LingyuError("is no ModelScope id", where=PREFIX + name, next=f"Write {PREFIX}owner/name")
-    download, asked = _client(), revision or DEFAULT_REVISION
-    if not _offline():
-        try:
-            return Snapshot(Path(download(name, revision=asked, allow_patterns=list(patterns))), asked)
-        except Exception as error:  # requests', urllib3's and the client's own: it has no common class for them
-            failure = error
-    else:
-        failure = ConnectionError()
-    try:
-        return Snapshot(Path(download(name, revision=asked, local_files_only=True)), asked)
-    except Exception:
-        raise _said(failure, name, asked) from None
 
 
 def _client() -> Any:
@@ -55,8 +81,7 @@ def _offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def _said(error: Exception, name: str, revision: str) -> LingyuError:
-    endpoint = re.sub(r"//[^/]*@", "//", os.environ.get("MODELSCOPE_ENDPOINT") or "https://www.modelscope.cn")
+def _said(error: Exception, name: str, revision: str, endpoint: str) -> LingyuError:
     where = PREFIX + name
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403, 404):
@@ -65,10 +90,7 @@ def _said(error: Exception, name: str, revision: str) -> LingyuError:
             where,
             "Check the name on its page. For a private one set MODELSCOPE_API_TOKEN",
         )
-    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
-        known = from_os_error(error)
-        return LingyuError(known.what, known.where or where, known.next)
-    return LingyuError(
+    return about_this_machine(error, where) or LingyuError(
         f"can't be fetched from {endpoint} and is not whole in the cache ({type(error).__name__})",
         where,
         f"Run the same again, which goes on where it stopped; or {_MIRROR}",

@@ -30,14 +30,17 @@ from ..importing import (
     read_origin,
     source_type_in,
 )
-from . import hub, modelscope
-from .snapshot import Fetch, Snapshot
+from .hub import Hub, Snapshot
+from .huggingface import HuggingFace
+from .modelscope import ModelScope
 
 BASES = Path("bases")
 """Where bases are made and looked for, beside the store and the recipes: of the current folder."""
 
 _LOG = logging.getLogger("lingyu.bases")
-_PLAIN_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")  # never a pickle, never code
+_HUGGING_FACE = HuggingFace()
+_WITH_PREFIX: tuple[Hub, ...] = (ModelScope(),)
+PLAIN_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")  # never a pickle, never code
 _PICKLES = (PICKLE, PICKLE_INDEX, "pytorch_model-*-of-*.bin")
 
 
@@ -47,23 +50,27 @@ def find_base(id: str, revision: str | None = None) -> Base:
     Raises LingyuError where it is nowhere, is of no known family, or wants to run code of its own; and for a folder
     that has to be imported first.
     """
-    if id.startswith(modelscope.PREFIX):
-        found = _fetched(
-            id, id.removeprefix(modelscope.PREFIX), revision or modelscope.DEFAULT_REVISION, modelscope.fetch
-        )
-    elif is_hub_id(id):
-        found = _fetched(id, id, revision, hub.fetch)
-    else:
-        found = Base(id=id, revision=None, folder=_local(id, revision))
-    _check_config(found.folder / "config.json", id)
-    weight_files(found.folder)
+    hub = hub_of(id)
+    found = Base(id=id, revision=None, folder=_local(id, revision)) if hub is None else _fetched(id, revision, hub)
+    check_base(found)
     return found
 
 
+def hub_of(id: str) -> Hub | None:
+    """Where a base of this name is looked for; None for embedded and for folders.
+
+    The hub of owner/name is Hugging Face's, unless such a folder is here.
+    """
+    for hub in _WITH_PREFIX:
+        if id.startswith(hub.prefix):
+            return hub
+    is_path = id.startswith((".", "/", "~", "bases/")) or Path(id).is_dir()
+    return _HUGGING_FACE if id.count("/") == 1 and not is_path else None
+
+
 def is_hub_id(id: str) -> bool:
-    """Whether a base of this name is looked for on the hub: it has the form owner/name, and no such folder is here."""
-    is_path = id.startswith((".", "/", "~", "bases/", modelscope.PREFIX)) or Path(id).is_dir()
-    return id.count("/") == 1 and not is_path
+    """Whether a base of this name is one of Hugging Face's hub."""
+    return hub_of(id) is _HUGGING_FACE
 
 
 def must_be_imported(folder: Path) -> bool:
@@ -100,29 +107,29 @@ def _nowhere(id: str) -> LingyuError:
     return LingyuError("no such base" if "/" not in id else "no such folder", where=id, next=hint)
 
 
-def _fetched(id: str, name: str, revision: str | None, fetch: Fetch) -> Base:
+def _fetched(id: str, revision: str | None, hub: Hub) -> Base:
     """Of a hub, in its client's cache or made in bases/. A revision that is pinned is not asked for a second time."""
-    is_pinned = hub.is_pinned(revision) or fetch is modelscope.fetch
-    if is_pinned and (kept := _kept(id, revision)):
+    if hub.is_pinned(revision) and (kept := kept_of(id, revision, hub)):
         return kept
     try:
-        snapshot = fetch(name, revision, _PLAIN_FILES)
+        snapshot = hub.fetch(id.removeprefix(hub.prefix), revision, PLAIN_FILES)
     except LingyuError:
-        if kept := _kept(id, revision):
+        if kept := kept_of(id, revision, hub):
             return kept
         raise
     if not (snapshot.folder / "config.json").is_file() and not (snapshot.folder / CONFIGURATION).is_file():
         raise LingyuError("holds no config.json", where=id, next="Give the id of an encoder in transformers' form")
     if has_safetensors(snapshot.folder) and not must_be_imported(snapshot.folder):
         return Base(id=id, revision=snapshot.revision, folder=snapshot.folder)
-    return _kept(id, snapshot.revision) or _made(id, name, snapshot, fetch)
+    return kept_of(id, snapshot.revision, hub) or _made(id, snapshot, hub)
 
 
-def _made(id: str, name: str, snapshot: Snapshot, fetch: Fetch) -> Base:
+def _made(id: str, snapshot: Snapshot, hub: Hub) -> Base:
     """A folder of bases/ that holds what the hub's does. One process makes it; others that want it wait."""
     _check_code(snapshot.folder / "config.json")
+    name = id.removeprefix(hub.prefix)
     if not has_safetensors(snapshot.folder):
-        snapshot = fetch(name, snapshot.revision, _PICKLES)
+        snapshot = hub.fetch(name, snapshot.revision, _PICKLES)
         if not has_pickle(snapshot.folder):
             raise LingyuError(
                 f"holds neither safetensors nor {PICKLE} at revision {snapshot.revision}, or the cache has no copy",
@@ -131,7 +138,7 @@ def _made(id: str, name: str, snapshot: Snapshot, fetch: Fetch) -> Base:
             )
     folder = BASES / _folder_name(name, snapshot.revision)
     with _alone(folder.name):
-        if kept := _kept(id, snapshot.revision):
+        if kept := kept_of(id, snapshot.revision, hub):
             return kept
         imported = import_checkpoint(snapshot.folder, folder, origin=Origin(id, snapshot.revision))
     _LOG.warning("%s holds %s: made %s of it, once. %s", id, _form(imported.source_type), folder, imported.layout)
@@ -142,8 +149,9 @@ def _form(source_type: str) -> str:
     return "StructBERT's own form" if source_type == STRUCTBERT else "a pickle only"
 
 
-def _kept(id: str, revision: str | None) -> Base | None:
-    """What was made of it earlier. revision: None for whatever there is, where there is only one."""
+def kept_of(id: str, revision: str | None, hub: Hub) -> Base | None:
+    """What was made of it earlier. A revision that the hub has no word for: whatever there is, if it is only one."""
+    revision = hub.revision_of(revision)
     found = [(origin, folder) for origin, folder in _made_before() if origin.id == id]
     if revision is not None:
         found = [(origin, folder) for origin, folder in found if origin.revision == revision]
@@ -159,7 +167,7 @@ def _made_before() -> Iterator[tuple[Origin, Path]]:
 
 def _folder_name(name: str, revision: str) -> str:
     """hfl--chinese-macbert-base-a1b2c3d4e5f6: one level, and nothing in it that a shell or a file system minds."""
-    short = revision[:12] if hub.is_pinned(revision) else revision
+    short = revision[:12] if _HUGGING_FACE.is_pinned(revision) else revision  # of a commit
     return re.sub(r"[^\w.-]", "-", f"{name.replace('/', '--')}-{short}")
 
 
@@ -176,14 +184,19 @@ def _check_code(config: Path) -> None:
         raise LingyuError("asks to run code of its own (auto_map)", where=config, next="Take another base")
 
 
-def _check_config(file: Path, id: str) -> None:
-    """Raises LingyuError for a config that names code, or no family of ours. Read without waiting for transformers."""
+def check_base(base: Base) -> None:
+    """Raises LingyuError for a config that names code, or no family of ours, and for weights that are not whole.
+
+    The config is read without waiting for transformers.
+    """
+    file = base.folder / "config.json"
     config = _read_config(file)
     model_type = config.get("model_type")
     if not isinstance(model_type, str):
         raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
     _check_code(file)
-    family_of(model_type, id)
+    family_of(model_type, base.id)
+    weight_files(base.folder)
 
 
 def _read_config(file: Path) -> dict[str, object]:

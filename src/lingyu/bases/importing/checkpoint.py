@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 
-from ..base import LINEAGE, Base, quiet_transformers
+from ..base import LINEAGE, Base
+from ..classifiers import quiet_transformers
 from ..fingerprints import WEIGHTS
 from .card import Imported, Origin, render_card
 from .layout import CLASSIFIER, HeadKind, Layout, Shapes, find_layout, head_kind, require_shapes
@@ -52,6 +53,23 @@ class _Encoder:
     prefix: str
 
 
+@dataclass(frozen=True)
+class _Checkpoint:
+    """One that is whole, and what it says it is. kind: of the head that is taken over; None for no head, and for a
+    family whose heads transformers knows as they are."""
+
+    folder: Path
+    settings: Settings
+    encoder: _Encoder
+    weights: Weights
+    layout: Layout
+    kind: HeadKind | None
+
+    @property
+    def is_bert(self) -> bool:
+        return self.settings.model_type == "bert"
+
+
 def import_checkpoint(folder: Path, out: Path, *, origin: Origin | None = None) -> Imported:
     """Make the base `out` of a checkpoint's folder, in one go. origin: of one that was fetched; else it is the folder.
 
@@ -61,33 +79,26 @@ def import_checkpoint(folder: Path, out: Path, *, origin: Origin | None = None) 
     if not folder.is_dir():
         raise LingyuError("no such folder", where=folder, next="Give the folder of a checkpoint")
     require_free(out)
-    settings = read_settings(folder)
-    _require_vocabulary(folder)
-    encoder = _encoder(settings, folder)
-    weights = read_weights(folder)
-    layout = find_layout(weights.tensors, encoder.shapes, folder)
-    require_shapes(layout, weights.tensors, encoder.shapes, folder)
-    kind = head_kind(layout, settings.answers_tokens) if settings.model_type == "bert" else None
-    tensors = _tensors(layout, weights, encoder, settings)
-    labels, notes = _labels(settings, weights, layout)
+    found = _read(folder)
+    tensors, (labels, notes) = _tensors(found), _labels(found)
     with new_folder(out) as staged:
-        _write_config(staged, encoder, settings, kind, labels, tensors)
+        _write_config(staged, found, labels, tensors)
         _write_tensors(staged, tensors)
-        _write_tokenizer(staged, folder, settings, encoder.config)
+        _write_tokenizer(staged, found)
         base = Base(id=str(out), revision=None, folder=staged)
         imported = Imported(
             out=out,
             origin=origin or Origin(id=folder.name, revision=None),
-            files=weights.files,
-            source_type=settings.source_type,
-            model_type=settings.model_type,
-            prefix=layout.prefix,
-            old_norms=layout.old_norms,
-            head=kind,
+            files=found.weights.files,
+            source_type=found.settings.source_type,
+            model_type=found.settings.model_type,
+            prefix=found.layout.prefix,
+            old_norms=found.layout.old_norms,
+            head=found.kind,
             labels=labels,
-            labels_from=settings.labels_from if labels else None,
-            missing=tuple(_missing(layout, encoder.shapes, kind, settings)),
-            left_out=tuple(sorted(layout.beside)) if settings.model_type == "bert" else (),
+            labels_from=found.settings.labels_from if labels else None,
+            missing=tuple(_missing(found)),
+            left_out=tuple(sorted(found.layout.beside)) if found.is_bert else (),
             notes=notes,
             weights_fingerprint=base.weights_fingerprint,
             tokenizer_fingerprint=_checked_tokenizer(base, folder),
@@ -95,6 +106,17 @@ def import_checkpoint(folder: Path, out: Path, *, origin: Origin | None = None) 
         (staged / "README.md").write_text(render_card(imported), "utf-8")
         _write_lineage(staged, imported)
     return imported
+
+
+def _read(folder: Path) -> _Checkpoint:
+    settings = read_settings(folder)
+    _require_vocabulary(folder)
+    encoder = _encoder(settings, folder)
+    weights = read_weights(folder)
+    layout = find_layout(weights.tensors, encoder.shapes, folder)
+    require_shapes(layout, weights.tensors, encoder.shapes, folder)
+    kind = head_kind(layout, settings.answers_tokens) if settings.model_type == "bert" else None
+    return _Checkpoint(folder, settings, encoder, weights, layout, kind)
 
 
 def _checked_tokenizer(base: Base, folder: Path) -> str:
@@ -133,12 +155,13 @@ def _encoder(settings: Settings, folder: Path) -> _Encoder:
     return _Encoder(config, shapes, f"{model.base_model_prefix}.")
 
 
-def _tensors(layout: Layout, weights: Weights, encoder: _Encoder, settings: Settings) -> dict[str, torch.Tensor]:
+def _tensors(found: _Checkpoint) -> dict[str, torch.Tensor]:
     """By the names of transformers' model with a head, in the type that they are stored in."""
-    found = {encoder.prefix + name: weights.tensors[key] for name, key in layout.encoder.items()}
-    if settings.model_type != "bert":  # whose heads have other names, which transformers knows as they are
-        return found | {name: weights.tensors[key] for name, key in {**layout.head, **layout.beside}.items()}
-    return found | _head(layout, weights.tensors, settings.source_type)
+    stored, layout = found.weights.tensors, found.layout
+    encoder = {found.encoder.prefix + name: stored[key] for name, key in layout.encoder.items()}
+    if not found.is_bert:
+        return encoder | {name: stored[key] for name, key in {**layout.head, **layout.beside}.items()}
+    return encoder | _head(layout, stored, found.settings.source_type)
 
 
 def _head(layout: Layout, stored: Mapping[str, torch.Tensor], source_type: str) -> dict[str, torch.Tensor]:
@@ -157,11 +180,12 @@ def _head(layout: Layout, stored: Mapping[str, torch.Tensor], source_type: str) 
     return head
 
 
-def _labels(settings: Settings, weights: Weights, layout: Layout) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _labels(found: _Checkpoint) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The labels that the classifier's outputs have, and what there is to say of those that don't fit it."""
-    if settings.model_type != "bert" or CLASSIFIER[0] not in layout.head:
+    settings, head = found.settings, found.layout.head
+    if not found.is_bert or CLASSIFIER[0] not in head:
         return (), ()
-    outputs = weights.tensors[layout.head[CLASSIFIER[0]]].shape[0]
+    outputs = found.weights.tensors[head[CLASSIFIER[0]]].shape[0]
     if not settings.labels:
         return (), (f"no file names the {outputs} outputs of its head: they are LABEL_0 and so on",)
     if len(settings.labels) != outputs:
@@ -170,24 +194,19 @@ def _labels(settings: Settings, weights: Weights, layout: Layout) -> tuple[tuple
     return settings.labels, ()
 
 
-def _missing(layout: Layout, shapes: Shapes, kind: HeadKind | None, settings: Settings) -> Iterator[str]:
-    if not layout.has_pooler and any(name.startswith("pooler.") for name in shapes):
+def _missing(found: _Checkpoint) -> Iterator[str]:
+    if not found.layout.has_pooler and any(name.startswith("pooler.") for name in found.encoder.shapes):
         yield "pooler"
-    if settings.model_type == "bert" and kind is None:
+    if found.is_bert and found.kind is None:
         yield "head"
 
 
 def _write_config(
-    folder: Path,
-    encoder: _Encoder,
-    settings: Settings,
-    kind: HeadKind | None,
-    labels: tuple[str, ...],
-    tensors: Mapping[str, torch.Tensor],
+    folder: Path, found: _Checkpoint, labels: tuple[str, ...], tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    config = encoder.config
-    if settings.model_type == "bert":
-        config.architectures = [_ARCHITECTURES[kind]]
+    config = found.encoder.config
+    if found.is_bert:
+        config.architectures = [_ARCHITECTURES[found.kind]]
         config.tie_word_embeddings = _DECODER not in tensors
         if CLASSIFIER[0] in tensors:
             names = labels or tuple(f"LABEL_{i}" for i in range(tensors[CLASSIFIER[0]].shape[0]))
@@ -204,29 +223,30 @@ def _write_tensors(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     save_file(own, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def _write_tokenizer(staged: Path, folder: Path, settings: Settings, config: Any) -> None:
+def _write_tokenizer(staged: Path, found: _Checkpoint) -> None:
     """The files as they came, and tokenizer.json where there is none."""
+    folder = found.folder
     for name in _TOKENIZER_FILES:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)
-    _write_tokenizer_config(staged / "tokenizer_config.json", settings, config, folder)
+    _write_tokenizer_config(staged / "tokenizer_config.json", found)
     if not (staged / "tokenizer.json").is_file():
         base = Base(id=str(folder), revision=None, folder=staged)
         with quiet_transformers():
             base.load_tokenizer().save_pretrained(staged)
 
 
-def _write_tokenizer_config(file: Path, settings: Settings, config: Any, folder: Path) -> None:
+def _write_tokenizer_config(file: Path, found: _Checkpoint) -> None:
     """transformers' own class for BERT, whatever ModelScope called its own; the longest text that it can read."""
     try:
         said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     except ValueError:
-        raise LingyuError("is not JSON", where=folder / file.name, next="Copy the checkpoint anew") from None
+        raise LingyuError("is not JSON", where=found.folder / file.name, next="Copy the checkpoint anew") from None
     said = {key: value for key, value in said.items() if key not in ("auto_map", "name_or_path")}
-    if settings.model_type == "bert":
+    if found.is_bert:
         said |= {"tokenizer_class": "BertTokenizer"}
         said.setdefault("do_lower_case", True)
-        said.setdefault("model_max_length", config.max_position_embeddings)
+        said.setdefault("model_max_length", found.encoder.config.max_position_embeddings)
     if said:
         file.write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", "utf-8")
 

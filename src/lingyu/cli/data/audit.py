@@ -185,6 +185,7 @@ def _request_of_recipe(asked: _Asked, report: Report) -> "AuditRequest":
         reading,
         base=base,
         max_length=max_length,
+        drops_leaked=found.data.drop_leaked,
         against=asked.against,
         against_reading=_against(reading, asked),
     )

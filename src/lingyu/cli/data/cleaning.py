@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lingyu.cli.data.listing import listed
+from lingyu.cli.data.working import at_work
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ def clean(
     Rows in are rows out and rows left out. A row without any text left, and one that can't be read, goes to
     OUT.left-out.jsonl with its place and the reason. Cleaning what was cleaned changes nothing.
     """
-    from lingyu.cli.comparing import progress
-    from lingyu.cli.predict_file import in_options
     from lingyu.data import CleaningRequest, clean_table
 
     if samples is None:
@@ -70,11 +69,8 @@ def clean(
     if not names:
         raise LingyuError("no step is named", "--steps", "Name some: html,control,width")
     request = CleaningRequest(file, out, names, tuple(dict.fromkeys(texts)), encoding, samples, force)
-    try:
-        with progress() as report:
-            cleaned = clean_table(request, report)
-    except LingyuError as error:
-        raise in_options(error) from None
+    with at_work() as report:
+        cleaned = clean_table(request, report)
     if as_json:
         click.echo(json.dumps(_document(cleaned), ensure_ascii=False))
         return

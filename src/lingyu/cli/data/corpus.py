@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from lingyu.cli.data.listing import listed
+from lingyu.cli.data.working import at_work
 from lingyu.errors import LingyuError
 
 if TYPE_CHECKING:
@@ -69,8 +70,6 @@ def corpus(
     same text, a near one, or a page that holds it) are left out and counted. Memory does not grow with the text, but
     by 8 bytes a kept paragraph. OUT holds the shards (parquet, column text), corpus.json and the content hashes.
     """
-    from lingyu.cli.comparing import progress
-    from lingyu.cli.predict_file import in_options
     from lingyu.data import CorpusRequest, build_corpus
 
     request = CorpusRequest(
@@ -87,15 +86,9 @@ def corpus(
         engine=engine,
         force=force,
     )
-    try:
-        with progress() as report:
-            manifest = build_corpus(request, report)
-    except LingyuError as error:
-        raise in_options(error) from None
-    if as_json:
-        click.echo(manifest.model_dump_json())
-        return
-    for line in _lines(manifest, out):
+    with at_work() as report:
+        manifest = build_corpus(request, report)
+    for line in [manifest.model_dump_json()] if as_json else _lines(manifest, out):
         click.echo(line)
 
 

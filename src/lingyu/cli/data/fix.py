@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lingyu.cli import Group
-from lingyu.errors import LingyuError
+from lingyu.cli.data.working import at_work
 
 if TYPE_CHECKING:
     from lingyu.data import Applied, Proposed
@@ -92,15 +92,10 @@ def apply(fixes: Path, out: Path, encoding: str | None, sources: Path | None, fo
     Rows in = rows out + dropped: what is dropped stays in OUT/dropped.csv with all its columns and why, and
     OUT/fixes.json has the counts. A list with a line that can't be carried out is refused as a whole.
     """
-    from lingyu.cli.comparing import progress
-    from lingyu.cli.predict_file import in_options
     from lingyu.data import apply_fixes
 
-    try:
-        with progress() as show:
-            done = apply_fixes(fixes, out, show, encoding=encoding, sources=sources, force=force)
-    except LingyuError as error:
-        raise in_options(error) from None
+    with at_work() as show:
+        done = apply_fixes(fixes, out, show, encoding=encoding, sources=sources, force=force)
     _show_applied(done, as_json=as_json)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from lingyu.cli.data.working import at_work
 from lingyu.errors import LingyuError
 
 if TYPE_CHECKING:
@@ -60,17 +61,12 @@ def import_(
     A row that does not decode or parse goes to the quarantine, as JSON lines with name, position, reason and its bytes:
     rows read = rows written + rows in quarantine.
     """
-    from lingyu.cli.comparing import progress
-    from lingyu.cli.predict_file import in_options
     from lingyu.data import ImportRequest, import_rows
 
     renamed = {old: new for old, new in ((text, "text"), (label, "label")) if old is not None}
     request = ImportRequest(source, out, encoding, format_, quarantine, repair, force, renamed)
-    try:
-        with progress() as report:
-            imported = import_rows(request, report, _stdin() if source == "-" else None)
-    except LingyuError as error:
-        raise in_options(error) from None
+    with at_work() as report:
+        imported = import_rows(request, report, _stdin() if source == "-" else None)
     if as_json:
         click.echo(json.dumps(imported.as_json(), ensure_ascii=False))
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lingyu.cli.data.working import at_work
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -43,16 +44,11 @@ def overlap(sources: tuple[str, ...], store: str | None, texts: tuple[str, ...],
     By content, whatever the files are called: a text counts as the same one in spite of case, width and punctuation.
     A recipe's texts are taken as it trains on them, those of a table as they stand there.
     """
-    from lingyu.cli.comparing import progress
-    from lingyu.cli.predict_file import in_options
     from lingyu.evaluation import Columns, collect, cross_overlaps
 
     folder = _store(store)
-    with progress() as report:
-        try:
-            collections, notes = collect(sources, folder, Columns(texts, encoding), report)
-        except LingyuError as error:
-            raise in_options(error) from None
+    with at_work() as report:
+        collections, notes = collect(sources, folder, Columns(texts, encoding), report)
     if not collections:
         raise LingyuError(
             "there is nothing to compare" + "".join(f"; {note}" for note in notes),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lingyu.cli.data.listing import listed
-from lingyu.errors import LingyuError
+from lingyu.cli.data.working import at_work
 from lingyu.recipe import Data, Split
 
 if TYPE_CHECKING:
@@ -68,8 +68,6 @@ def split(
     without a text and texts with two labels are dropped and counted. OUT/split.json says how it was done and what the
     files must be; training records it.
     """
-    from lingyu.cli.comparing import progress
-    from lingyu.cli.predict_file import in_options
     from lingyu.data import SplitRequest, split_file
 
     request = SplitRequest(
@@ -85,11 +83,8 @@ def split(
         encoding=encoding,
         clean=listed(clean),
     )
-    try:
-        with progress() as report:
-            done = split_file(request, out, report, force=force)
-    except LingyuError as error:
-        raise in_options(error) from None
+    with at_work() as report:
+        done = split_file(request, out, report, force=force)
     _show(done, as_json=as_json)
 
 

@@ -43,6 +43,7 @@ class AuditRequest:
 
     against: tables and folders of corpora; against_reading: how those tables are read, as the parts where None.
     base: whose tokenizer and corpus are asked. max_length: tokens that are read of a text; the base's own where None.
+    drops_leaked: whether training leaves out the rows that leak, which therefore stop nobody.
     """
 
     parts: tuple[AuditPart, ...]
@@ -52,6 +53,7 @@ class AuditRequest:
     max_length: int | None = None
     against: tuple[str, ...] = ()
     against_reading: AuditReading | None = None
+    drops_leaked: bool = False
     noise_folds: int = 5
     seed: int = 0
 
@@ -254,7 +256,8 @@ def _figures(
         judged,
         why_not_judged(rows, request.noise_folds) or (None if judged else "no two texts have a character in common"),
         label_figures(rows),
-        has_labels=rows.has_labels,
+        why_no_labels=None if rows.has_labels else request.reading.unjudged,
+        drops_leaked=request.drops_leaked,
         leaked_rows=leaked_rows(rows, crossed),
         near_leaked_rows=len(near),
         overlapping_rows=len({it.row for it in overlapping}),

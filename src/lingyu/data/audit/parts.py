@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data, TaskName
+from lingyu.recipe import TASK_RULES, Data, TaskName
 from lingyu.reporting import Report
 from lingyu.text import Hashes, clean
 
+from ..counts import BEYOND, BOTH_ORDERS, CHOSEN_BY, DEV_LEAKED, EMPTY, EQUAL_REPLIES, LEAKED, NO_LABELS, TWO_LABELS
+from ..labelling import value_of_label
 from ..loading import load_splits
 from ..parts import Splits
 from ..reading import is_hub_set, read_table
@@ -27,16 +28,12 @@ _ROWS_PER_REPORT = 1_000
 _MOST_LABELS = 1_000  # that nobody named
 _LONGEST_LABEL = 100  # characters
 
-_ONE_LABEL_A_ROW = ("single_label", "ordinal")
-
-EMPTY: Final = "empty"
-TWO_LABELS: Final = "two labels"
-LEAKED: Final = "test texts in train"
-DEV_LEAKED: Final = "dev texts in train"
-CHOSEN_BY: Final = "test texts in dev"
-BEYOND: Final = "beyond max_train_samples"
-EQUAL_REPLIES: Final = "equal replies"
-"""Why load_splits leaves rows out, as its counts name it."""
+_LEFT_OUT = {
+    "train": (TWO_LABELS, BOTH_ORDERS, BEYOND, EQUAL_REPLIES, NO_LABELS),
+    "dev": (DEV_LEAKED,),
+    "test": (LEAKED, CHOSEN_BY),
+}
+"""Part -> why load_splits leaves rows of it out, empty ones aside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +59,7 @@ class AuditReading:
     """How a table is read. names: value in the file -> name of the label; a value without a name is its own.
 
     needs_label: whether a table without the column of labels is refused, or read without them. keys: what the user set
-    text, text_pair and label by, for messages.
+    text, text_pair and label by, for messages. unjudged: why no row has a label.
     """
 
     text: str = "text"
@@ -73,13 +70,16 @@ class AuditReading:
     names: Mapping[str, str] = field(default_factory=dict)
     needs_label: bool = True
     keys: tuple[str, str, str] = ("--text", "--text-pair", "--label")
+    unjudged: str = "no labels were given"
 
     @classmethod
-    def of_recipe(cls, data: Data, task: TaskName = "single_label") -> "AuditReading":
+    def of_recipe(cls, data: Data, task: TaskName) -> "AuditReading":
         """Labels are audited where a row has one of several."""
         keys = ("data.text", "data.text_pair", "data.label")
-        label = data.label if task in _ONE_LABEL_A_ROW else None
-        return cls(data.text, data.text_pair, label, data.encoding, data.clean, data.labels, keys=keys)
+        reading = cls(data.text, data.text_pair, data.label, data.encoding, data.clean, data.labels, keys=keys)
+        if TASK_RULES[task].labels_a_row == "one":
+            return reading
+        return replace(reading, label=None, unjudged=f"not judged for the task {task}")
 
     @property
     def columns(self) -> dict[str, str]:
@@ -106,14 +106,14 @@ def _is_same_file(source: Source, other: Source) -> bool:
     return source.path == other.path or (source.sha256 is not None and source.sha256 == other.sha256)
 
 
-def parts_of_recipe(data: Data, report: Report, task: TaskName = "single_label") -> tuple[AuditPart, ...]:
+def parts_of_recipe(data: Data, report: Report, task: TaskName) -> tuple[AuditPart, ...]:
     """The files of a recipe where it gives dev or test; else train, dev and test as they are split off.
 
     So the rows of a given dev or test that stand in train are audited, where load_splits would stop at them or leave
     them out. Of a task that gives a row other than one label, the parts as they are loaded, such rows among them.
     Raises LingyuError as parts_of_files and load_splits do.
     """
-    if task not in _ONE_LABEL_A_ROW:
+    if TASK_RULES[task].labels_a_row != "one":
         data = data.model_copy(update={"allow_leakage": True, "drop_leaked": False})
         return parts_of_splits(load_splits(data, task), data)
     given = {"train": data.train, "dev": data.dev, "test": data.test}
@@ -127,17 +127,16 @@ def parts_of_splits(splits: Splits, data: Data) -> tuple[AuditPart, ...]:
     row in its file is gone: where is 'train:12', the twelfth row of the part. Labels are there where a row has one of
     several; of two replies to a context the better one is its second text."""
     read, dropped = splits.counts.read, splits.counts.dropped
-    left_out = {"train": (TWO_LABELS, BEYOND, EQUAL_REPLIES), "dev": (DEV_LEAKED,), "test": (LEAKED, CHOSEN_BY)}
     parts = []
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         path = getattr(data, name) or data.train
         source = Source(path=path, sha256=_sha256(path), rows=read.get(f"data.{name}", read["data.train"]))
         labels = None
-        if splits.task in _ONE_LABEL_A_ROW:
+        if TASK_RULES[splits.task].labels_a_row == "one":
             labels = tuple(splits.labels[label] for label in part.labels.tolist())
         wheres = tuple(f"{name}:{number}" for number in range(1, part.rows + 1))
         empty = dropped[EMPTY] if name == "train" else 0
-        gone = {reason: dropped[reason] for reason in left_out[name] if dropped.get(reason)}
+        gone = {reason: dropped[reason] for reason in _LEFT_OUT[name] if dropped.get(reason)}
         parts.append(AuditPart(name, source, part.texts, labels, wheres, empty, part.pairs, gone))
     return tuple(parts)
 
@@ -217,7 +216,7 @@ def read_cleaned(source: str, reading: AuditReading, report: Report) -> Iterator
 def _read(row: TableRow, reading: AuditReading) -> Read:
     text = clean(row.cells[reading.text], reading.clean)
     pair = "" if reading.text_pair is None else clean(row.cells[reading.text_pair], reading.clean)
-    value = "" if reading.label is None else row.cells[reading.label].strip()
+    value = "" if reading.label is None else value_of_label(row.cells[reading.label], reading.names)
     is_empty = not text or (reading.text_pair is not None and not pair)
     return Read(text, pair, reading.names.get(value, value), row.where, is_empty)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from ..counts import BOTH_ORDERS, TWO_LABELS
 from .labels import FEWEST_TEXTS, LabelFigures
 from .noise import Judged
-from .parts import TWO_LABELS
 from .report import Check, Crossing, Grade, Overlap, Part, Verdict
 
 CHECKS: tuple[Check, ...] = get_args(Check)
@@ -14,12 +14,14 @@ STOPPING: tuple[Check, ...] = ("leakage", "conflicts")
 
 _MOST_NAMED = 3
 _ONE_PART = "there is one part only, nothing to compare it with"
-_NO_LABELS = "no labels were given"
 
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """What verdicts speak of. leaked_rows: rows of any part that stand in one before it, each counted once."""
+    """What verdicts speak of. leaked_rows: rows of any part that stand in one before it, each counted once.
+
+    drops_leaked: whether training leaves them out. why_no_labels: None where rows have labels.
+    """
 
     parts: tuple[Part, ...]
     crossings: tuple[Crossing, ...]
@@ -27,7 +29,8 @@ class Figures:
     judged: Judged | None
     why_not_judged: str | None
     labels: LabelFigures
-    has_labels: bool
+    why_no_labels: str | None
+    drops_leaked: bool
     leaked_rows: int
     near_leaked_rows: int
     overlapping_rows: int
@@ -62,6 +65,8 @@ def _leakage(figures: Figures) -> _Said:
     if not figures.crossings:
         return _unchecked(_ONE_PART)
     said = [_leak(crossing) for crossing in figures.crossings if crossing.rows.same]
+    if said and figures.drops_leaked:
+        return _Said(figures.leaked_rows, f"{_joined(said, '')}; data.drop_leaked leaves them out", "look")
     return _Said(figures.leaked_rows, _joined(said, "no row of dev or test stands in what is trained on"))
 
 
@@ -73,8 +78,6 @@ def _leak(crossing: Crossing) -> str:
 
 
 def _conflicts(figures: Figures) -> _Said:
-    if not figures.has_labels:
-        return _unchecked(_NO_LABELS)
     said = [
         f"{_counted(part.conflicts.same, 'text')} of {part.name} with two labels, in {_rows(part.conflict_rows.same)}"
         for part in figures.parts
@@ -82,17 +85,20 @@ def _conflicts(figures: Figures) -> _Said:
     ]
     rows = sum(part.conflict_rows.same for part in figures.parts)
     left_out = [
-        f"{_rows(part.left_out[TWO_LABELS])} of texts with two labels were left out of {part.name}"
+        f"{_rows(part.left_out[reason])} of texts with {reason} were left out of {part.name}"
         for part in figures.parts
-        if TWO_LABELS in part.left_out
+        for reason in (TWO_LABELS, BOTH_ORDERS)
+        if reason in part.left_out
     ]
+    if figures.why_no_labels and not left_out:
+        return _unchecked(figures.why_no_labels)
     # what was left out is not trained on, and stops nobody
     return _Said(rows, _joined([*said, *left_out], "no text has two labels"), "look" if left_out and not rows else None)
 
 
 def _labels(figures: Figures) -> _Said:
-    if not figures.has_labels:
-        return _unchecked(_NO_LABELS)
+    if figures.why_no_labels:
+        return _unchecked(figures.why_no_labels)
     found = figures.labels
     said = []
     if found.labels < 2:
@@ -142,8 +148,8 @@ def _near_duplicates(figures: Figures) -> _Said:
 
 def _noise(figures: Figures) -> _Said:
     judged = figures.judged
-    if not figures.has_labels:
-        return _unchecked(_NO_LABELS)
+    if figures.why_no_labels:
+        return _unchecked(figures.why_no_labels)
     if judged is None:
         return _unchecked(f"not judged: {figures.why_not_judged}")
     noise = judged.noise

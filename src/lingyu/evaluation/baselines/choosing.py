@@ -1,12 +1,13 @@
 """Which baselines a task has."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.data import Part
-from lingyu.tasks import Calibration, Task
+from lingyu.tasks import Calibration, MultiLabel, Ordinal, Preference, Regression, SingleLabel, Task, Token
 
 from .baseline import Baseline, Baselines
 from .column import column_baseline
@@ -31,55 +32,73 @@ def baselines_of(
         with_column = column_baseline(
             f"{column or 'the column'} alone", train.baseline_values, train.labels, test.baseline_values
         )
-    if task.name == "token":
-        assert spans is not None, "entities are brought to the tokens that the test is measured by"
-        rival = lexicon_baseline(train.texts, train.labels, test.texts, spans)
-        return Baselines(rival, no_entity_baseline(spans), with_column)
-    return Baselines(_RIVALS[task.name](task, train, test), _TRIVIAL[task.name](task, train, test), with_column)
+    rival, trivial = _BASELINES[task.name]
+    rows = _Rows(train, test, spans)
+    return Baselines(rival(task, rows), trivial(task, rows), with_column)
 
 
-def _tfidf(task: Task, train: Part, test: Part) -> Baseline:
-    return tfidf_baseline(train.texts, train.labels, test.texts, len(task.labels), train.pairs, test.pairs)
+@dataclass(frozen=True)
+class _Rows:
+    train: Part
+    test: Part
+    spans: Spans | None
+
+    @property
+    def test_spans(self) -> Spans:
+        assert self.spans is not None, "entities are brought to the tokens that the test is measured by"
+        return self.spans
 
 
-def _multi_label(task: Task, train: Part, test: Part) -> Baseline:
-    return multi_label_baseline(_inputs(train), train.labels, _inputs(test))
+def _tfidf(task: Task, rows: _Rows) -> Baseline:
+    return tfidf_baseline(
+        rows.train.texts, rows.train.labels, rows.test.texts, len(task.labels), rows.train.pairs, rows.test.pairs
+    )
 
 
-def _ordinal(task: Task, train: Part, test: Part) -> Baseline:
+def _multi_label(task: Task, rows: _Rows) -> Baseline:
+    return multi_label_baseline(_inputs(rows.train), rows.train.labels, _inputs(rows.test))
+
+
+def _ordinal(task: Task, rows: _Rows) -> Baseline:
     def decide(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.asarray(task.predictions(probabilities, Calibration()), dtype=np.int64)
 
-    return ordinal_baseline(_inputs(train), train.labels, _inputs(test), len(task.labels), decide)
+    return ordinal_baseline(_inputs(rows.train), rows.train.labels, _inputs(rows.test), len(task.labels), decide)
 
 
-def _ridge(task: Task, train: Part, test: Part) -> Baseline:
-    return ridge_baseline(_inputs(train), train.labels, _inputs(test))
+def _ridge(task: Task, rows: _Rows) -> Baseline:
+    return ridge_baseline(_inputs(rows.train), rows.train.labels, _inputs(rows.test))
 
 
-def _overlap(task: Task, train: Part, test: Part) -> Baseline:
-    assert test.pairs is not None, "a row of preference has two replies"
-    assert test.rejected is not None, "a row of preference has two replies"
-    return overlap_baseline(train.all_texts, test.texts, test.pairs, test.rejected)
+def _overlap(task: Task, rows: _Rows) -> Baseline:
+    assert rows.test.pairs is not None, "a row of preference has two replies"
+    assert rows.test.rejected is not None, "a row of preference has two replies"
+    return overlap_baseline(rows.train.all_texts, rows.test.texts, rows.test.pairs, rows.test.rejected)
+
+
+def _lexicon(task: Task, rows: _Rows) -> Baseline:
+    return lexicon_baseline(rows.train.texts, rows.train.labels, rows.test.texts, rows.test_spans)
+
+
+def _majority(task: Task, rows: _Rows) -> Baseline:
+    return majority_baseline(rows.train.labels, rows.test.rows, len(task.labels))
 
 
 def _inputs(part: Part) -> Inputs:
     return Inputs(part.texts, part.pairs)
 
 
-_Of = Callable[[Task, Part, Part], Baseline]
+_Of = Callable[[Task, _Rows], Baseline]
 
-_RIVALS: Mapping[str, _Of] = {
-    "single_label": _tfidf,
-    "multi_label": _multi_label,
-    "ordinal": _ordinal,
-    "regression": _ridge,
-    "preference": _overlap,
+_BASELINES: Mapping[str, tuple[_Of, _Of]] = {
+    SingleLabel.name: (_tfidf, _majority),
+    MultiLabel.name: (
+        _multi_label,
+        lambda task, rows: most_frequent_baseline(rows.train.labels, rows.test.rows),
+    ),
+    Token.name: (_lexicon, lambda task, rows: no_entity_baseline(rows.test_spans)),
+    Ordinal.name: (_ordinal, _majority),
+    Regression.name: (_ridge, lambda task, rows: mean_baseline(rows.train.labels, rows.test.rows)),
+    Preference.name: (_overlap, lambda task, rows: coin_baseline(rows.test.rows)),
 }
-_TRIVIAL: Mapping[str, _Of] = {
-    "single_label": lambda task, train, test: majority_baseline(train.labels, test.rows, len(task.labels)),
-    "multi_label": lambda task, train, test: most_frequent_baseline(train.labels, test.rows),
-    "ordinal": lambda task, train, test: majority_baseline(train.labels, test.rows, len(task.labels)),
-    "regression": lambda task, train, test: mean_baseline(train.labels, test.rows),
-    "preference": lambda task, train, test: coin_baseline(test.rows),
-}
+"""By task: what the model has to beat, and what answers without reading a text."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lingyu.errors import LingyuError
 from lingyu.store import Version
+from lingyu.tasks import SingleLabel
 
 _WEIGHTS = "adapter_model.safetensors"
 
@@ -57,7 +58,7 @@ def agree(adapters: Sequence[Version], weights: Sequence[float] | None = None) -
 def _require_averageable(adapter: Version) -> None:
     """What becomes of an average is only measured for one label a text, and for one text."""
     task, next_step = adapter.manifest.task, "Keep the adapters apart; a batch answers by as many as you like"
-    if task != "single_label":
+    if task != SingleLabel.name:
         raise LingyuError(
             f"is for the task {task}; only single_label is combined", where=adapter.reference, next=next_step
         )

@@ -13,7 +13,6 @@ from lingyu.store import (
     ADAPTER_CONFIG,
     HASHES,
     METRICS,
-    Calibration,
     CardFacts,
     Combination,
     ParentRecord,
@@ -23,7 +22,7 @@ from lingyu.store import (
     render_card,
     write_hashes,
 )
-from lingyu.tasks import fit_temperature
+from lingyu.tasks import Calibration, fit_temperature
 from lingyu.text import Hashes
 
 from .agreement import Agreement
@@ -63,7 +62,7 @@ class CombinedVersion:
         return facts
 
     def metrics(self, version: str) -> dict[str, object]:
-        """metrics.json; see lingyu.store.Scores."""
+        """metrics.json; see lingyu.store.StoredScores."""
         named = {
             f"{self.name}@{version}" if adapter == self.name else adapter: logits
             for adapter, logits in self.answers.items()

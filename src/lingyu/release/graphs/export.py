@@ -120,7 +120,8 @@ def _exportable(version: Version, *, int8: bool) -> Task:
         raise LingyuError(
             f"is for the task {task.name}; graphs are written of tasks that give a text one answer",
             where=version.reference,
-            next="Merge it instead, and serve that with torch: python merge.py",
+            next="Merge it instead, and serve that with torch: "
+            f"python merge.py {version.folder} --out merged/{version.manifest.name}",
         )
     if int8 and not task.labels:
         raise LingyuError(
@@ -198,7 +199,7 @@ class _Job:
             num_outputs=self.task.num_outputs,
             on_rows=counted(self.report, f"comparing {precision}", len(self.compared.texts)),
         )
-        calibration = self.version.manifest.calibration.of_task
+        calibration = self.version.manifest.calibration
         found = compare(logits, self.reference, self.task, calibration, self.version.reference)
         if precision == "int8":
             require_agreement(found, len(self.compared.texts), self.version.reference)
@@ -241,7 +242,7 @@ class _Job:
             token_type_ids=self.has_types,
             max_length=facts.max_length,
             text_steps=facts.text_steps,
-            **asdict(facts.calibration.of_task),
+            **facts.calibration.model_dump(),
             pad_token_id=self.pad_token_id,
             words=self.words,
             gate=self._gate(),

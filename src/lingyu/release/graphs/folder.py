@@ -161,7 +161,9 @@ class GraphManifest(_Record):
 
     @property
     def calibration(self) -> Calibration:
-        return Calibration(self.temperature, self.thresholds, self.offset, self.scale)
+        return Calibration(
+            temperature=self.temperature, thresholds=self.thresholds, offset=self.offset, scale=self.scale
+        )
 
 
 def open_graph_folder(folder: Path) -> GraphManifest:

@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Failed, Result, changed_rows
+from lingyu.tasks import (
+    Asked,
+    Failed,
+    Result,
+    changed_rows,
+    checked_pairs,
+    checked_texts,
+    require_as_many_texts,
+    require_threshold,
+)
 from lingyu.text import clean, readable
 
 from ..limits import AGREEMENT, TOLERANCE
@@ -55,46 +64,29 @@ class Graph:
         )
 
     def classify(
-        self, texts: Iterable[str], *, text_pairs: Iterable[str] | None = None, threshold: float = 0.0
+        self, texts: Iterable[str], *, text_pairs: Iterable[str | None] | None = None, threshold: float = 0.0
     ) -> list[Result | Failed]:
         """An answer a text, in the order given: a Result, or a Failed that holds the error of that row alone.
 
         text_pairs: for each text the second one, for a graph that reads two. threshold: below this probability the
-        label is `uncertain`; see Lingyu.classify. Raises LingyuError for what is wrong with the call.
+        label is `uncertain`; see LoadedAdapter.classify. Raises LingyuError for what is wrong with the call.
         """
-        if not 0 <= threshold <= 1:
-            raise LingyuError(f"the threshold {threshold} is no probability", next="Give one from 0 to 1")
-        rows = self._rows(_strings(texts, "text"), text_pairs)
-        read = [self._read(text, pair) for text, pair in rows]
+        name, texts = self.manifest.adapter.reference, checked_texts(texts)
+        pairs = checked_pairs(text_pairs, len(texts))
+        require_threshold(name, self.task.name, threshold)
+        require_as_many_texts(name, reads_two=self.manifest.text_pair, has_pair=text_pairs is not None)
+        read = [self._read(text, pair) for text, pair in zip(texts, pairs, strict=True)]
         answers = iter(self._answers([one for one in read if isinstance(one, _Read)], threshold))
         return [next(answers) if isinstance(one, _Read) else one for one in read]
 
-    def _rows(self, texts: list[str], text_pairs: Iterable[str] | None) -> list[tuple[str, str | None]]:
-        """Each text with its second one. Raises LingyuError where the graph reads another number of texts."""
-        name = self.manifest.adapter.reference
-        if text_pairs is None:
-            if self.manifest.text_pair:
-                raise LingyuError(f"{name} reads two texts, and here is one", next="Give text_pairs=[...] too")
-            return [(text, None) for text in texts]
-        if not self.manifest.text_pair:
-            raise LingyuError(f"{name} reads one text, and here are two", next="Leave text_pairs out")
-        pairs = _strings(text_pairs, "second text")
-        if len(pairs) != len(texts):
-            raise LingyuError(f"{len(texts)} texts but {len(pairs)} second texts", next="Give one a text")
-        return list(zip(texts, pairs, strict=True))
-
     def _read(self, text: str, text_pair: str | None) -> "_Read | Failed":
+        name, steps = self.manifest.adapter.reference, self.manifest.text_steps
         try:
-            pair = None if text_pair is None else self._readable_pair(text_pair)
-            return _Read(text, text_pair, readable(text, self.manifest.text_steps), pair)
+            require_as_many_texts(name, reads_two=self.manifest.text_pair, has_pair=text_pair is not None)
+            pair = None if text_pair is None else readable(text_pair, steps, "the second text")
+            return _Read(text, text_pair, readable(text, steps), pair)
         except LingyuError as error:
-            return Failed(text, self.manifest.adapter.reference, error)
-
-    def _readable_pair(self, text_pair: str) -> str:
-        try:
-            return readable(text_pair, self.manifest.text_steps)
-        except LingyuError as error:
-            raise LingyuError(error.what.replace("the text", "the second text", 1), next=error.next) from None
+            return Failed(text, name, error)
 
     def _answers(self, read: Sequence["_Read"], threshold: float) -> list[Result]:
         manifest = self.manifest
@@ -105,7 +97,7 @@ class Graph:
         return [
             Result(
                 one.text,
-                self.task.answer(row, manifest.calibration, threshold=threshold),
+                self.task.answer(row, manifest.calibration, Asked(threshold)),
                 manifest.adapter.reference,
                 truncated,
                 one.text_pair,
@@ -122,16 +114,6 @@ class _Read:
     text_pair: str | None
     readable: str
     readable_pair: str | None
-
-
-def _strings(texts: Iterable[str], what: str) -> list[str]:
-    if isinstance(texts, str):
-        raise LingyuError(f"classify takes a list of {what}s", next="Write classify([text])")
-    found = list(texts)
-    kinds = {type(text).__name__ for text in found if not isinstance(text, str)}
-    if kinds:
-        raise LingyuError(f"a {what} is a {min(kinds)}", next="Give strings only")
-    return found
 
 
 def batched_logits(

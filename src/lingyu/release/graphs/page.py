@@ -1,6 +1,5 @@
 """README.md of an exported graph: how to ask it, and how closely it answers as the adapter does."""
 
-from ..wording import gives, of_logits
 from .folder import MODEL_FILES, GraphManifest
 from .runtimes import INPUTS
 
@@ -18,21 +17,20 @@ def _title(manifest: GraphManifest) -> str:
     name = _NAMES[manifest.runtime]
     return (
         f"# {manifest.adapter.reference} as {name}\n\n"
-        f"The LoRA adapter {manifest.adapter.reference} merged into its base, as a graph with weights in "
-        f"{manifest.precision}. It {gives(manifest.answers, text_pair=manifest.text_pair)}, and needs no torch."
+        f"The adapter {manifest.adapter.reference} merged into its base, as a graph with weights in "
+        f"{manifest.precision}. It {manifest.answers.gives(text_pair=manifest.text_pair)}, and needs no torch."
     )
 
 
 def _how_to_use(manifest: GraphManifest) -> str:
     texts = '["这里写一句话"], text_pairs=["这里写另一句话"]' if manifest.text_pair else '["这里写一句话"]'
-    by_label = manifest.task in ("single_label", "ordinal")
     needed = (_RUNTIMES[manifest.runtime], *(["rjieba"] if manifest.words else []), "tokenizers", "numpy")
     return (
         "## How to use it\n\n"
         "```python\n"
         "from lingyu import Graph\n\n"
         'graph = Graph.load("this folder")\n'
-        f"print(graph.classify({texts})[0].{'label' if by_label else 'answer'})\n"
+        f"print(graph.classify({texts})[0].{manifest.answers.traits.in_python})\n"
         "```\n\n"
         f"That needs lingyu, {', '.join(needed)} and pydantic. Text steps, tokenizer, calibration and labels come from "
         "graph.json and tokenizer.json."
@@ -50,7 +48,7 @@ def _inside(manifest: GraphManifest) -> str:
         f"- {_FIRST_WORDS if manifest.words else ''}tokenizer.json cuts there. A literal `[MASK]` in a text is text: "
         "set `encode_special_tokens`.\n"
         f"- Text steps before the tokenizer: {steps} (`lingyu.text.clean`).\n"
-        f"- {of_logits(manifest.answers, manifest.calibration)}"
+        f"- {manifest.answers.of_logits(manifest.calibration)}"
         + (
             "\n- openvino by itself computes in bf16 where the processor can: set `INFERENCE_PRECISION_HINT` to `f32`."
             if manifest.runtime == "openvino"

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from lingyu.errors import LingyuError, from_os_error
-from lingyu.store import BaseRecord, Calibration, FileRecord, LineageEntry
+from lingyu.store import BaseRecord, FileRecord, LineageEntry
+from lingyu.tasks import Calibration
 from lingyu.text import require_seal, sealed
 
 from .dtypes import NAMES

@@ -164,7 +164,7 @@ class _Compare:
 
     def _difference(self, reference: Tensor, on_rows: OnRows) -> Difference:
         logits = merged_logits(self.folder, self.task, self.texts, on_rows)
-        return difference_of(logits, reference, self.task, self.version.manifest.calibration.of_task)
+        return difference_of(logits, reference, self.task, self.version.manifest.calibration)
 
 
 @dataclass(frozen=True)

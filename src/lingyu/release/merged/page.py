@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lingyu.store import LineageEntry, Manifest, bullets, fenced, front_matter, inline, section, table
-from lingyu.tasks import Task, task_named
+from lingyu.tasks import SingleLabel, Task, task_named
 
-from ..wording import gives, of_logits
 from .certificate import CastProof, GateProof
 
 
@@ -20,6 +19,23 @@ class PageFacts:
     gate: GateProof
     cast: CastProof | None
     license: str | None
+
+
+@dataclass(frozen=True)
+class _Use:
+    """How transformers' pipeline answers by a head. cuts: what cuts a long text, as a sentence begins."""
+
+    pipeline: str
+    cuts: str
+    option: str = ""
+    asked: str = ""
+
+
+_USES = {
+    "row": _Use("text-classification", "`truncation=True` cuts", asked=", truncation=True"),
+    # it cuts by itself, and knows no truncation=True; without the strategy it answers a tag for each token
+    "token": _Use("token-classification", "The pipeline cuts", option=', aggregation_strategy="simple"'),
+}
 
 
 def render_page(facts: PageFacts) -> str:
@@ -42,10 +58,15 @@ def _front_matter(facts: PageFacts) -> str:
         {
             "library_name": "transformers",
             "base_model": base,
-            "pipeline_tag": _pipeline(facts),
+            "pipeline_tag": _USES[_task(facts).head].pipeline,
             "language": "zh",
             "license": facts.license,
-            "tags": [f"base_model:finetune:{base}", "lora", "merged", "lingyu"],
+            "tags": [
+                f"base_model:finetune:{base}",
+                *(["lora"] if facts.manifest.method == "lora" else []),
+                "merged",
+                "lingyu",
+            ],
         }
     )
 
@@ -53,25 +74,26 @@ def _front_matter(facts: PageFacts) -> str:
 def _what_it_is(facts: PageFacts) -> str:
     manifest, task = facts.manifest, _task(facts)
     return (
-        f"The LoRA adapter {inline(f'{manifest.name}@{manifest.version}')} merged into its base "
+        f"The {manifest.what} {inline(f'{manifest.name}@{manifest.version}')} merged into its base "
         f"{inline(manifest.base.id)}, in {facts.dtype}: one model that transformers loads alone. "
-        f"It {gives(task, text_pair=manifest.text_pair)}."
+        f"It {task.gives(text_pair=manifest.text_pair)}."
     )
 
 
 def _how_to_use(facts: PageFacts) -> Iterator[str]:
-    manifest = facts.manifest
-    made = f'classify = pipeline("{_pipeline(facts)}", "this folder")'
+    manifest, task = facts.manifest, _task(facts)
+    use = _USES[task.head]
+    made = f'classify = pipeline("{use.pipeline}", "this folder"{use.option})'
     yield fenced(f"from transformers import pipeline\n\n{made}\n{_call(facts)}", "python")
-    notes = [f"`truncation=True` cuts a text at {manifest.max_length} tokens, as in training."]
+    notes = [f"{use.cuts} a text at {manifest.max_length} tokens, as in training."]
     if manifest.text_steps:
         notes.append(
             f"In training, texts went through {inline(', '.join(manifest.text_steps))} first. Do the same: "
             f"`lingyu.text.clean(text, {list(manifest.text_steps)})`."
         )
     temperature = manifest.calibration.temperature
-    if manifest.task != "single_label":
-        notes.append(of_logits(_task(facts), manifest.calibration.of_task))
+    if task.name != SingleLabel.name:
+        notes.append(task.of_logits(manifest.calibration))
     elif temperature != 1.0:
         notes.append(
             f"Calibrated probabilities are the softmax of the logits divided by {temperature:.4f}. A plain pipeline "
@@ -89,17 +111,10 @@ def _task(facts: PageFacts) -> Task:
     return task_named(facts.manifest.task, facts.manifest.labels)
 
 
-def _pipeline(facts: PageFacts) -> str:
-    """transformers' name for what the model does."""
-    return "text-classification" if _task(facts).head == "row" else "token-classification"
-
-
 def _call(facts: PageFacts) -> str:
     if facts.manifest.text_pair:
         return 'classify({"text": "这里写一句话", "text_pair": "这里写另一句话"}, truncation=True)'
-    if _task(facts).head == "token":  # which cuts by itself, and knows no truncation=True
-        return 'classify("这里写一句话")'
-    return 'classify("这里写一句话", truncation=True)'
+    return f'classify("这里写一句话"{_USES[_task(facts).head].asked})'
 
 
 def _gate(facts: PageFacts) -> Iterator[str]:

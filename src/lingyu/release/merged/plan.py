@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lingyu.bases import Base, StoredTensor, encoder_tensors, plain_name
+from lingyu.bases import Base, StoredTensor, classifier_class, encoder_tensors, plain_name
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, LoraWeights
 from lingyu.tasks import Task
@@ -76,28 +76,14 @@ def plan_merge(base: Base, adapter: AdapterWeights, task: Task) -> MergePlan:
     return MergePlan(outline.config, tensors)
 
 
-_PROBLEM_TYPES = {
-    "single_label": "single_label_classification",
-    "multi_label": "multi_label_classification",
-    "ordinal": "multi_label_classification",  # a question of yes and no for each step of the scale
-    "regression": "regression",
-    "preference": "regression",
-}
-"""What transformers makes of the logits of each task: a softmax, a sigmoid each, or the number as it is."""
-
-
 def _outline(base: Base, task: Task) -> Any:
     """The classifier without values: names, shapes and config."""
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
-
     config = copy.deepcopy(base.config)
     config.id2label = dict(enumerate(task.output_names))
     config.label2id = {name: index for index, name in enumerate(task.output_names)}
-    config.problem_type = _PROBLEM_TYPES.get(task.name)
+    config.problem_type = task.traits.problem_type
     config.name_or_path = ""  # a path of this machine
-    by_row = task.head == "row"
-    models = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if by_row else MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
-    model_class = models[type(config)]
+    model_class = classifier_class(config, task.head)
     config.architectures = [model_class.__name__]
     with torch.device("meta"):
         return model_class(config)
