@@ -62,7 +62,7 @@ def _comparisons(base: Base, part: Part, task: Task, max_length: int) -> Encoded
     """Of each context with either reply, in two segments."""
     assert part.rejected is not None, "no second reply"
     chosen, rejected = (
-        base.encode(part.texts, max_length, replies, truncation_side=task.truncation_side)
+        base.encode(part.texts, max_length, replies, truncation_side=task.traits.truncation_side)
         for replies in (part.pairs, part.rejected)
     )
     cut = sum(one or other for one, other in zip(chosen.truncated, rejected.truncated, strict=True))

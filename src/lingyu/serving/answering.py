@@ -181,7 +181,7 @@ def _read_alike(asks: Sequence[_Ask]) -> dict[_Reading, list[int]]:
             ask.resident.version.manifest.max_length,
             ask.text_pair is not None,
             task.head == "token",
-            task.truncation_side,
+            task.traits.truncation_side,
         )
         groups.setdefault(reading, []).append(number)
     return groups

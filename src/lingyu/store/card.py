@@ -129,7 +129,7 @@ def _how_far_it_reads(card: CardFacts) -> str:
     length = card.facts.max_length
     if not card.facts.text_pair:
         return f"Texts are read up to {length} tokens; longer ones are cut."
-    where = "beginning" if card.task.truncation_side == "left" else "end"
+    where = "beginning" if card.task.traits.truncation_side == "left" else "end"
     return f"Both together are read up to {length} tokens; of longer ones the longer text is cut at its {where}."
 
 
@@ -156,7 +156,7 @@ def _how_to_use(card: CardFacts) -> Iterator[str]:
         "python",
     )
     if card.facts.text_pair:
-        side = ', and a tokenizer with `truncation_side="left"`' if card.task.truncation_side == "left" else ""
+        side = ', and a tokenizer with `truncation_side="left"`' if card.task.traits.truncation_side == "left" else ""
         asked = f"tokenizer(text, text_pair, truncation=True, max_length={card.facts.max_length})"
         yield f"Both texts go into it in that order, together: `{asked}`{side}."
 

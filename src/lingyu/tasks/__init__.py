@@ -15,6 +15,7 @@ from .answers import (
     TaskAnswer,
     ValueAnswer,
 )
+from .arrays import IGNORED, Logits, Probabilities, Targets
 from .bio import lost_entities, padded_tags, tag_ids
 from .calibration import Calibration
 from .counts import label_counts
@@ -33,20 +34,10 @@ from .registry import TASKS, WITH_THRESHOLDS, task_named, task_to_train
 from .regression import Regression, regression_targets
 from .result import Failed, Result
 from .single_label import SingleLabel
-from .task import (
-    IGNORED,
-    Asked,
-    Logits,
-    Probabilities,
-    Read,
-    Targets,
-    Task,
-    TruncationSide,
-    changed_rows,
-    measured_on_dev,
-)
+from .task import Asked, Read, Task, changed_rows, measured_on_dev
 from .temperature import fit_temperature
 from .token import Token
+from .traits import TruncationSide
 
 __all__ = [
     "IGNORED",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .task import IGNORED
+from .arrays import IGNORED
 
 Ints = NDArray[np.int64]
 

@@ -9,21 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import MultiLabelAnswer
+from .arrays import IGNORED, Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
 from .counts import LabelCounts, label_counts, macro_f1, micro_f1, share, statistics_of
 from .probabilities import sigmoid
-from .task import (
-    IGNORED,
-    NOTHING_ASKED,
-    READS,
-    Asked,
-    Head,
-    Logits,
-    Probabilities,
-    Statistics,
-    Targets,
-    TruncationSide,
-)
+from .task import NOTHING_ASKED, READS, Asked, Head
 from .traits import Traits
 
 if TYPE_CHECKING:
@@ -41,7 +31,6 @@ class MultiLabel:
 
     name: ClassVar[str] = "multi_label"
     head: ClassVar[Head] = "row"
-    truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "macro_f1"
     figures: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "exact_match")
     traits: ClassVar[Traits] = Traits(

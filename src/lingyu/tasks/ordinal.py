@@ -15,21 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import OrdinalAnswer
+from .arrays import IGNORED, Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
 from .counts import counts_of_one_label_a_row, label_counts, macro_f1, share, statistics_of
 from .probabilities import sigmoid
-from .task import (
-    IGNORED,
-    NOTHING_ASKED,
-    READS,
-    Asked,
-    Head,
-    Logits,
-    Probabilities,
-    Statistics,
-    Targets,
-    TruncationSide,
-)
+from .task import NOTHING_ASKED, READS, Asked, Head
 from .traits import Traits
 
 if TYPE_CHECKING:
@@ -44,7 +34,6 @@ class Ordinal:
 
     name: ClassVar[str] = "ordinal"
     head: ClassVar[Head] = "row"
-    truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "qwk"
     figures: ClassVar[tuple[str, ...]] = ("qwk", "mae", "accuracy", "macro_f1")
     traits: ClassVar[Traits] = Traits(

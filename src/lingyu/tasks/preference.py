@@ -9,19 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import ScoreAnswer
+from .arrays import IGNORED, Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
 from .counts import share
-from .task import (
-    IGNORED,
-    NOTHING_ASKED,
-    Asked,
-    Head,
-    Logits,
-    Probabilities,
-    Statistics,
-    Targets,
-    TruncationSide,
-)
+from .task import NOTHING_ASKED, Asked, Head
 from .traits import Traits
 
 if TYPE_CHECKING:
@@ -36,10 +27,10 @@ class Preference:
 
     name: ClassVar[str] = "preference"
     head: ClassVar[Head] = "row"
-    truncation_side: ClassVar[TruncationSide] = "left"  # the last turns of a context are what a reply answers
     primary: ClassVar[str] = "accuracy"
     figures: ClassVar[tuple[str, ...]] = ("accuracy",)
     traits: ClassVar[Traits] = Traits(
+        truncation_side="left",  # the last turns of a context are what a reply answers
         labels_a_row="none",
         columns=("score",),
         in_python="answer.score",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lingyu.errors import LingyuError
 
+from .arrays import Targets
 from .calibration import PLAIN, Calibration
 from .class_weights import class_weights_of
 from .multi_label import MultiLabel
@@ -11,7 +12,7 @@ from .ordinal import Ordinal
 from .preference import Preference
 from .regression import Regression
 from .single_label import SingleLabel
-from .task import Targets, Task
+from .task import Task
 from .token import Token
 
 TaskClass = type[SingleLabel | MultiLabel | Token | Ordinal | Regression | Preference]

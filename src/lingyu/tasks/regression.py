@@ -9,20 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import ValueAnswer
+from .arrays import IGNORED, Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
 from .counts import share
-from .task import (
-    IGNORED,
-    NOTHING_ASKED,
-    READS,
-    Asked,
-    Head,
-    Logits,
-    Probabilities,
-    Statistics,
-    Targets,
-    TruncationSide,
-)
+from .task import NOTHING_ASKED, READS, Asked, Head
 from .traits import Traits
 
 if TYPE_CHECKING:
@@ -45,7 +35,6 @@ class Regression:
 
     name: ClassVar[str] = "regression"
     head: ClassVar[Head] = "row"
-    truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "pearson"
     figures: ClassVar[tuple[str, ...]] = ("pearson", "mae", "rmse")
     traits: ClassVar[Traits] = Traits(

@@ -9,21 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import UNCERTAIN, Answer
+from .arrays import IGNORED, Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
 from .counts import counts_of_one_label_a_row, label_counts, macro_f1, share, statistics_of
 from .probabilities import softmax
-from .task import (
-    IGNORED,
-    NOTHING_ASKED,
-    READS,
-    Asked,
-    Head,
-    Logits,
-    Probabilities,
-    Statistics,
-    Targets,
-    TruncationSide,
-)
+from .task import NOTHING_ASKED, READS, Asked, Head
 from .temperature import fit_temperature
 from .traits import Traits
 
@@ -45,7 +35,6 @@ class SingleLabel:
 
     name: ClassVar[str] = "single_label"
     head: ClassVar[Head] = "row"
-    truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "macro_f1"
     figures: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     traits: ClassVar[Traits] = Traits(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
 from .traits import Traits
 
@@ -17,23 +18,10 @@ if TYPE_CHECKING:
 
     from .answers import TaskAnswer
 
-Logits = NDArray[np.floating[Any]]
-Probabilities = NDArray[np.float64]
-Statistics = NDArray[np.float64]
-Targets = NDArray[Any]
-"""The truth, and in the same form a prediction. The first axis is the rows.
-
-single_label, ordinal: (rows,) int64, index of the label. multi_label: (rows, labels) int64, 0 or 1. token:
-(rows, tokens) int64, the tag of each token. regression: (rows,) float32. preference: (pairs,) int64, 0 where the
-first reply is the better one, as it always is in truth.
-"""
 Head = Literal["row", "token"]
-TruncationSide = Literal["right", "left"]
 
 READS = {False: "a text", True: "two texts, read together,"}
 """By whether it reads two."""
-
-IGNORED = -100  # in any place of Targets: no loss, and not counted
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ class Task(Protocol):
     """What a head answers, from its loss to the answer. One object trains, measures and serves.
 
     name: as a recipe calls it. labels: as the recipe names them, empty for regression and preference. head: whether it
-    answers once a row or once a token. truncation_side: where texts that are too long are cut. output_names: of the
+    answers once a row or once a token. output_names: of the
     logits. primary: the figure that chooses on dev, and that judges. figures: all of them, in the order in which tables
     show them; a list shows the first.
     """
@@ -80,8 +68,6 @@ class Task(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def head(self) -> Head: ...
-    @property
-    def truncation_side(self) -> TruncationSide: ...
     @property
     def output_names(self) -> tuple[str, ...]: ...
     @property

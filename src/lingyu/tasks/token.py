@@ -9,22 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import EntitiesAnswer, Entity
+from .arrays import IGNORED, Logits, Probabilities, Statistics, Targets
 from .bio import Ints, bears_tag, own_characters, spans_in, tag_names
 from .calibration import PLAIN, Calibration
 from .counts import LabelCounts, label_counts, micro_f1, share, statistics_of
 from .probabilities import softmax
-from .task import (
-    IGNORED,
-    NOTHING_ASKED,
-    READS,
-    Asked,
-    Head,
-    Logits,
-    Probabilities,
-    Statistics,
-    Targets,
-    TruncationSide,
-)
+from .task import NOTHING_ASKED, READS, Asked, Head
 from .temperature import fit_temperature
 from .traits import Traits
 
@@ -40,7 +30,6 @@ class Token:
 
     name: ClassVar[str] = "token"
     head: ClassVar[Head] = "token"
-    truncation_side: ClassVar[TruncationSide] = "right"
     primary: ClassVar[str] = "span_f1"
     figures: ClassVar[tuple[str, ...]] = ("span_f1", "precision", "recall")
     traits: ClassVar[Traits] = Traits(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LabelsARow = Literal["one", "any", "none"]
+TruncationSide = Literal["right", "left"]
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -13,7 +14,8 @@ class Traits:
 
     answers_number: in the unit of the data. compares_replies: a row of the data is a pair of replies to one context.
     has_temperature: its probabilities are calibrated by one. takes_thresholds: a user may ask a probability of a label.
-    problem_type: what transformers makes of the logits; None where it asks for none.
+    truncation_side: where a text that is too long is cut. problem_type: what transformers makes of the logits; None
+    where it asks for none.
 
     columns: that an answer adds to a table, the keys of its cells. in_python: what a reader takes of a Result first.
     of_any_text: a sentence on what an answer is worth.
@@ -29,6 +31,7 @@ class Traits:
     compares_replies: bool = False
     has_temperature: bool = False
     takes_thresholds: bool = False
+    truncation_side: TruncationSide = "right"
 
     @property
     def right_or_wrong(self) -> bool:

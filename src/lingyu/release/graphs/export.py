@@ -99,7 +99,7 @@ def export_graph(
     with new_folder(out) as folder:
         on_rows = counted(report, "comparing", len(compared.texts))
         reference = unmerged_logits(version, task, base, compared, on_rows)
-        _write_tokenizer(base, version.manifest.max_length, task.truncation_side, folder)
+        _write_tokenizer(base, version.manifest.max_length, task.traits.truncation_side, folder)
         job = _Job(version, task, base, runtime, folder, compared, reference.numpy(), report)
         model = job.merged_model()
         job.write(model, "float32")

@@ -87,7 +87,7 @@ def merge(
     with new_folder(out) as folder:
         with clock.on("writing"):
             weights = _write_weights(_plan(version, task, base), folder, FULL, report)
-            save_tokenizer(base, version.manifest.max_length, task.truncation_side, folder)
+            save_tokenizer(base, version.manifest.max_length, task.traits.truncation_side, folder)
         compare = _Compare(version, task, folder, compared, report)
         with clock.on("gate"):
             reference, gate = compare.pass_gate(base)
