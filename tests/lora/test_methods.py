@@ -15,6 +15,7 @@ from lingyu.cli.train import main as train
 from lingyu.lora import load_adapter, read_weights
 from lingyu.lora.methods import METHODS
 from lingyu.recipe import Recipe
+from lingyu.store import ANSWERS, read_answers
 from lingyu.training import logits_of
 
 from ..e2e.conftest import Workplace, make_workplace
@@ -118,6 +119,9 @@ def test_a_model_trained_whole_stays_in_its_run(trained: Trained, capsys: pytest
     (run,) = place.runs()
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
     assert metrics["test"]["accuracy"]["value"] > 0.8
+    answers = read_answers(run / ANSWERS)
+    assert (answers.logits.argmax(axis=1) == answers.labels).mean() == metrics["test"]["accuracy"]["value"]
+    assert (run / "curves.png").stat().st_size
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     model = AutoModelForSequenceClassification.from_pretrained(run / "model").eval()

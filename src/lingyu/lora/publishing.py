@@ -79,18 +79,23 @@ def publish(record: Record, adapter: Path, method: Literal["lora", "head"]) -> V
         for name in (WEIGHTS, CONFIG):
             shutil.copyfile(adapter / name, folder / name)
         (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
-        (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        write_measurements(record, folder)
         if record.audit is not None:
             (folder / AUDIT).write_text(record.audit.summary().model_dump_json(indent=1) + "\n", "utf-8")
-        for name, picture in record.pictures.items():
-            (folder / name).write_bytes(picture)
-        splits = record.splits
-        write_hashes(folder / HASHES, train=splits.train.hashes, dev=splits.dev.hashes, test=splits.test.hashes)
-        write_answers(folder / ANSWERS, record.answers.logits, record.answers.targets, splits.test.hashes)
         (folder / "README.md").write_text(render_card(_card(record, facts, version)), "utf-8")
         return facts
 
     return Store(recipe.publish.to).publish(recipe.name, write, channel=recipe.publish.channel, why="trained")
+
+
+def write_measurements(record: Record, folder: Path) -> None:
+    """What was measured, with the answers by which it is compared with others later."""
+    (folder / METRICS).write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    for name, picture in record.pictures.items():
+        (folder / name).write_bytes(picture)
+    splits = record.splits
+    write_hashes(folder / HASHES, train=splits.train.hashes, dev=splits.dev.hashes, test=splits.test.hashes)
+    write_answers(folder / ANSWERS, record.answers.logits, record.answers.targets, splits.test.hashes)
 
 
 def _facts(record: Record, method: Literal["lora", "head"]) -> VersionFacts:

@@ -1,6 +1,5 @@
 """What a run leaves, and how it is read back as anyone would read it: an adapter of a store, or a whole model."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from torch import nn
 
 from lingyu.bases import Base, Classifier, Head
 from lingyu.recipe import Recipe
-from lingyu.store import METRICS, Version
+from lingyu.store import Version
 from lingyu.training import Run
 
-from .publishing import Record, publish
+from .publishing import Record, publish, write_measurements
 from .saving import adapter_tensors, place_adapter, save_adapter, save_tensors
 from .whole_model import load_whole, save_whole
 
@@ -40,7 +39,7 @@ class Result(Protocol):
         """The model as plain PEFT or transformers reads it, in eval mode. onto: what an adapter is put on."""
 
     def publish(self, record: Record, run: Run) -> Version | None:
-        """The run has ended with it: as a version where it is an adapter, else where it lies, figures beside it."""
+        """The run has ended with it: a version, or left where it lies, with what was measured."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,5 @@ class WholeModelResult:
         return load_whole(folder, head)
 
     def publish(self, record: Record, run: Run) -> None:
-        temporary = run.folder / f".{METRICS}"
-        temporary.write_text(json.dumps(record.metrics, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        temporary.replace(run.folder / METRICS)
+        write_measurements(record, run.folder)
         run.finished(run.model.name)

@@ -6,7 +6,7 @@ audit.json       what was found in the rows before training; audit.html shows th
 metrics.jsonl    a line a log step and a measurement of dev
 checkpoints/     Trainer's, each with complete.json once all its files are there
 adapter/         PEFT's two files, once training has ended and they were proved; of a pretraining: base/, a whole base
-model/           in its place where all weights were trained (method: full), with metrics.json beside it
+model/           in its place where all weights were trained (method: full), beside it what was measured
 """
 
 import hashlib
