@@ -41,7 +41,6 @@ def test_all_of_them_are_found() -> None:
         "ecommerce-large",
         "ecommerce-structbert-large",
         "ecommerce",
-        "embedded-domains",
         "embedded-general",
         "embedded",
         "goods",
