@@ -107,7 +107,7 @@ def table() -> str:
         first, *_ = (np.array(encoder["right"]) for encoder in content["encoders"].values())
         for name, encoder in content["encoders"].items():
             right = np.array(encoder["right"])
-            minus = "" if right is first or (right == first).all() else interval(right - first, masked)
+            minus = "" if (right == first).all() else interval(right - first, masked)
             lines.append(f"| {recipe} | {name} | {masked.sum():,} | {interval(right, masked)} | {minus} |")
     return "\n".join(lines)
 

@@ -64,8 +64,11 @@ def task_of(classes: int) -> SingleLabel:
 
 def write_between(begin: str, end: str, text: str) -> None:
     """Put the text between its marks in docs/results.md, and print it."""
-    before, rest = PAGE.read_text("utf-8").split(begin)
-    _, after = rest.split(end, maxsplit=1)
+    page = PAGE.read_text("utf-8")
+    if begin not in page or end not in page.partition(begin)[2]:
+        sys.exit(f"{PAGE}: no place for the tables. Put these two lines where they are to stand:\n{begin}\n{end}")
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
     PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
     print(text)
 

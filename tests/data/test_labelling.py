@@ -173,6 +173,10 @@ def test_tags_that_are_none_are_one_line(text, tags, says):
     assert caught.value.next
 
 
+def test_a_list_without_a_token_needs_no_list_of_tags():
+    assert tagged("[]", "") == type(tagged("a", "O"))("", ())
+
+
 def test_a_faulty_row_of_tags_is_told_with_its_place_and_how_many_more(write):
     rows = [{"tokens": ["华", "为"], "tags": ["B-HP", "I-HP"]}, {"tokens": ["壳"], "tags": []}] * 2
     write("train.jsonl", as_jsonl(rows))

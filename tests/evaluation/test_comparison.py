@@ -121,6 +121,18 @@ def test_a_small_difference_is_called_noise(tmp_path):
     assert found.verdict.startswith("Between hotel@v1 and hotel@v2 the difference is noise on the 300 texts")
 
 
+def test_a_rare_label_that_is_found_at_the_cost_of_a_common_one_is_no_noise(tmp_path):
+    """Accuracy and McNemar's test, which is of it, see as many rows won as lost; macro-F1, which judges, does not."""
+    true = ["负面" if text < 50 else "正面" for text in range(1000)]
+    blind = [(text, label, "负面" if text < 15 else "正面") for text, label in enumerate(true)]
+    keen = [(text, label, "负面" if text < 35 or text >= 982 else "正面") for text, label in enumerate(true)]
+    found = compare(tmp_path, Made(blind), Made(keen)).paired
+    assert found.difference["accuracy"].judgement == "noise"
+    assert found.mcnemar_p > 0.5
+    assert found.difference["macro_f1"].low > 0
+    assert found.judgement == "better"
+
+
 def test_versions_that_are_right_and_wrong_together_do_not_differ(tmp_path):
     found = compare(tmp_path, Made(answers(60, 0.8, seed=1)), Made(answers(60, 0.8, seed=1), recipe=None))
     assert (
@@ -362,6 +374,19 @@ def test_versions_of_every_task_are_compared_by_the_figure_that_judges_it(tmp_pa
     assert document["paired"]["judgement"] == "better"
     assert ("mcnemar_p" in document["paired"]) == (task in ("ordinal", "preference"))
     assert compare_versions(other, one).paired.judgement == "worse"
+
+
+def test_on_a_scale_a_smaller_error_is_a_difference_though_the_same_rows_are_right(tmp_path):
+    targets, store = np.arange(120) % 4, Store(tmp_path)
+    near, far = (np.where(np.arange(120) % 3, targets, answered) for answered in (targets ^ 1, 3 - targets))
+    one, other = (
+        publish_task(store, "ordinal", tuple("1234"), np.where(np.arange(3) < answered[:, None], 4.0, -4.0), targets)
+        for answered in (far, near)
+    )
+    found = compare_versions(one, other)
+    assert (found.paired.only_one_is_right, found.paired.only_other_is_right) == (0, 0)
+    assert found.paired.judgement == "better"
+    assert found.verdict.startswith("hotel@v2 is better than hotel@v1 on the 120 texts of both tests: QWK +")
 
 
 def test_numbers_far_from_0_are_compared_about_one_and_the_same_offset(tmp_path):

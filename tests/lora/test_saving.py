@@ -14,8 +14,9 @@ from lingyu.bases import Base, find_base
 from lingyu.errors import LingyuError
 from lingyu.lora import load_adapter
 from lingyu.lora.attaching import attach_lora, count_parameters
-from lingyu.lora.saving import CONFIG, WEIGHTS, adapter_tensors, require_same_answers, save_adapter, save_tensors
+from lingyu.lora.saving import adapter_tensors, require_same_answers, save_adapter, save_tensors
 from lingyu.recipe import Lora
+from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from lingyu.training import logits_of, pad
 
 LABELS = ("负面", "中性", "正面")
@@ -82,9 +83,9 @@ print(json.dumps(model(input_ids=torch.tensor({encoded.input_ids})).logits.tolis
 def test_the_base_is_named_as_the_recipe_writes_it(tiny_base: Path, tmp_path: Path) -> None:
     base = Base(id="./bases/tiny", revision=None, folder=tiny_base)
     trained(base, Lora(), tmp_path / "adapter")
-    config = json.loads((tmp_path / "adapter" / CONFIG).read_text())
+    config = json.loads((tmp_path / "adapter" / ADAPTER_CONFIG).read_text())
     assert config["base_model_name_or_path"] == "./bases/tiny"
-    assert str(tiny_base) not in (tmp_path / "adapter" / CONFIG).read_text()
+    assert str(tiny_base) not in (tmp_path / "adapter" / ADAPTER_CONFIG).read_text()
     assert "pooler.dense" in config["modules_to_save"]
 
 
@@ -100,9 +101,9 @@ def test_the_base_is_named_as_the_recipe_writes_it(tiny_base: Path, tmp_path: Pa
 def test_a_file_that_is_not_whole_is_refused(change: object, says: str, tiny_base: Path, tmp_path: Path) -> None:
     base = find_base(str(tiny_base))
     trained(base, Lora(), tmp_path / "adapter")
-    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    tensors = load_file(tmp_path / "adapter" / ADAPTER_WEIGHTS)
     change(tensors)  # type: ignore[operator]
-    save_file(tensors, tmp_path / "adapter" / WEIGHTS)
+    save_file(tensors, tmp_path / "adapter" / ADAPTER_WEIGHTS)
     with pytest.raises(LingyuError, match=says):
         load_adapter(base, LABELS, tmp_path / "adapter")
 
@@ -115,10 +116,10 @@ def test_a_value_that_is_no_finite_number_is_refused_wherever_it_stands(
     base = find_base(str(tiny_base))
     base_model = attach_lora(base.load_classifier(LABELS, seed=1), base, Lora())
     save_adapter(base_model, base, Lora(), tmp_path / "adapter", initial=None)
-    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    tensors = load_file(tmp_path / "adapter" / ADAPTER_WEIGHTS)
     name = next(name for name in tensors if part in name)
     tensors[name].view(-1)[-1] = value
-    save_file(tensors, tmp_path / "adapter" / WEIGHTS)
+    save_file(tensors, tmp_path / "adapter" / ADAPTER_WEIGHTS)
     with pytest.raises(LingyuError, match="no finite numbers") as caught:
         load_adapter(base, LABELS, tmp_path / "adapter")
     assert name[-50:] in str(caught.value)
@@ -139,8 +140,8 @@ def test_nothing_but_sound_safetensors_is_read(spoil: str, tiny_base: Path, tmp_
         "header longer than the file": struct.pack("<Q", 10**6) + b"{}",
         "overlap": struct.pack("<Q", len(text)) + text + b"\0" * 12,
     }[spoil]
-    (folder / WEIGHTS).unlink()
-    (folder / WEIGHTS if content else folder / "adapter_model.bin").write_bytes(content or trap)
+    (folder / ADAPTER_WEIGHTS).unlink()
+    (folder / ADAPTER_WEIGHTS if content else folder / "adapter_model.bin").write_bytes(content or trap)
     with pytest.raises(LingyuError, match=r"adapter_model\.safetensors"):
         load_adapter(base, LABELS, folder)
     assert not (tmp_path / "sprung").exists()

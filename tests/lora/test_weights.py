@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from lingyu.bases import Classifier, find_base
 from lingyu.errors import LingyuError
-from lingyu.lora import WEIGHTS, read_weights
-from lingyu.store import ADAPTER_CONFIG
+from lingyu.lora import read_weights
+from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 from ..serving.random_adapters import Kind, write_adapter
 
@@ -43,13 +43,13 @@ def change_config(folder: Path, **keys: object) -> None:
 
 def change_tensors(folder: Path, changed: dict[str, np.ndarray | None]) -> None:
     """None takes a tensor out."""
-    tensors = {**load_file(folder / WEIGHTS), **changed}
-    save_file({name: array for name, array in tensors.items() if array is not None}, folder / WEIGHTS)
+    tensors = {**load_file(folder / ADAPTER_WEIGHTS), **changed}
+    save_file({name: array for name, array in tensors.items() if array is not None}, folder / ADAPTER_WEIGHTS)
 
 
 def test_the_scaling_is_in_b_and_the_delta_is_pefts(written: Path) -> None:
     lora = read_weights(written).lora[QUERY]
-    tensors = load_file(written / WEIGHTS)
+    tensors = load_file(written / ADAPTER_WEIGHTS)
     a, b = tensors[f"{KEY}.lora_A.weight"], tensors[f"{KEY}.lora_B.weight"]
     np.testing.assert_allclose(lora.delta().numpy(), 8 / 4 * b @ a, rtol=1e-5)
 

@@ -27,7 +27,7 @@ def test_the_shipped_files_are_read(repo):
     for name in ("hotel", "ecommerce", "customer_service"):
         found = read_scores(repo / "adapters" / name / "v1")
         assert list(found.test.figures) == ["accuracy", "macro_f1"]
-        assert list(found.fair_difference.figures) == ["accuracy", "macro_f1"]
+        assert list(found.versus_baseline.fair.figures) == ["accuracy", "macro_f1"]
         assert found.baseline.name == "TF-IDF"
         assert (found.trivial, found.column_baseline) == (None, None)
 

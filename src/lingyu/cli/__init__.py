@@ -21,9 +21,9 @@ COMMANDS = {
         "Import, clean, audit, mend, split texts; build corpora.",
     ),
     "chain": ("lingyu.cli.chain:chain", "Run a recipe of stages: from raw text to a published adapter."),
-    "predict": ("lingyu.cli.predict:predict", "Classify texts with an adapter."),
+    "predict": ("lingyu.cli.predict:predict", "Answer texts by an adapter: labels, entities, numbers, scores."),
     "adapters": ("lingyu.cli.adapters:adapters", "A store's adapters: list, compare, promote, roll back, copy."),
-    "base": ("lingyu.cli.base:base", "Say where a base lies, its architecture and fingerprints."),
+    "base": ("lingyu.cli.base:base", "List the bases that are here, show one, import a checkpoint."),
     "verify": ("lingyu.cli.verify:verify", "Prove that an adapter, a base or what was made of them is sound."),
     "export": ("lingyu.cli.export:export", "Write an adapter on its base as a graph: ONNX or OpenVINO."),
 }

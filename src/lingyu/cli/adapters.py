@@ -28,7 +28,7 @@ _CHANNEL_HELP = "The channel, such as stable or canary."
 class Row:
     """One version in the list. What can't be read has an error in place of everything after the channels.
 
-    test_figure: the one that its task is judged by; test_accuracy is the same where that is accuracy.
+    test_figure: the one that lists show of its task; test_accuracy is the same where that is accuracy.
     """
 
     adapter: str
@@ -102,7 +102,8 @@ def show(reference: str, store: str, as_json: bool) -> None:
 def diff(one: str, other: str, store: str, as_json: bool) -> None:
     """Compare two versions: recipe, data, and their answers to the test texts that both have.
 
-    Says whether the second is better than the first, worse, or whether the difference is noise.
+    Says whether the second is better than the first, worse, better by one figure and worse by another, or whether the
+    difference is noise.
 
     \b
     Example: lingyu adapters diff hotel@v1 hotel@v2
@@ -342,7 +343,7 @@ def _list_table(rows: list[Row]) -> Table:
 
 
 def _cells(row: Row, *, with_figure: bool) -> tuple[str, ...]:
-    """with_figure: say which one it is, where the rows of a list are judged by several."""
+    """with_figure: say which one it is, where the rows of a list show several."""
     from lingyu.recipe import FIGURES
 
     named = (row.adapter, row.version, ", ".join(row.channels))

@@ -9,7 +9,7 @@ from pathlib import Path
 from lingyu.errors import LingyuError
 from lingyu.serving import Lingyu, load
 from lingyu.store import Store, open_adapter
-from lingyu.tasks import Failed, Result, require_as_many_texts, require_threshold, task_named
+from lingyu.tasks import Failed, Result, on_one_line, require_as_many_texts, require_threshold, task_named
 
 # texts, the second texts or None, and the tenant of each, which an adapter alone has no use for
 Classify = Callable[[Sequence[str], Sequence[str | None], Sequence[str]], list[Result | Failed]]
@@ -76,7 +76,7 @@ class Classifier:
         else:
             texts = (result.text,) if result.text_pair is None else (result.text, result.text_pair)
             cut = "  (cut)" if result.truncated else ""
-            print("\t".join([result.answer.line, *map(_on_one_line, texts)]) + cut)
+            print("\t".join([result.answer.line, *map(on_one_line, texts)]) + cut)
 
     def show_error(self, text: str, error: LingyuError) -> None:
         if self.as_json:
@@ -88,8 +88,3 @@ class Classifier:
 def _talk_on_stderr() -> contextlib.AbstractContextManager[object]:
     """Importing transformers talks on stdout under WANDB_MODE=offline, and stdout is for answers."""
     return contextlib.redirect_stdout(sys.stderr)
-
-
-def _on_one_line(text: str) -> str:
-    """The text without line ends, and without what a terminal would take for a command."""
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -30,9 +30,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 @click.command("import")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="PEFT_FOLDER")
 @click.option("--name", required=True, help="The adapter's name in the store.")
-@click.option("--base", help="embedded, a folder or a hub id: what it was trained on.")
+@click.option("--base", help="embedded, a folder, a hub id or modelscope:OWNER/NAME: what it was trained on.")
 @click.option("--revision", help="Of a hub id.")
-@click.option("--labels", help="What its outputs mean, in their order: A,B,C.")
+@click.option("--labels", help="What its outputs mean, in their order: A,B,C; of tokens O,B-A,I-A.")
 @click.option("--max-length", type=click.IntRange(8, 8192), help="Tokens of a text; longer ones are cut.")
 @click.option("--text-steps", default="", help="How its texts were cleaned: html,control,width, or some of them.")
 @_STORE

@@ -51,13 +51,18 @@ Examples:
 @click.option("--map", "tenant_column", metavar="COLUMN", help="The column of --file that names each row's tenant.")
 @click.option("--store", default="adapters", show_default=True, type=click.Path(), help="The folder of adapters.")
 @click.option("--tenants", metavar="FILE", help="For --map: a tenants.yaml elsewhere than in the store.")
-@click.option("--file", "source", metavar="FILE", help="Classify a csv, tsv, jsonl, parquet or xlsx file; - is a pipe.")
+@click.option("--file", "source", metavar="FILE", help="Answer a csv, tsv, jsonl, parquet or xlsx file; - is a pipe.")
 @click.option("--format", "format_", type=click.Choice(["csv", "tsv", "jsonl"]), help="Of --file -. Default: csv.")
 @click.option("--column", default="text", show_default=True, help="The column of --file that holds the text.")
 @click.option("--pair-column", metavar="COLUMN", help="The column of --file that holds the second text.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Of --file: utf-8, gb18030 ...")
 @click.option("--out", type=click.Path(), help="Where the answers to --file go: its columns and ours, .csv or .jsonl.")
-@click.option("--threshold", default=0.0, type=click.FloatRange(0, 1), help="Below this probability: uncertain.")
+@click.option(
+    "--threshold",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    help="Below this probability: uncertain. Of several labels: in place of dev's thresholds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def predict(
     texts: tuple[str, ...],

@@ -164,10 +164,12 @@ def _comes_late(name: str, row: TableRow, next_step: str) -> LingyuError:
 
 
 def _given(row: TableRow, column: str) -> JSON:
-    """A value of the row as it came; numbers have become texts, with the digits they were written with."""
+    """A value of the row as it came; numbers have become texts, with the digits they were written with. NaN and
+    infinity, which a list in a parquet file may hold, are null: JSON has no word for them."""
     if column in row.nulls:
         return None
-    given: JSON = json.loads(row.cells[column]) if column in row.nested else row.cells[column]
+    cell = row.cells[column]
+    given: JSON = json.loads(cell, parse_constant=lambda name: None) if column in row.nested else cell
     return given
 
 

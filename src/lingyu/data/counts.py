@@ -22,12 +22,16 @@ BEYOND: Final = "beyond max_train_samples"
 
 @dataclass(frozen=True)
 class Counts:
-    """read: rows by what was read. dropped: rows by reason. kept: rows by part. read = dropped + kept, always."""
+    """read: rows by what was read. dropped: rows by reason. kept: rows by part. read = dropped + kept, always.
+
+    dropped_of: by what was read, those of dropped that went as it was read.
+    """
 
     read: Mapping[str, int]
     dropped: Mapping[str, int]
     kept: Mapping[str, int]
     notes: tuple[str, ...] = field(default=())
+    dropped_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.rows_read == sum(self.dropped.values()) + self.rows_kept, f"rows got lost: {self}"
@@ -62,6 +66,7 @@ class Tally:
     def __init__(self, *reasons: str) -> None:
         """reasons: those that counts show first, and where no row was left out for them too."""
         self.read: dict[str, int] = {}
+        self.dropped_of: dict[str, dict[str, int]] = {}
         self.dropped = dict.fromkeys(reasons, 0)
         self.notes: list[str] = []
 
@@ -74,7 +79,7 @@ class Tally:
             self.notes.append(f"{what}: {rows:,}")
 
     def counts(self, kept: Mapping[str, int]) -> Counts:
-        return Counts(self.read, self.dropped, kept, tuple(self.notes))
+        return Counts(self.read, self.dropped, kept, tuple(self.notes), self.dropped_of)
 
 
 class StoredCounts(BaseModel):

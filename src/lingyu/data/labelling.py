@@ -159,7 +159,7 @@ def entity_labels(tagged: Sequence[Tagged]) -> Labelled:
 
 def _tagged(cell: str, tag_cell: str, data: Data) -> Tagged:
     pieces, listed_tags = _list_in("text", cell), _list_in("label", tag_cell)
-    if pieces is not None and listed_tags is None:
+    if pieces and listed_tags is None:
         hint = f'Write the column `{data.label}` as a list too: ["O", "B-..."]'
         raise LingyuError("label: the tags are text, where the tokens are a list", next=hint)
     tokens = list(cell) if pieces is None else pieces

@@ -47,8 +47,9 @@ def _read_part(source: str, data: Data, rows: TaskRows, tally: Tally, key: str) 
     tally.read[key] = len(cells.wheres)
     before = dict(tally.dropped)
     part = rows.read(cells, data, tally)
+    dropped = {reason: count - before.get(reason, 0) for reason, count in tally.dropped.items()}
+    tally.dropped_of[key] = {reason: count for reason, count in dropped.items() if count}
     if not part.rows:
-        dropped = {reason: count - before.get(reason, 0) for reason, count in tally.dropped.items()}
         raise _no_row(dropped, [column for key, column in columns.items() if key in _TEXTS], source, key)
     return part
 

@@ -25,6 +25,7 @@ from lingyu.store import (
     Manifest,
     Version,
     judgement_by,
+    judgement_of,
     read_answers,
     read_hashes,
     read_scores,
@@ -93,8 +94,10 @@ class Paired:
     @property
     def judgement(self) -> Judgement:
         """Of the other, by the figure that judges. On few rows the bootstrap alone is too sure of itself: where lists
-        show accuracy, McNemar's exact test must agree."""
-        by_accuracy = self.task.figures[0] == "accuracy"
+        show accuracy, McNemar's exact test must agree with what it says of that. Of macro-F1 alone that test knows
+        nothing: rare labels may gain what common ones lose."""
+        of_shown = judgement_of(self.task.figures[0], self.difference[self.task.figures[0]])
+        by_accuracy = self.task.figures[0] == "accuracy" and of_shown != "noise"
         if by_accuracy and self.mcnemar_p is not None and self.mcnemar_p >= _LARGEST_P:
             return "noise"
         return judgement_by(self.task, self.difference)
@@ -102,9 +105,9 @@ class Paired:
 
 @dataclass(frozen=True)
 class Comparison:
-    """one, other: how they are called. recipe: None where one keeps none. figures: of their tasks, the one that judges
-    first. scores: each on its own test, None where a version keeps no test. paired: None where nothing can be compared,
-    and verdict says why.
+    """one, other: how they are called. recipe: None where one keeps none. figures: of their tasks, the one that lists
+    show first. scores: each on its own test, None where a version keeps no test. paired: None where nothing can be
+    compared, and verdict says why.
     """
 
     one: str
@@ -344,7 +347,6 @@ def _measure_both(a: _Tested, b: _Tested, trained_on: int, relabelled: int) -> P
     right_a, right_b = a.predictions == a.targets, b.predictions == b.targets
     return replace(
         measured,
-        alike=bool((right_a == right_b).all()),
         mcnemar_p=mcnemar_p(right_b, right_a),
         only_one_is_right=int((right_a & ~right_b).sum()),
         only_other_is_right=int((~right_a & right_b).sum()),

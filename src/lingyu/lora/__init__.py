@@ -12,10 +12,9 @@ import_bitsandbytes()  # before what follows imports peft, which would import it
 
 from .origin import BaseNotFound, find_base_of
 from .saving import load_adapter
-from .weights import WEIGHTS, AdapterWeights, LinearWeights, LoraWeights, read_weights
+from .weights import AdapterWeights, LinearWeights, LoraWeights, read_weights
 
 if TYPE_CHECKING:
-    from .encoding import EncodedPart as EncodedPart
     from .encoding import encode_part as encode_part
     from .gates import check_data as check_data
     from .importing import Foreign as Foreign
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from .training import train as train
 
 _PLACES = {
-    "encoding": ("EncodedPart", "encode_part"),
+    "encoding": ("encode_part",),
     "gates": ("check_data",),
     "importing": ("Foreign", "import_adapter", "read_foreign"),
     "publishing": ("package_versions",),
@@ -36,10 +35,8 @@ _PLACES = {
 """Module -> what it gives."""
 
 __all__ = [
-    "WEIGHTS",
     "AdapterWeights",
     "BaseNotFound",
-    "EncodedPart",
     "Foreign",
     "LinearWeights",
     "LoraWeights",

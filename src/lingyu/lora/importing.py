@@ -20,6 +20,8 @@ from lingyu.bases import Base, Head
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import KEEPS_PLACES, Train
 from lingyu.store import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
     BaseRecord,
     CardFacts,
     LineageEntry,
@@ -33,7 +35,7 @@ from lingyu.tasks import SingleLabel, Task, Token, task_named
 from lingyu.text import STEPS
 
 from .publishing import package_versions
-from .saving import CONFIG, WEIGHTS, load_adapter, save_tensors
+from .saving import load_adapter, save_tensors
 from .weights import read_weights
 
 _MAX_LENGTH: int = Train.model_fields["max_length"].default
@@ -58,7 +60,7 @@ class Foreign:
 
 def read_foreign(folder: Path) -> Foreign:
     """Raises LingyuError for what is no LoRA adapter of a text classifier, wants to run code, or is a pickle only."""
-    config, weights = folder / CONFIG, folder / WEIGHTS
+    config, weights = folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS
     if not folder.is_dir():
         raise LingyuError("no such folder", where=folder, next="Give the folder that PEFT's save_pretrained wrote")
     _require_files(folder)
@@ -115,7 +117,7 @@ def import_adapter(
             raise _at(foreign.folder, error) from None
 
         def write(folder: Path, version: str) -> VersionFacts:
-            for file in (WEIGHTS, CONFIG):
+            for file in (ADAPTER_WEIGHTS, ADAPTER_CONFIG):
                 (folder / file).write_bytes((prepared / file).read_bytes())
             card = CardFacts(name=name, version=version, facts=facts, metrics=None)
             (folder / "README.md").write_text(render_card(card), "utf-8")
@@ -125,24 +127,24 @@ def import_adapter(
 
 
 def _require_files(folder: Path) -> None:
-    for path in (folder / CONFIG, folder / WEIGHTS):
+    for path in (folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS):
         if path.is_symlink():
             raise LingyuError(
                 "is a symlink, as in the hub's cache; none is followed",
                 where=path,
                 next="Copy the folder with its files (cp -rL), or fetch it with hf download ... --local-dir FOLDER",
             )
-    if not (folder / CONFIG).is_file():
+    if not (folder / ADAPTER_CONFIG).is_file():
         raise LingyuError(
-            f"holds no {CONFIG}, so no PEFT adapter",
+            f"holds no {ADAPTER_CONFIG}, so no PEFT adapter",
             where=folder,
             next="Give the folder that PEFT's save_pretrained wrote",
         )
     pickles = [name for name in _PICKLES if (folder / name).exists()]
-    if not (folder / WEIGHTS).is_file():
+    if not (folder / ADAPTER_WEIGHTS).is_file():
         what = f"its weights are a pickle ({pickles[0]}), which can run code when it is read" if pickles else None
         raise LingyuError(
-            what or f"holds no {WEIGHTS}",
+            what or f"holds no {ADAPTER_WEIGHTS}",
             where=folder,
             next="Have whoever trained it save it as safetensors: model.save_pretrained(folder), PEFT 0.6 or newer",
         )
@@ -166,17 +168,17 @@ def _rewrite(foreign: Foreign, base: Base, folder: Path) -> None:
 
     Every other key stays as it is, for read_weights to judge: PEFT itself drops those that it does not know.
     """
-    tensors = load_file(foreign.folder / WEIGHTS)
+    tensors = load_file(foreign.folder / ADAPTER_WEIGHTS)
     widened = {name: t.to(torch.float32) if t.is_floating_point() else t for name, t in tensors.items()}
-    save_tensors(widened, folder / WEIGHTS)
-    config = json.loads((foreign.folder / CONFIG).read_bytes())
+    save_tensors(widened, folder / ADAPTER_WEIGHTS)
+    config = json.loads((foreign.folder / ADAPTER_CONFIG).read_bytes())
     ours = {"base_model_name_or_path": base.id, "revision": base.revision, "inference_mode": True, "auto_mapping": None}
-    (folder / CONFIG).write_text(json.dumps({**config, **ours}, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    (folder / ADAPTER_CONFIG).write_text(json.dumps({**config, **ours}, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
 def _at(folder: Path, error: LingyuError) -> LingyuError:
     """The error as one of the folder that a user named, not of the one that was prepared from it."""
-    if str(error.where).endswith((CONFIG, WEIGHTS)):
+    if str(error.where).endswith((ADAPTER_CONFIG, ADAPTER_WEIGHTS)):
         return LingyuError(error.what, where=folder / Path(str(error.where)).name, next=error.next)
     return LingyuError(error.what, where=folder, next="Is this the base that it was trained on?")
 
@@ -206,7 +208,7 @@ def _check_labels(labels: Sequence[str], foreign: Foreign) -> None:
     if foreign.outputs is None:
         raise LingyuError(
             "holds no trained head, so its answers would be random",
-            where=foreign.folder / WEIGHTS,
+            where=foreign.folder / ADAPTER_WEIGHTS,
             next="Take one that was trained with task_type SEQ_CLS, or with modules_to_save",
         )
     if foreign.outputs == 1:

@@ -45,13 +45,13 @@ METHODS = {
     "lora": Method(
         attach=lambda classifier, base, recipe: attach_lora(classifier, base, recipe.lora),
         rate_factor=_of_lora,
-        result=AdapterResult("lora"),
+        result=AdapterResult(),
         short=lambda recipe: f"r{recipe.lora.r}",
     ),
     "head": Method(
         attach=lambda classifier, base, recipe: attach_head(classifier, base),
         rate_factor=_of_lora,
-        result=AdapterResult("head"),
+        result=AdapterResult(),
         short=lambda recipe: "head",
     ),
     "full": Method(_everything, _of_layers, WholeModelResult(), short=lambda recipe: "full"),

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lingyu.bases import Base
-from lingyu.data import Audit, Splits
+from lingyu.data import Audit, Splits, is_hub_set
 from lingyu.errors import LingyuError
 from lingyu.evaluation import Answers
 from lingyu.recipe import Recipe, resolved_yaml
 from lingyu.store import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
     ANSWERS,
     AUDIT,
     HASHES,
@@ -33,8 +35,6 @@ from lingyu.store import (
     write_answers,
     write_hashes,
 )
-
-from .saving import CONFIG, WEIGHTS
 
 CURVES = "curves.png"
 _PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
@@ -70,13 +70,12 @@ def require_writable(store: Path) -> None:
     require_store(store)
 
 
-def publish(record: Record, adapter: Path, method: Literal["lora", "head"]) -> Version:
-    """The next version in the recipe's store. adapter: the folder with PEFT's two files. method: what was trained."""
-    facts = _facts(record, method)
-    recipe = record.recipe
+def publish(record: Record, adapter: Path) -> Version:
+    """The next version in the recipe's store. adapter: the folder with PEFT's two files."""
+    facts, recipe = _facts(record), record.recipe
 
     def write(folder: Path, version: str) -> VersionFacts:
-        for name in (WEIGHTS, CONFIG):
+        for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG):
             shutil.copyfile(adapter / name, folder / name)
         (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
         write_measurements(record, folder)
@@ -98,8 +97,9 @@ def write_measurements(record: Record, folder: Path) -> None:
     write_answers(folder / ANSWERS, record.answers.logits, record.answers.targets, splits.test.hashes)
 
 
-def _facts(record: Record, method: Literal["lora", "head"]) -> VersionFacts:
+def _facts(record: Record) -> VersionFacts:
     recipe, base, splits = record.recipe, record.base, record.splits
+    assert recipe.method != "full", "a whole model is no version"
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     return VersionFacts(
         task=recipe.task,
@@ -113,7 +113,7 @@ def _facts(record: Record, method: Literal["lora", "head"]) -> VersionFacts:
         ),
         text_steps=recipe.data.clean,
         text_pair=splits.test.pairs is not None,
-        method=method,
+        method=recipe.method,
         calibration=record.answers.calibration,
         data={name: PartRecord(rows=part.rows, fingerprint=part.fingerprint) for name, part in parts.items()},
         split=record.split,
@@ -131,6 +131,7 @@ def package_versions(text_steps: Sequence[str] = ()) -> dict[str, str]:
 
 def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:
     recipe, counts = record.recipe, record.splits.counts
+    train = recipe.data.train
     return CardFacts(
         name=recipe.name,
         version=version,
@@ -142,6 +143,7 @@ def _card(record: Record, facts: VersionFacts, version: str) -> CardFacts:
             *((f"dropped: {reason}", rows) for reason, rows in counts.dropped.items() if rows),
             *((f"kept: {part}", rows) for part, rows in counts.kept.items()),
         ),
+        dataset=train.partition(":")[0] if is_hub_set(train) else None,
         source=recipe.card.source,
         license=recipe.card.license,
         data_license=recipe.card.data_license,

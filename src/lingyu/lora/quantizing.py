@@ -38,23 +38,21 @@ class FourBits:
     compute_dtype: torch.dtype
     device: torch.device
 
-    def quantize(self, model: nn.Module, family: Family) -> int:
-        """Put every linear layer of the encoder into nf4, in place, by its full path; the number of them.
+    def quantize(self, model: nn.Module, family: Family) -> None:
+        """Put every linear layer of the encoder into nf4, in place, by its full path.
 
         Head and pooler are left as they are, which a skip list by PEFT's or bitsandbytes' names would not do.
         Raises LingyuError without bitsandbytes, and where it computes with other weights than it was given.
         """
         require_bitsandbytes()
         import_bitsandbytes()
-        paths = encoder_linears(model, family)
-        for path in paths:
+        for path in encoder_linears(model, family):
             linear = model.get_submodule(path)
             assert isinstance(linear, nn.Linear), path
             layer = self._quantized(linear)
             _require_right(layer, linear.weight.data, path)
             model.set_submodule(path, layer)
         model.is_loaded_in_4bit = True  # type: ignore[assignment]  # PEFT asks for it, and then looks at each layer
-        return len(paths)
 
     def _quantized(self, linear: nn.Linear) -> nn.Module:
         """The layer in 4 bits, from its float32 weight: rounding that to bfloat16 first would only add to the error.

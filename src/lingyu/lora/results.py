@@ -1,9 +1,9 @@
 """What a run leaves, and how it is read back as anyone would read it: an adapter of a store, or a whole model."""
 
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from accelerate import PartialState
 from torch import nn
@@ -42,11 +42,9 @@ class Result(Protocol):
         """The run has ended with it: a version, or left where it lies, with what was measured."""
 
 
-@dataclass(frozen=True)
 class AdapterResult:
-    """PEFT's two files, published as a version. method: what was trained, as the version says it."""
+    """PEFT's two files, published as a version."""
 
-    method: Literal["lora", "head"]
     noun = "adapter"
 
     def folder(self, run: Run) -> Path:
@@ -69,7 +67,7 @@ class AdapterResult:
         return model
 
     def publish(self, record: Record, run: Run) -> Version:
-        version = publish(record, run.adapter, self.method)
+        version = publish(record, run.adapter)
         run.finished(version.version)
         return version
 
@@ -92,5 +90,11 @@ class WholeModelResult:
         return load_whole(folder, head)
 
     def publish(self, record: Record, run: Run) -> None:
-        write_measurements(record, run.folder)
+        staged = run.folder / ".measured"  # no file is seen half-written; a run that goes on begins it anew
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir()
+        write_measurements(record, staged)
+        for file in staged.iterdir():
+            file.replace(run.folder / file.name)
+        staged.rmdir()
         run.finished(run.model.name)

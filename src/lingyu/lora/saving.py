@@ -14,13 +14,10 @@ from torch import nn
 from lingyu.bases import Base, Classifier, Encoded, Head
 from lingyu.errors import LingyuError
 from lingyu.recipe import Lora
-from lingyu.store import read_tensors
+from lingyu.store import ADAPTER_WEIGHTS, read_tensors
 from lingyu.training import logits_of
 
 from .conversion import to_plain_lora
-
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
 
 # Largest difference of a logit, float32: the order of sums differs between the live model and the converted adapter.
 TOLERANCE = 1e-4
@@ -52,7 +49,7 @@ def save_adapter(model: PeftModel, base: Base, lora: Lora, folder: Path, *, init
         config.lora_alpha *= 2
         config.init_lora_weights = True
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(tensors, folder / WEIGHTS)
+    save_tensors(tensors, folder / ADAPTER_WEIGHTS)
     config.save_pretrained(str(folder))
 
 
@@ -70,7 +67,7 @@ def load_adapter(
 
 def place_adapter(classifier: Classifier, folder: Path, base: str) -> PeftModel:
     """The adapter on this model, as load_adapter does it. base: its name."""
-    in_file = set(read_tensors(folder / WEIGHTS))  # all finite, or refused
+    in_file = set(read_tensors(folder / ADAPTER_WEIGHTS))  # all finite, or refused
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about missing keys, which are checked here

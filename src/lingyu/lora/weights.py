@@ -18,9 +18,7 @@ from peft.utils.other import get_pattern_key
 from torch import Tensor, nn
 
 from lingyu.errors import LingyuError
-from lingyu.store import ADAPTER_CONFIG, read_tensors, refuse_remote_code
-
-WEIGHTS = "adapter_model.safetensors"
+from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_tensors, refuse_remote_code
 
 _PREFIX = "base_model.model."
 _ANEW = "Don't use it; train it anew"
@@ -130,7 +128,7 @@ class AdapterWeights:
 def read_weights(folder: Path) -> AdapterWeights:
     """The adapter in a version's folder. Raises LingyuError for what is not finite, not whole, or not understood."""
     config = _read_config(folder / ADAPTER_CONFIG)
-    tensors = {name: torch.from_numpy(array).float() for name, array in read_tensors(folder / WEIGHTS).items()}
+    tensors = {name: torch.from_numpy(array).float() for name, array in read_tensors(folder / ADAPTER_WEIGHTS).items()}
     lora: dict[str, dict[str, Tensor]] = {}
     head: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

@@ -20,7 +20,7 @@ def save_whole(model: PreTrainedModel, base: Base, folder: Path) -> None:
         shutil.copyfile(base.folder / _VOCABULARY, folder / _VOCABULARY)
 
 
-def load_whole(folder: Path, head: Head = "row") -> nn.Module:
+def load_whole(folder: Path, head: Head) -> nn.Module:
     """The model as anyone reads it, in eval mode. head: whether it answers once a row or once a token."""
     model: nn.Module = auto_classifier(head).from_pretrained(str(folder)).eval()
     return model

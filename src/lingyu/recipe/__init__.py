@@ -2,7 +2,7 @@
 
 from .chaining import ChainRecipe, CorpusStage, EvaluateStage, Stage
 from .document import Document, Fault, MappingNode, Node, ScalarNode, SequenceNode, read_document
-from .figures import FIGURES, Figure, FigureFacts
+from .figures import FIGURES
 from .kinds import AnyRecipe, values_of
 from .phrases import in_words, shown
 from .pretraining import Dapt, Pretraining, PretrainingRecipe, PublishBase, Shape
@@ -17,7 +17,7 @@ from .reading import (
 )
 from .schema import NAME_PATTERN, RUNS, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
 from .stages import WholeChain, load_whole_chain
-from .task_rules import KEEPS_PLACES, TASK_RULES, LabelsARow, TaskName
+from .task_rules import KEEPS_PLACES, TASK_RULES, TaskName
 from .writing import deviations, differences, explain, json_schema, resolved_yaml
 
 __all__ = [
@@ -36,9 +36,6 @@ __all__ = [
     "Document",
     "EvaluateStage",
     "Fault",
-    "Figure",
-    "FigureFacts",
-    "LabelsARow",
     "Loaded",
     "Lora",
     "MappingNode",

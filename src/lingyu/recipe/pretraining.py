@@ -260,7 +260,8 @@ class PretrainingRecipe(Section):
     base: BaseName = Field(
         default="embedded",
         min_length=1,
-        description="Where it starts: embedded, a folder, or a hub id. scratch starts from none and ignores it.",
+        description="Where it starts: embedded, a folder, a hub id, or modelscope:OWNER/NAME. scratch starts from none "
+        "and ignores it.",
     )
     revision: str | None = Field(default=None, description="Of a hub id: a commit, tag or branch.")
     dapt: Dapt = Field(description="The pretraining.")

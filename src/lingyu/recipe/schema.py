@@ -411,7 +411,7 @@ class Recipe(Section):
     base: BaseName = Field(
         default="embedded",
         min_length=1,
-        description="embedded, a folder, or a hub id. An encoder that transformers reads.",
+        description="embedded, a folder, a hub id, or modelscope:OWNER/NAME. An encoder that transformers reads.",
         examples=["embedded", "hfl/chinese-roberta-wwm-ext-large", "./bases/hotel"],
     )
     revision: str | None = Field(default=None, description="Of a hub id: a commit, tag or branch.")

@@ -149,11 +149,13 @@ def _rules_of_columns(task: str, rules: TaskRules, data: "Data") -> Iterator["Ru
     yield not moving, "data.clean", what
     what = f"a value does not stand for an answer of {task}; baseline_column is for ordinal and single_label"
     yield rules.labels_a_row == "one" or data.baseline_column is None, "data.baseline_column", what
+    what = f"`{data.label}` is the column of data.label: it would be told the answers; name another one"
+    yield data.baseline_column != data.label, "data.baseline_column", what
 
 
 def _rules_of_one_column_each(rules: TaskRules, data: "Data") -> Iterator["Rule"]:
     """No column is read as two things, and none is named that is not read."""
-    named = {key: getattr(data, key) for key in ("text", "text_pair", "label", "chosen", "rejected", "baseline_column")}
+    named = {key: getattr(data, key) for key in ("text", "text_pair", "label", "chosen", "rejected")}
     if rules.compares_replies:
         what = f"`{data.label}` is not read: which reply is the better is the label of preference; leave label out"
         yield named.pop("label") == type(data).model_fields["label"].default, "data.label", what

@@ -36,7 +36,8 @@ class Difference:
 def unmerged_logits(version: Version, task: Task, base: Base, texts: GateTexts, on_rows: OnRows) -> Tensor:
     """(texts, outputs) or (texts, longest, outputs) float32: the adapter by plain PEFT on the full-precision base."""
     model = load_adapter(base, task.output_names, version.folder, head=task.head)
-    encoded = texts.encoded_by(base, version.manifest.max_length, task.traits.truncation_side)
+    max_length, side = version.manifest.max_length, task.traits.truncation_side
+    encoded = base.encode(texts.texts, max_length, texts.pairs, truncation_side=side)
     return _logits(model, encoded, base.tokenizer.pad_token_id, on_rows)
 
 

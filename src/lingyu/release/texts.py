@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lingyu.bases import Base, Encoded
 from lingyu.errors import LingyuError
 from lingyu.store import Version
-from lingyu.tasks import TruncationSide
 from lingyu.text import clean, content_hashes
 
 from .dev_rows import dev_rows_now
@@ -34,9 +32,6 @@ class GateTexts:
     texts: tuple[str, ...]
     pairs: tuple[str, ...] | None = None
     note: str | None = None
-
-    def encoded_by(self, base: Base, max_length: int, side: TruncationSide) -> Encoded:
-        return base.encode(self.texts, max_length, self.pairs, truncation_side=side)
 
     @property
     def digest(self) -> str:

@@ -20,7 +20,7 @@ from lingyu.recipe import KEEPS_PLACES
 from lingyu.store import Version, require_base
 from lingyu.tasks import Calibration, Task, TruncationSide, task_named
 from lingyu.text import clean
-from lingyu.training import pad
+from lingyu.training import batches_by_length, pad
 
 from .first_token import all_tokens, keep_first_token_only
 from .mixing import Fitted, Layers, Stack, head_logits, make_mixed, make_mixed_head, take_encoder
@@ -199,14 +199,8 @@ class Engine:
         if not self.base.family.mixes_rows:
             groups = [np.flatnonzero(index == adapter) for adapter in np.unique(index)]
         for group in groups:
-            order = group[np.argsort(np.asarray(lengths)[group], kind="stable")]
-            start = 0
-            while start < len(order):
-                end = start + 1
-                while end < len(order) and (end - start + 1) * lengths[order[end]] <= TOKENS_PER_BATCH:
-                    end += 1
-                yield order[start:end]
-                start = end
+            for rows in batches_by_length([lengths[row] for row in group.tolist()], TOKENS_PER_BATCH):
+                yield group[rows]
 
 
 def _require_places(version: Version) -> None:

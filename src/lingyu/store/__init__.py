@@ -26,6 +26,7 @@ from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
 from .tensors import read_tensors, write_tensors
 from .verification import (
     ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
     AUDIT,
     Version,
     open_version,
@@ -36,6 +37,7 @@ from .verification import (
 
 __all__ = [
     "ADAPTER_CONFIG",
+    "ADAPTER_WEIGHTS",
     "ANSWERS",
     "AUDIT",
     "HASHES",

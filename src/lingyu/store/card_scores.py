@@ -84,9 +84,8 @@ def _verdicts(task: Task, scores: StoredScores, larger: str | None) -> Iterator[
         (scores.baseline, scores.versus_baseline),
         (scores.column_baseline, scores.versus_column_baseline),
     ):
-        fair = versus and (versus.test_without_leaks or versus)
-        if baseline and fair and {task.primary, task.figures[0]} <= fair.figures.keys():
-            yield _verdict(task, fair.figures, inline(baseline.name), larger)
+        if baseline and versus and {task.primary, task.figures[0]} <= versus.fair.figures.keys():
+            yield _verdict(task, versus.fair.figures, inline(baseline.name), larger)
 
 
 def _verdict(task: Task, differences: Mapping[str, Interval], baseline: str, larger: str | None) -> str:

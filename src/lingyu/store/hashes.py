@@ -50,7 +50,7 @@ def read_hashes(path: Path) -> Mapping[str, Hashes]:
 
 
 def write_answers(path: Path, logits: NDArray[np.float32], labels: Targets, hashes: Hashes) -> None:
-    """The test's logits and labels (see Answers), brought from the order of `hashes` into the sorted one.
+    """The test's logits and labels (see StoredAnswers), brought from the order of `hashes` into the sorted one.
 
     Rows with the same hash keep their order.
     """

@@ -67,6 +67,11 @@ class Differences(Figures):
 
     test_without_leaks: Figures | None = None
 
+    @property
+    def fair(self) -> Figures:
+        """Without leaked rows where there are any."""
+        return self.test_without_leaks or self
+
 
 class AdapterFigures(Figures):
     adapter: str
@@ -120,12 +125,6 @@ class StoredScores(_Part):
         if self.test is None and self.combination is None:
             raise ValueError("test: Field required")
         return self
-
-    @property
-    def fair_difference(self) -> Figures | None:
-        """To the baseline, without leaked rows where there are any; None where no baseline was measured."""
-        versus = self.versus_baseline
-        return versus and (versus.test_without_leaks or versus)
 
 
 def read_scores(folder: Path) -> StoredScores:

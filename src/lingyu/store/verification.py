@@ -17,6 +17,7 @@ from .scores import METRICS
 
 SUFFIXES = (".safetensors", ".json", ".jsonl", ".yaml", ".md", ".png")
 ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 AUDIT = "audit.json"
 """What was found in the rows that a version was trained on, without the rows: an Audit of lingyu.data."""
 

@@ -14,6 +14,7 @@ from .answers import (
     ScoreAnswer,
     TaskAnswer,
     ValueAnswer,
+    on_one_line,
 )
 from .arrays import IGNORED, Logits, Probabilities, Targets
 from .bio import lost_entities, padded_tags, tag_ids
@@ -77,6 +78,7 @@ __all__ = [
     "lost_entities",
     "measured_on_dev",
     "no_threshold",
+    "on_one_line",
     "padded_tags",
     "regression_targets",
     "require_as_many_texts",

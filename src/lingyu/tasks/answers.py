@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def line(self) -> str:
-        return f"{_on_one_line(self.label)}\t{self.probability:.3f}"
+        return f"{on_one_line(self.label)}\t{self.probability:.3f}"
 
     @property
     def cells(self) -> dict[str, JSON]:
@@ -62,7 +62,7 @@ class MultiLabelAnswer:
 
     @property
     def line(self) -> str:
-        return ", ".join(f"{_on_one_line(label)} {self.probabilities[label]:.3f}" for label in self.labels) or "-"
+        return ", ".join(f"{on_one_line(label)} {self.probabilities[label]:.3f}" for label in self.labels) or "-"
 
     @property
     def cells(self) -> dict[str, JSON]:
@@ -91,7 +91,7 @@ class OrdinalAnswer:
 
     @property
     def line(self) -> str:
-        return f"{_on_one_line(self.label)}\t{self.probability:.3f}\t{self.expected:.2f} of {len(self.probabilities)}"
+        return f"{on_one_line(self.label)}\t{self.probability:.3f}\t{self.expected:.2f} of {len(self.probabilities)}"
 
     @property
     def cells(self) -> dict[str, JSON]:
@@ -115,7 +115,7 @@ class Entity:
     @property
     def line(self) -> str:
         """品牌 兰蔻 3:5 0.987: the place as Python cuts the text by it."""
-        return f"{_on_one_line(self.label)} {_on_one_line(self.text)} {self.start}:{self.end} {self.probability:.3f}"
+        return f"{on_one_line(self.label)} {on_one_line(self.text)} {self.start}:{self.end} {self.probability:.3f}"
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,6 @@ class ScoreAnswer:
         return {"score": round(self.score, _DIGITS)}
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """The text without line ends, and without what a terminal would take for a command."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -55,9 +55,8 @@ class Task(Protocol):
     """What a head answers, from its loss to the answer. One object trains, measures and serves.
 
     name: as a recipe calls it. labels: as the recipe names them, empty for regression and preference. head: whether it
-    answers once a row or once a token. output_names: of the
-    logits. primary: the figure that chooses on dev, and that judges. figures: all of them, in the order in which tables
-    show them; a list shows the first.
+    answers once a row or once a token. output_names: of the logits. primary: the figure that chooses on dev, and that
+    judges. figures: all of them, in the order in which tables show them; a list shows the first.
     """
 
     @property

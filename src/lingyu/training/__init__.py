@@ -10,6 +10,7 @@ from .batches import (
     EpochDataLoader,
     TokenBudgetBatches,
     TrainingRows,
+    batches_by_length,
     pad,
     plan_batches,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "TrainingProgress",
     "TrainingRows",
     "agreed_run",
+    "batches_by_length",
     "begin_process",
     "build_trainer",
     "chosen_precision",

@@ -54,6 +54,18 @@ def plan_batches(lengths: Sequence[int], tokens_per_batch: int, seed: int, epoch
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
+def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:
+    """Each row once, the shortest first; rows times the longest of a batch stay within the budget where they can."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end - start + 1) * lengths[order[end]] <= tokens_per_batch:
+            end += 1
+        yield order[start:end]
+        start = end
+
+
 def piece(batch: Sequence[int], index: int, pieces: int) -> list[int]:
     """The index-th of so many nearly equal pieces; FILL where a batch has fewer rows than pieces."""
     return list(batch[index::pieces]) or [FILL]

@@ -26,7 +26,7 @@ from lingyu.recipe import FIGURES, Pretraining, Train
 from lingyu.tasks import IGNORED, Task, measured_on_dev
 
 from .adversarial import adversarial_step
-from .batches import EpochDataLoader, TokenBudgetBatches, TrainingRows, pad
+from .batches import EpochDataLoader, TokenBudgetBatches, TrainingRows, batches_by_length, pad
 from .copies import RowsWithCopies
 from .optimizer import Factor, adamw
 from .precision import Precision, uses_cpu
@@ -252,19 +252,14 @@ def logits_of(
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    lengths = encoded.lengths
-    order = sorted(range(len(encoded)), key=lengths.__getitem__)
+    order: list[int] = []
     parts: list[torch.Tensor] = []
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and (end - start + 1) * lengths[order[end]] <= tokens_per_batch:
-            end += 1
-        rows = encoded.take(order[start:end])
-        batch = pad(rows.input_ids, pad_token_id, rows.token_type_ids)
+    for rows in batches_by_length(encoded.lengths, tokens_per_batch):
+        read = encoded.take(rows)
+        batch = pad(read.input_ids, pad_token_id, read.token_type_ids)
         parts.append(model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu())
-        on_rows(end - start)
-        start = end
+        order += rows
+        on_rows(len(rows))
     model.train(was_training)
     logits = torch.cat(_as_wide_as_the_last(parts))
     return logits[torch.argsort(torch.tensor(order))]

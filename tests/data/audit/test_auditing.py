@@ -168,6 +168,18 @@ def test_rows_of_dev_and_test_that_training_drops_are_counted(write):
     assert test.left_out == {"test texts in train": 1, "test texts in dev": 1}
 
 
+def test_rows_that_are_left_out_as_they_are_read_are_counted_with_their_own_file(write):
+    rows = [{"text": f"第{number}条评论内容", "label": ["ab"[number % 2]]} for number in range(30)]
+    nothing = [{"text": "有字", "label": None}, {"text": " ", "label": ["a"]}]
+    for name, of_file in (("all", [*rows, nothing[0]]), ("test", [{"text": "另一条", "label": ["a"]}, *nothing * 2])):
+        write(f"{name}.jsonl", "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in of_file))
+    data = Data(train="all.jsonl", test="test.jsonl", labels={"a": "甲", "b": "乙"})
+    train, _, test = parts_of_splits(load_splits(data, "multi_label"), data)
+    assert (train.empty, train.left_out) == (0, {"no labels": 1})
+    assert (test.empty, test.left_out) == (2, {"no labels": 2})
+    assert test.source.rows == len(test.texts) + test.empty + sum(test.left_out.values())
+
+
 OTHER_TASKS = {
     "multi_label": ({"labels": ["a", "b"]}, lambda n: {"text": f"第{n}条评论内容", "label": ["a", "b"][: n % 3]}),
     "token": (

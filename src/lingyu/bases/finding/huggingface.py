@@ -87,7 +87,7 @@ def _said(error: Exception, name: str, revision: str | None, endpoint: str) -> L
         return LingyuError(what, name, _MIRROR)
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
-        next_step = f"{_LOG_IN}" if status in (401, 403) else "Try again later, or set HF_ENDPOINT to a mirror"
+        next_step = _LOG_IN if status in (401, 403) else "Try again later, or set HF_ENDPOINT to a mirror"
         return LingyuError(f"{endpoint} answers {status}", name, next_step)
     return about_this_machine(error, name) or LingyuError(
         f"its download from {endpoint} broke off ({type(error).__name__})",

@@ -1,21 +1,22 @@
 """The bases that are on this machine: embedded, those of bases/, and the encoders in the hubs' caches."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lingyu.errors import LingyuError
 
 from ..base import EMBEDDED, Base
 from ..families import FAMILIES
 from ..fingerprints import weight_files
-from ..importing import STRUCTBERT, has_pickle, has_safetensors, source_type_in
+from ..importing import STRUCTBERT, VOCABULARIES, has_pickle, has_safetensors, source_type_in
 from .hub import Hub
 from .modelscope import PREFIX, repositories
 from .resolver import BASES, PLAIN_FILES, check_base, find_base, hub_of, kept_of, must_be_imported
 
-_VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
+State = Literal["ready", "import", "incomplete", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class Found:
     family: str | None
     folder: Path
     lacking: tuple[str, ...]
-    state: str
+    state: State
 
 
 def bases_here() -> list[Found]:
     """Looked at without reading weights, and without any hub."""
-    return [*_local(), *_of_hub(), *_of_modelscope()]
+    return [*_local(), *_in_caches()]
 
 
 def base_here(id: str, revision: str | None = None) -> Base | None:
@@ -70,28 +71,27 @@ def _local() -> Iterator[Found]:
             yield _look(str(folder), None, folder)
 
 
-def _of_hub() -> Iterator[Found]:
-    """Only encoders of ours: a cache holds much else."""
+def _in_caches() -> Iterator[Found]:
     from huggingface_hub import constants
 
-    for repository in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*")):
-        id = repository.name.removeprefix("models--").replace("--", "/", 1)
+    yield from _in_cache(Path(constants.HF_HUB_CACHE).glob("models--*--*"), "models--", "")
+    yield from _in_cache(repositories().glob("*--*"), "", PREFIX)
+
+
+def _in_cache(repositories: Iterable[Path], marked: str, prefix: str) -> Iterator[Found]:
+    """Only encoders of ours: a cache holds much else. marked: what a folder's name has before owner--name; prefix: what
+    an id has."""
+    for repository in sorted(repositories):
+        id = prefix + repository.name.removeprefix(marked).replace("--", "/", 1)
         for snapshot in sorted((repository / "snapshots").glob("*")):
             found = _look(id, snapshot.name, snapshot)
             if found.family is not None and found.state != "unknown":
                 yield found
 
 
-def _of_modelscope() -> Iterator[Found]:
-    for repository in sorted(repositories().glob("*--*")):
-        for snapshot in sorted((repository / "snapshots").glob("*")):
-            found = _look(PREFIX + repository.name.replace("--", "/", 1), snapshot.name, snapshot)
-            if found.family is not None and found.state != "unknown":
-                yield found
-
-
 def _look(id: str, revision: str | None, folder: Path) -> Found:
     family, lacking = source_type_in(folder), tuple(_lacking(folder))
+    state: State
     if lacking:
         state = "incomplete"
     elif family not in (*FAMILIES, STRUCTBERT):
@@ -106,7 +106,7 @@ def _lacking(folder: Path) -> Iterator[str]:
         yield "config"
     if not _has_weights(folder):
         yield "weights"
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
+    if not any((folder / name).is_file() for name in VOCABULARIES):
         yield "tokenizer"
 
 

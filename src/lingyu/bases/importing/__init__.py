@@ -1,7 +1,7 @@
 """Checkpoints as others ship them, pickles and StructBERT's among them, made into bases."""
 
 from .card import Imported, Origin, read_origin
-from .checkpoint import import_checkpoint
+from .checkpoint import VOCABULARIES, import_checkpoint
 from .settings import CONFIGURATION, STRUCTBERT, source_type_in
 from .tensors import PICKLE, PICKLE_INDEX, has_pickle, has_safetensors
 
@@ -10,6 +10,7 @@ __all__ = [
     "PICKLE",
     "PICKLE_INDEX",
     "STRUCTBERT",
+    "VOCABULARIES",
     "Imported",
     "Origin",
     "has_pickle",

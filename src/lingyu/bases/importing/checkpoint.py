@@ -30,7 +30,7 @@ _TOKENIZER_FILES = (
     *("vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json", "merges.txt"),
 )
-_VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
+VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
 _DECODER = "cls.predictions.decoder.weight"
 _DECODER_BIAS = "cls.predictions.decoder.bias"
 _BIAS = "cls.predictions.bias"
@@ -128,7 +128,7 @@ def _checked_tokenizer(base: Base, folder: Path) -> str:
 
 
 def _require_vocabulary(folder: Path) -> None:
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
+    if not any((folder / name).is_file() for name in VOCABULARIES):
         raise LingyuError(
             "holds no vocab.txt, nor any other vocabulary",
             where=folder,

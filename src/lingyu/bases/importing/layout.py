@@ -56,8 +56,8 @@ def find_layout(keys: Iterable[str], expected: Shapes, where: Path) -> Layout:
         if rest is not None and rest.partition(".")[0] in rooms:
             if not _CONSTANT.search(rest):
                 encoder[rest] = key
-        elif _head_name(name) is not None:
-            head[str(_head_name(name))] = key
+        elif (of_head := _head_name(name)) is not None:
+            head[of_head] = key
         else:
             beside[name] = key
     _require_whole(encoder, expected, prefix, where)

@@ -14,7 +14,7 @@ from lingyu.recipe import TASK_RULES, Data, TaskName
 from lingyu.reporting import Report
 from lingyu.text import Hashes, clean
 
-from ..counts import BEYOND, BOTH_ORDERS, CHOSEN_BY, DEV_LEAKED, EMPTY, EQUAL_REPLIES, LEAKED, NO_LABELS, TWO_LABELS
+from ..counts import BEYOND, BOTH_ORDERS, CHOSEN_BY, DEV_LEAKED, EMPTY, LEAKED, TWO_LABELS
 from ..labelling import value_of_label
 from ..loading import load_splits
 from ..parts import Splits
@@ -29,11 +29,11 @@ _MOST_LABELS = 1_000  # that nobody named
 _LONGEST_LABEL = 100  # characters
 
 _LEFT_OUT = {
-    "train": (TWO_LABELS, BOTH_ORDERS, BEYOND, EQUAL_REPLIES, NO_LABELS),
+    "train": (TWO_LABELS, BOTH_ORDERS, BEYOND),
     "dev": (DEV_LEAKED,),
     "test": (LEAKED, CHOSEN_BY),
 }
-"""Part -> why load_splits leaves rows of it out, empty ones aside."""
+"""Part -> why load_splits leaves rows of it out that it has read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,9 @@ def parts_of_splits(splits: Splits, data: Data) -> tuple[AuditPart, ...]:
         if TASK_RULES[splits.task].labels_a_row == "one":
             labels = tuple(splits.labels[label] for label in part.labels.tolist())
         wheres = tuple(f"{name}:{number}" for number in range(1, part.rows + 1))
-        empty = dropped[EMPTY] if name == "train" else 0
         gone = {reason: dropped[reason] for reason in _LEFT_OUT[name] if dropped.get(reason)}
+        gone |= splits.counts.dropped_of.get(f"data.{name}", {})
+        empty = gone.pop(EMPTY, 0)
         parts.append(AuditPart(name, source, part.texts, labels, wheres, empty, part.pairs, gone))
     return tuple(parts)
 

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lingyu.errors import LingyuError
-from lingyu.store import Version
+from lingyu.store import ADAPTER_WEIGHTS, Version
 from lingyu.tasks import SingleLabel
-
-_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def _require_averageable(adapter: Version) -> None:
 def _refuse_one_twice(adapters: Sequence[Version]) -> None:
     known: dict[str, Version] = {}
     for adapter in adapters:
-        sha256 = adapter.manifest.files[_WEIGHTS].sha256
+        sha256 = adapter.manifest.files[ADAPTER_WEIGHTS].sha256
         if sha256 in known:
             what = f"{known[sha256].reference} and {adapter.reference} are one and the same adapter"
             raise LingyuError(what, where=adapter.folder, next="Name it once; --weights says how much it counts")

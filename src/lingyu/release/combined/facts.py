@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lingyu.lora import WEIGHTS, package_versions
+from lingyu.lora import package_versions
 from lingyu.store import (
     ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
     HASHES,
     METRICS,
     CardFacts,
@@ -50,7 +51,7 @@ class CombinedVersion:
 
     def write(self, folder: Path, version: str) -> VersionFacts:
         """Everything but the manifest, as Store.publish asks for it."""
-        for file in (WEIGHTS, ADAPTER_CONFIG):
+        for file in (ADAPTER_WEIGHTS, ADAPTER_CONFIG):
             shutil.copyfile(self.folder / file, folder / file)
         hashes = combined_hashes(self.agreed.adapters)
         if hashes is not None:
@@ -88,7 +89,7 @@ class CombinedVersion:
                     name=parent.name,
                     version=parent.version,
                     weight=weight,
-                    sha256=parent.manifest.files[WEIGHTS].sha256,
+                    sha256=parent.manifest.files[ADAPTER_WEIGHTS].sha256,
                 )
                 for parent, weight in zip(self.agreed.adapters, self.agreed.weights, strict=True)
             ),

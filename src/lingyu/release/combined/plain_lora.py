@@ -6,8 +6,7 @@ from pathlib import Path
 from peft import LoraConfig
 
 from lingyu.bases import Base
-from lingyu.lora import WEIGHTS
-from lingyu.store import write_tensors
+from lingyu.store import ADAPTER_WEIGHTS, write_tensors
 
 from .averaging import Average
 
@@ -16,7 +15,7 @@ _PREFIX = "base_model.model."
 
 def write_plain_lora(folder: Path, base: Base, adapter: Average) -> None:
     """PEFT's two files. Every target and every saved module is named in full, so that none is caught by chance."""
-    (folder / WEIGHTS).parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
     for path, lora in adapter.lora.items():
         tensors[f"{_PREFIX}{path}.lora_A.weight"] = lora.A
@@ -26,7 +25,7 @@ def write_plain_lora(folder: Path, base: Base, adapter: Average) -> None:
         if head.bias is not None:
             tensors[f"{_PREFIX}{path}.bias"] = head.bias
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    write_tensors(folder / WEIGHTS, arrays, {"format": "pt"})
+    write_tensors(folder / ADAPTER_WEIGHTS, arrays, {"format": "pt"})
     _config(base, adapter).save_pretrained(str(folder))
 
 

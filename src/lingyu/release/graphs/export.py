@@ -16,9 +16,9 @@ from torch import nn
 from lingyu.bases import Ancestor, Base
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
-from lingyu.lora import WEIGHTS, find_base_of, load_adapter, package_versions
+from lingyu.lora import find_base_of, load_adapter, package_versions
 from lingyu.reporting import Report, counted
-from lingyu.store import Version
+from lingyu.store import ADAPTER_WEIGHTS, Version
 from lingyu.tasks import Task, TruncationSide, task_named
 from lingyu.text import cut_by_nothing
 
@@ -233,7 +233,7 @@ class _Job:
             runtime=self.runtime,
             precision=precision,
             opset=OPSET if self.runtime == "onnx" else None,
-            adapter=ExportedAdapter(name=facts.name, version=facts.version, sha256=facts.files[WEIGHTS].sha256),
+            adapter=ExportedAdapter(name=facts.name, version=facts.version, sha256=facts.files[ADAPTER_WEIGHTS].sha256),
             base=ExportedBase(**facts.base.model_dump(include=set(ExportedBase.model_fields))),
             lineage=tuple(ExportedAncestor(**asdict(ancestor)) for ancestor in lineage),
             task=facts.task,

@@ -17,7 +17,7 @@ from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import load_recipe
 from lingyu.reporting import Report, counted
-from lingyu.store import MANIFEST, FileRecord, LineageEntry, Version
+from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, FileRecord, LineageEntry, Version
 from lingyu.tasks import Task, task_named
 
 from ..ancestry import require_lineage
@@ -193,7 +193,7 @@ def _certify(made: _Made) -> Certificate:
         adapter=AdapterProof(
             name=manifest.name,
             version=manifest.version,
-            weights_sha256=manifest.files["adapter_model.safetensors"].sha256,
+            weights_sha256=manifest.files[ADAPTER_WEIGHTS].sha256,
             manifest_sha256=digest(made.version.folder / MANIFEST).sha256,
         ),
         base=manifest.base,
