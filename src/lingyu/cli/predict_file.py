@@ -74,7 +74,7 @@ class TableRequest:
         except LingyuError as error:  # a pipe is not known to be text of the encoding until it ends
             raise in_options(error) from None
 
-    def question(self, row: TableRow, task_of: Callable[[str], str]) -> Question:
+    def question(self, row: TableRow, task_of: Callable[[str], str | LingyuError]) -> Question:
         """What a row asks, its texts as training for the task of its tenant read them (see lingyu.data.text_of).
 
         An empty second text is none: in a table of many tenants not every adapter reads two.
@@ -87,6 +87,8 @@ class TableRequest:
                 raise LingyuError(f"the row has no `{column}`", row.where, f"Give it one, or set {option}")
         tenant = row.cells[self.tenant] if self.tenant is not None else ""
         task = task_of(tenant)
+        if isinstance(task, LingyuError):
+            raise LingyuError(task.what, task.where, task.next)
         pair = text_of(row, self.pair, task) if self.pair is not None and row.cells[self.pair].strip() else ""
         return Question(text_of(row, self.text, task), pair if pair.strip() else None, tenant)
 
@@ -132,7 +134,14 @@ def _outcomes(
 
     no_place: why a row can't be written where it goes.
     """
-    task_of = cache(classifier.task_of)
+
+    @cache  # an unknown tenant is looked for among all only once
+    def task_of(tenant: str) -> str | LingyuError:
+        try:
+            return classifier.task_of(tenant)
+        except LingyuError as error:
+            return error
+
     questions = [_question(row, request, task_of, no_place) for row in rows]
     good = [question for question in questions if isinstance(question, Question)]
     answers = iter(classifier.answer(*_columns_of(good)) if good else [])
@@ -147,7 +156,7 @@ def _outcomes(
 def _question(
     row: TableRow,
     request: TableRequest,
-    task_of: Callable[[str], str],
+    task_of: Callable[[str], str | LingyuError],
     no_place: Callable[[TableRow], LingyuError | None],
 ) -> Question | LingyuError:
     try:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from .excluding import LEVELS, Touches
 
+REPEATS = "repeats"
+"""Why a paragraph is removed that was kept before."""
+
 
 @dataclass
 class Tally:

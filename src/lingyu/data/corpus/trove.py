@@ -27,13 +27,14 @@ from safetensors.numpy import load_file, save_file
 from lingyu.errors import LingyuError, missing_extra
 from lingyu.reporting import Report
 
-from .building import REPEATS, Built, CorpusRequest, Plan, finish, planned
+from .finishing import Built, finish
 from .manifest import TENSOR, CorpusManifest, Shard, read_corpus_manifest
+from .planning import CorpusRequest, Plan, planned
 from .seen import SeenHashes
 from .shards import ShardWriter
 from .sifting import Sieve, opened
 from .sources import BATCH_BYTES, batches_of, find_sources
-from .tally import Tally
+from .tally import REPEATS, Tally
 
 try:
     from datatrove.data import Document
