@@ -9,7 +9,8 @@ from typing import Any, get_args
 import pytest
 
 from lingyu.errors import Faults
-from lingyu.recipe import FIGURES, KEEPS_PLACES, TASK_RULES, Figure, load_recipe, resolved_yaml
+from lingyu.recipe import FIGURES, KEEPS_PLACES, TASK_RULES, load_recipe, resolved_yaml
+from lingyu.recipe.figures import Figure
 from lingyu.tasks import TASKS
 from lingyu.text import clean
 
