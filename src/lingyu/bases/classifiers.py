@@ -14,7 +14,7 @@ from .families import Head
 class Classifier:
     """A model and the keys of its weights that the base did not bring: random, so an adapter has to hold them.
 
-    head: what of.
+    head: whether it answers once a row or once a token.
     """
 
     model: torch.nn.Module
