@@ -42,8 +42,9 @@ demo: setup ## Real reviews, a LoRA adapter trained on them, its answers: minute
 	    房间很干净，下次还来 物流太慢了，等了一个星期 手机屏幕有划痕，客服也不理人 书的内容很好，孩子很喜欢
 
 # Two at a time, a file each: most of them wait for the commands that they start. A thread for each, not all for both.
+# The examples of property tests are the same each time; those of a plain `pytest` are new ones.
 test: setup ## The tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci
 
 test-slow: setup ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow

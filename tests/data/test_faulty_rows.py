@@ -138,7 +138,7 @@ def _float(value):
 
 def tags(row):
     tokens, found = pieces(row["text"]), pieces(row["label"])
-    if tokens is not None and found is None:
+    if tokens and found is None:
         raise FaultyError
     tokens = list(text(row["text"])) if tokens is None else tokens
     found = text(row["label"]).split() if found is None else [tag.strip() for tag in found]
