@@ -312,6 +312,9 @@ def test_leaked_rows_are_left_out_of_every_baseline():
         rival.name
         for rival in sorted(found.strongest_first, key=lambda rival: -rival.without_leaks.scores["qwk"].value)
     ]
+    below = [line.split(", no leaks") for line in printed(found).splitlines() if ", no leaks" in line]
+    assert [name for name, _ in below] == ["adapter", "TF-IDF", "film alone"]
+    assert {figures.split()[0] for _, figures in below} == {"100"}
 
 
 def test_token_is_measured_over_entities_where_the_truth_counts():

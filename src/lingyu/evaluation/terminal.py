@@ -37,13 +37,15 @@ def table_of(found: Metrics, name: str = "adapter") -> Table:
         cells = [cell.replace("[", r"\[") for cell in (name, f"{rows:,}", *told)]
         table.add_row(*cells, *([f"{ece:.3f}" if ece is not None else ""] if has_ece else []))
 
-    test, baseline, clean = found.test, found.baseline, found.test_without_leaks
+    test, clean = found.test, found.test_without_leaks
+    rivals = [rival for rival in (found.baseline, found.column_baseline) if rival]
     add(name, test.scores, test.rows, test.ece)
-    for rival in (baseline, found.column_baseline, found.trivial):
-        if rival:
-            add(rival.name, rival.scores, test.rows)
-    if clean and baseline.without_leaks:
+    for rival in (*rivals, found.trivial):
+        add(rival.name, rival.scores, test.rows)
+    if clean:
         table.add_section()
         add(f"{name}, no leaks", clean.scores, clean.rows, clean.ece)
-        add(f"{baseline.name}, no leaks", baseline.without_leaks.scores, clean.rows)
+        for rival in rivals:
+            if rival.without_leaks:
+                add(f"{rival.name}, no leaks", rival.without_leaks.scores, clean.rows)
     return table

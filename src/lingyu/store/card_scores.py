@@ -55,16 +55,18 @@ def _dev_scores(parents_dev: tuple[ParentDev, ...], figures: Sequence[str]) -> I
 
 
 def _score_rows(test: Measured, scores: StoredScores, figures: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    baseline, clean = scores.baseline, scores.test_without_leaks
+    clean, rivals = scores.test_without_leaks, (scores.baseline, scores.column_baseline)
     yield _measured("this adapter", test, figures)
-    for rival in (baseline, scores.column_baseline, scores.trivial):
+    for rival in (*rivals, scores.trivial):
         if rival:
             yield (inline(rival.name), f"{test.rows:,}", *_figures(rival, figures), "")
-    if clean:
-        yield _measured("this adapter, without texts that stand in train", clean, figures)
-    if clean and baseline and baseline.test_without_leaks:
-        name = f"{inline(baseline.name)}, without texts that stand in train"
-        yield (name, f"{clean.rows:,}", *_figures(baseline.test_without_leaks, figures), "")
+    if not clean:
+        return
+    yield _measured("this adapter, without texts that stand in train", clean, figures)
+    for rival in rivals:
+        if rival and rival.test_without_leaks:
+            name = f"{inline(rival.name)}, without texts that stand in train"
+            yield (name, f"{clean.rows:,}", *_figures(rival.test_without_leaks, figures), "")
 
 
 def _measured(name: str, scores: Measured, figures: Sequence[str]) -> tuple[str, ...]:
