@@ -161,21 +161,24 @@ def test_without_the_package_one_line_names_the_extra(
     assert str(caught.value) == "this needs the package bitsandbytes. Install it with: pip install 'lingyu[qlora]'"
 
 
-@pytest.mark.slow
 @in_4_bits
-def test_importing_peft_asks_no_hub_and_says_nothing(tmp_path: Path) -> None:
+def test_answering_with_bitsandbytes_installed_asks_no_hub_and_waits_for_no_compiler(tmp_path: Path) -> None:
     """A `kernels` that would fetch code stands where bitsandbytes looks for it."""
     (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__):\n    raise SystemExit('asked a hub')\n", "utf-8")
     script = (
-        "import lingyu.lora, lingyu.training, sys; from peft import LoraConfig; assert 'bitsandbytes' in sys.modules; "
-        "import kernels; print(kernels.get_kernel)"
+        "import lingyu.serving.engine, sys, torch; assert {'bitsandbytes', 'peft'} <= sys.modules.keys(); "
+        "print({'torch._inductor.compile_fx', 'transformers.trainer', 'datasets', 'sklearn'} & sys.modules.keys()); "
+        "print(torch.compile.__module__); import kernels; print(kernels.get_kernel)"
     )
     said = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, env=_with_path(tmp_path)
     )
     assert said.returncode == 0, said.stderr
     assert "kernels" not in said.stderr
-    assert "<function get_kernel" in said.stdout, "another's kernels is no longer importable"
+    heavy, compiler, kernel = said.stdout.splitlines()
+    assert heavy == "set()", "whoever answers waits for what trains"
+    assert compiler == "torch"
+    assert kernel.startswith("<function get_kernel"), "another's kernels is no longer importable"
 
 
 def _with_path(folder: Path) -> dict[str, str]:

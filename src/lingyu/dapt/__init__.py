@@ -3,8 +3,9 @@
 What trains is imported when it is asked for.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from lingyu.faces import on_demand
 
 if TYPE_CHECKING:
     from .contents import require_files as require_files
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
     from .training import Outcome as Outcome
     from .training import dry_run as dry_run
     from .training import pretrain as pretrain
-
-_PLACES = {
-    "contents": ("require_files",),
-    "job": ("Progress",),
-    "measuring": ("table_of",),
-    "lineage": ("Stage", "duration", "hours_of", "published_as", "stages_of"),
-    "training": ("Outcome", "dry_run", "pretrain"),
-}
-"""Module -> what it gives."""
 
 __all__ = [
     "Outcome",
@@ -42,9 +34,13 @@ __all__ = [
     "table_of",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_demand(
+    __name__,
+    {
+        "contents": ("require_files",),
+        "job": ("Progress",),
+        "measuring": ("table_of",),
+        "lineage": ("Stage", "duration", "hours_of", "published_as", "stages_of"),
+        "training": ("Outcome", "dry_run", "pretrain"),
+    },
+)

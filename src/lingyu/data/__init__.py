@@ -3,8 +3,9 @@
 What only the tools need is imported when it is asked for: training and answering do not wait for it.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from lingyu.faces import on_demand
 
 from .augmenting import augmented_copy, copies_of_rare
 from .catalog import KNOWN
@@ -59,35 +60,6 @@ if TYPE_CHECKING:
     from .split_manifest import SplitManifest as SplitManifest
     from .split_manifest import read_split_of as read_split_of
     from .writing import in_one_go as in_one_go
-
-_PLACES = {
-    "fixing.applying": ("Applied", "apply_fixes"),
-    "fixing.proposing": ("Proposed", "propose_fixes"),
-    "cleaning": ("Cleaned", "CleaningRequest", "clean_table"),
-    "corpus": (
-        "CorpusManifest",
-        "CorpusRequest",
-        "build_corpus",
-        "corpus_hashes",
-        "corpus_paragraphs",
-        "read_corpus_manifest",
-    ),
-    "corpus.excluding": ("ExcludedSet", "load_excluded"),
-    "corpus.sources": ("file_and_column", "shown_name"),
-    "corpus.trove": ("TroveStage", "datatrove_stages"),
-    "importing": ("ImportRequest", "Imported", "import_rows"),
-    "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
-    "audit.parts": ("AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits"),
-    "audit.page": ("page",),
-    "audit.report": ("Audit",),
-    "audit.terminal": ("terminal_lines",),
-    "audit.verdicts": ("CHECKS",),
-    "near": ("NEAR", "Nearness", "near_pairs"),
-    "split_files": ("SplitDone", "SplitRequest", "split_file"),
-    "split_manifest": ("SplitManifest", "read_split_of"),
-    "writing": ("in_one_go",),
-}
-"""Module -> what it gives when it is asked for."""
 
 __all__ = [
     "CHECKS",
@@ -150,9 +122,33 @@ __all__ = [
     "text_of",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_demand(
+    __name__,
+    {
+        "fixing.applying": ("Applied", "apply_fixes"),
+        "fixing.proposing": ("Proposed", "propose_fixes"),
+        "cleaning": ("Cleaned", "CleaningRequest", "clean_table"),
+        "corpus": (
+            "CorpusManifest",
+            "CorpusRequest",
+            "build_corpus",
+            "corpus_hashes",
+            "corpus_paragraphs",
+            "read_corpus_manifest",
+        ),
+        "corpus.excluding": ("ExcludedSet", "load_excluded"),
+        "corpus.sources": ("file_and_column", "shown_name"),
+        "corpus.trove": ("TroveStage", "datatrove_stages"),
+        "importing": ("ImportRequest", "Imported", "import_rows"),
+        "audit.auditing": ("AuditRequest", "Audited", "audit_parts"),
+        "audit.parts": ("AuditReading", "parts_of_files", "parts_of_recipe", "parts_of_splits"),
+        "audit.page": ("page",),
+        "audit.report": ("Audit",),
+        "audit.terminal": ("terminal_lines",),
+        "audit.verdicts": ("CHECKS",),
+        "near": ("NEAR", "Nearness", "near_pairs"),
+        "split_files": ("SplitDone", "SplitRequest", "split_file"),
+        "split_manifest": ("SplitManifest", "read_split_of"),
+        "writing": ("in_one_go",),
+    },
+)

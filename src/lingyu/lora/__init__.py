@@ -3,15 +3,14 @@
 What trains is imported when it is asked for: whoever answers must not wait for what measures.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from lingyu.faces import on_demand
 from lingyu.training import import_bitsandbytes
 
 import_bitsandbytes()  # before what follows imports peft, which would import it its own way
 
 from .origin import BaseNotFound, find_base_of
-from .saving import load_adapter
 from .weights import AdapterWeights, LinearWeights, LoraWeights, read_weights
 
 if TYPE_CHECKING:
@@ -21,18 +20,10 @@ if TYPE_CHECKING:
     from .importing import import_adapter as import_adapter
     from .importing import read_foreign as read_foreign
     from .publishing import package_versions as package_versions
+    from .saving import load_adapter as load_adapter
     from .training import Outcome as Outcome
     from .training import dry_run as dry_run
     from .training import train as train
-
-_PLACES = {
-    "encoding": ("encode_part",),
-    "gates": ("check_data",),
-    "importing": ("Foreign", "import_adapter", "read_foreign"),
-    "publishing": ("package_versions",),
-    "training": ("Outcome", "dry_run", "train"),
-}
-"""Module -> what it gives."""
 
 __all__ = [
     "AdapterWeights",
@@ -53,9 +44,14 @@ __all__ = [
     "train",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_demand(
+    __name__,
+    {
+        "encoding": ("encode_part",),
+        "gates": ("check_data",),
+        "importing": ("Foreign", "import_adapter", "read_foreign"),
+        "publishing": ("package_versions",),
+        "saving": ("load_adapter",),
+        "training": ("Outcome", "dry_run", "train"),
+    },
+)

@@ -4,8 +4,9 @@ A name is imported when it is asked for: the command line must not wait for torc
 neither torch nor what a store needs.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from lingyu.faces import on_demand
 
 if TYPE_CHECKING:
     from .combined.combining import CAT as CAT
@@ -25,20 +26,6 @@ if TYPE_CHECKING:
     from .merged.merging import Merged as Merged
     from .merged.merging import merge as merge
     from .merged.verification import verify_merged as verify_merged
-
-_PLACES = {
-    "merged.certificate": ("CERTIFICATE", "Certificate"),
-    "combined.combining": ("CAT", "SVD", "combine"),
-    "dev_rows": ("dev_rows_of",),
-    "graphs.export": ("Exported", "export_graph"),
-    "graphs.graph": ("Graph", "verify_graph"),
-    "graphs.folder": ("GRAPH", "GraphManifest"),
-    "combined.making": ("Combined",),
-    "merged.dtypes": ("require_dtype",),
-    "merged.merging": ("Merged", "merge"),
-    "merged.verification": ("verify_merged",),
-}
-"""Module -> what it gives."""
 
 __all__ = [
     "CAT",
@@ -60,9 +47,18 @@ __all__ = [
     "verify_merged",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_demand(
+    __name__,
+    {
+        "merged.certificate": ("CERTIFICATE", "Certificate"),
+        "combined.combining": ("CAT", "SVD", "combine"),
+        "dev_rows": ("dev_rows_of",),
+        "graphs.export": ("Exported", "export_graph"),
+        "graphs.graph": ("Graph", "verify_graph"),
+        "graphs.folder": ("GRAPH", "GraphManifest"),
+        "combined.making": ("Combined",),
+        "merged.dtypes": ("require_dtype",),
+        "merged.merging": ("Merged", "merge"),
+        "merged.verification": ("verify_merged",),
+    },
+)

@@ -20,13 +20,12 @@ from transformers import (
     TrainingArguments,
 )
 
-from lingyu.bases import Encoded
 from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
 from lingyu.recipe import FIGURES, Pretraining, Train
 from lingyu.tasks import IGNORED, Task, measured_on_dev
 
 from .adversarial import adversarial_step
-from .batches import EpochDataLoader, TokenBudgetBatches, TrainingRows, batches_by_length, pad
+from .batches import EpochDataLoader, TokenBudgetBatches, TrainingRows
 from .copies import RowsWithCopies
 from .optimizer import Factor, adamw
 from .precision import Precision, uses_cpu
@@ -233,41 +232,3 @@ def _about_the_machine(error: Exception, run: Run, resume_command: str) -> Lingy
                 next=f"Make room, then go on from the last whole checkpoint: {resume_command}",
             )
     return None
-
-
-@torch.inference_mode()
-def logits_of(
-    model: nn.Module,
-    encoded: Encoded,
-    *,
-    pad_token_id: int,
-    tokens_per_batch: int = 8192,
-    on_rows: Callable[[int], None] = lambda rows: None,
-) -> torch.Tensor:
-    """(rows, outputs) float32 logits in the order given, in eval mode; (rows, longest, outputs) of a head a token, 0
-    beyond a row's end. on_rows is told how many rows are done.
-
-    Rows are sorted by length and cut by a budget of tokens; the model's mode is put back.
-    """
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    order: list[int] = []
-    parts: list[torch.Tensor] = []
-    for rows in batches_by_length(encoded.lengths, tokens_per_batch):
-        read = encoded.take(rows)
-        batch = pad(read.input_ids, pad_token_id, read.token_type_ids)
-        parts.append(model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu())
-        order += rows
-        on_rows(len(rows))
-    model.train(was_training)
-    logits = torch.cat(_as_wide_as_the_last(parts))
-    return logits[torch.argsort(torch.tensor(order))]
-
-
-def _as_wide_as_the_last(parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """(rows, tokens, outputs) each, the last the longest, all padded to it; of a head a row as they are."""
-    if parts[-1].dim() < 3:
-        return list(parts)
-    width = parts[-1].shape[1]
-    return [nn.functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in parts]
