@@ -242,7 +242,7 @@ def test_what_changes_a_store_names_its_version(lingyu, command):
 
 @pytest.mark.parametrize(("answer", "left"), [("n\n", ("v1",)), ("\n", ("v1",)), ("y\n", ())])
 def test_on_a_terminal_it_is_asked_before_anything_is_removed(store, monkeypatch, answer, left):
-    monkeypatch.setattr("lingyu.cli.adapters._at_a_terminal", lambda: True)
+    monkeypatch.setattr("lingyu.cli.adapters.at_a_terminal", lambda: True)
     words = ["remove", "ecommerce@v1", "--why", "a test", "--store", str(store.root)]
     result = CliRunner().invoke(adapters, words, input=answer)
     assert "Remove ecommerce@v1 for ever?" in result.stderr

@@ -166,7 +166,7 @@ def test_import_without_labels_or_base_says_which_is_missing(place, foreign, cap
 def test_import_asks_at_a_terminal(place, foreign, monkeypatch):
     from lingyu.cli import exchange
 
-    monkeypatch.setattr(exchange, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(exchange, "at_a_terminal", lambda: True)
     answers = CliRunner().invoke(
         exchange.import_, [str(foreign), "--name", "shop"], input="A,B,C\nbases/tiny\n", catch_exceptions=False
     )

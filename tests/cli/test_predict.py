@@ -651,6 +651,16 @@ def lines_of(content: bytes, monkeypatch: pytest.MonkeyPatch, *, is_person: bool
     monkeypatch.setattr(sys, "stdin", stdin)
 
 
+@pytest.mark.parametrize("words", [(), ("--file", "-", "--out", "out.csv")])
+def test_a_closed_stdin_is_told_in_a_line(
+    words: tuple[str, ...], predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python starts under `<&-`
+    assert predict(*words) == 2
+    assert predict.err == ["stdin: is closed. Send rows to it, or name a file"]
+    assert nothing_but(tmp_path)
+
+
 def test_lines_of_a_pipe_are_answered_and_bad_ones_reported_by_number(
     predict: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:

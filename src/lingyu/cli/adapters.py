@@ -1,7 +1,6 @@
 """`lingyu adapters ...`: what a store holds, how two versions differ, and which of them the channels name."""
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from lingyu.cli import Group
 from lingyu.cli.exchange import EXCHANGE
+from lingyu.cli.stdin import at_a_terminal
 from lingyu.errors import LingyuError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -236,12 +236,8 @@ def _with_selector(reference: str, what: str) -> "AdapterReference":
 
 def _ask(question: str, yes: bool) -> None:
     """At a terminal only: a script has said what it means."""
-    if not yes and _at_a_terminal() and not click.confirm(question, err=True):
+    if not yes and at_a_terminal() and not click.confirm(question, err=True):
         raise LingyuError("nothing was removed", status=1)
-
-
-def _at_a_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _say(line: "Change | Removal", words: str, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from lingyu.cli.stdin import at_a_terminal
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _tell_arrival(version: "Version", is_new: bool, channel: str | None, *, as_j
 def _ask_labels(foreign: "Foreign") -> str:
     """Of whoever sits at a terminal; else LingyuError."""
     count = f"{foreign.outputs} labels" if foreign.outputs else "labels"
-    if not _at_a_terminal():
+    if not at_a_terminal():
         raise LingyuError(
             "--labels is missing", where=foreign.folder, next=f"Name its {count}, in the order of its outputs: A,B,..."
         )
@@ -203,15 +204,11 @@ def _ask_labels(foreign: "Foreign") -> str:
 
 def _ask_base(foreign: "Foreign") -> str:
     known = printable(foreign.base) if foreign.base and not os.path.isabs(foreign.base) else None
-    if not _at_a_terminal():
+    if not at_a_terminal():
         hint = f"Its config names {known}: --base {known}" if known else "Name what it was trained on"
         raise LingyuError("--base is missing", where=foreign.folder, next=hint)
     answer: str = click.prompt("The base that it was trained on", default=known, err=True)
     return answer
-
-
-def _at_a_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _words(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from lingyu.cli.stdin import at_a_terminal, piped_bytes
 from lingyu.errors import LingyuError
 
 if TYPE_CHECKING:
@@ -203,14 +204,14 @@ def _classify_lines(classifier: "Classifier", pair: str | None) -> None:
 
     pair: the second text of all lines.
     """
-    is_person = sys.stdin.isatty()
+    stdin, is_person = piped_bytes(), at_a_terminal()
     if is_person:
         print("Type a text and press Enter; Ctrl-D ends.", file=sys.stderr)
     failed = 0
     for number in itertools.count(1):
         if is_person:
             print("> ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.buffer.readline()
+        line = stdin.readline()
         if not line:
             break
         if number == 1:

@@ -17,6 +17,7 @@ from lingyu.tasks import Failed, Result
 
 from .classifier import Classifier
 from .predict_output import CHUNK_ROWS, Outcome, Output, check_out, file_of
+from .stdin import piped_bytes
 
 
 def open_table(source: str, format_: str | None, encoding: str, out: str | None) -> Table:
@@ -25,7 +26,7 @@ def open_table(source: str, format_: str | None, encoding: str, out: str | None)
         check_out(out, source)
     try:
         if source == "-":
-            return read_pipe(sys.stdin.buffer, format_ or "csv", encoding)
+            return read_pipe(piped_bytes(), format_ or "csv", encoding)
         return read_table(source, encoding)
     except LingyuError as error:
         raise in_options(error) from None

@@ -1,14 +1,13 @@
 """lingyu data import: rows from wherever they are into one clean table."""
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from lingyu.cli.data.working import at_work
-from lingyu.errors import LingyuError
+from lingyu.cli.stdin import piped_bytes
 
 if TYPE_CHECKING:
     from lingyu.data import Imported
@@ -66,17 +65,11 @@ def import_(
     renamed = {old: new for old, new in ((text, "text"), (label, "label")) if old is not None}
     request = ImportRequest(source, out, encoding, format_, quarantine, repair, force, renamed)
     with at_work() as report:
-        imported = import_rows(request, report, _stdin() if source == "-" else None)
+        imported = import_rows(request, report, piped_bytes() if source == "-" else None)
     if as_json:
         click.echo(json.dumps(imported.as_json(), ensure_ascii=False))
     else:
         _show(imported)
-
-
-def _stdin() -> BinaryIO:
-    if sys.stdin is None:  # closed, by whoever started us
-        raise LingyuError("is closed", "stdin", "Send rows to it, or name a file")
-    return sys.stdin.buffer
 
 
 def _show(imported: "Imported") -> None:
