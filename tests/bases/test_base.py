@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceC
 
 from lingyu.bases import (
     FAMILIES,
+    LINEAGE,
     auto_target_modules,
     check_target_modules,
     find_base,
@@ -140,6 +141,29 @@ def test_long_texts_are_cut_and_said(tiny_base: Path) -> None:
 def test_more_tokens_than_positions_is_one_line(tiny_base: Path) -> None:
     with pytest.raises(LingyuError, match="64 tokens at most"):
         find_base(str(tiny_base)).require_length(65)
+
+
+def stage(mode: str, max_length: int) -> dict[str, object]:
+    return {"mode": mode, "settings": {"train": {"max_length": max_length}}}
+
+
+@pytest.mark.parametrize(
+    ("lineage", "known"),
+    [
+        ({"stages": [stage("scratch", 32), stage("full", 48), stage("lora", 16)]}, 48),
+        ({"stages": [stage("full", 32)]}, None),  # on a published base, which may know them all
+        ({"stages": [{"mode": "scratch", "settings": {}}]}, None),
+        ({"stages": []}, None),
+        ([], None),
+    ],
+)
+def test_how_far_a_base_was_trained_is_known_of_those_made_here(
+    lineage: object, known: int | None, tiny_base: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    assert find_base(str(folder)).trained_length is None
+    (folder / LINEAGE).write_text(json.dumps(lineage), "utf-8")
+    assert find_base(str(folder)).trained_length == known
 
 
 def test_the_seed_decides_over_fresh_weights_only(tiny_base: Path) -> None:

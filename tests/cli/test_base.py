@@ -30,7 +30,7 @@ def test_show_says_what_decides(capsys: pytest.CaptureFixture[str], tiny_base: P
     facts = shown(capsys, tiny_base)
     assert list(facts) == [
         *("base", "revision", "folder", "model_type", "hidden_size", "num_hidden_layers", "vocab_size", "max_length"),
-        *("head", "has_pooler", "has_masked_lm_head", "weights_fingerprint", "tokenizer_fingerprint"),
+        *("trained_length", "head", "has_pooler", "has_masked_lm_head", "weights_fingerprint", "tokenizer_fingerprint"),
         *("parent", "made_from", "stages", "hours"),
     ]
     assert (facts["has_pooler"], facts["has_masked_lm_head"]) == (False, True)

@@ -4,6 +4,7 @@ Beside it, what nearly stands in another part.
 """
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lingyu.bases import find_base
+from lingyu.bases import LINEAGE, find_base
 from lingyu.cli import main
 from lingyu.data import AuditRequest, Splits, audit_parts, load_splits, parts_of_splits
 from lingyu.lora import check_data
@@ -103,6 +104,14 @@ def test_a_test_text_in_its_own_train_is_no_note_but_the_end(
     shutil.copyfile("data/reviews.csv", "data/test.csv")
     assert main(["check", "--data", str(place.recipe), "data.test=data/test.csv"]) == 1
     assert "stand in data.train" in capsys.readouterr().err
+
+
+def test_texts_longer_than_any_of_the_bases_pretraining_are_a_note(place: Workplace) -> None:
+    stages = [{"mode": "scratch", "settings": {"train": {"max_length": 16}}}]
+    (place.folder / "bases/tiny" / LINEAGE).write_text(json.dumps({"stages": stages, "lineage": []}), "utf-8")
+    said = "base ./bases/tiny was pretrained on 16 tokens of a text at most; train.max_length is 17"
+    assert said in check_data(recipe(place, "train.max_length=17"))
+    assert not any("pretrained on" in line for line in check_data(recipe(place, "train.max_length=16")))
 
 
 def test_a_base_without_a_corpus_has_none(place: Workplace) -> None:

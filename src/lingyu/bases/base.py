@@ -234,6 +234,22 @@ class Base:
         """How many tokens of a text it can read."""
         return max_positions(self.config)
 
+    @cached_property
+    def trained_length(self) -> int | None:
+        """The longest text of its pretraining, in tokens, where it was made here from nothing; else nobody knows.
+
+        Positions behind it are as they were drawn at the start, although the base reads them (max_length).
+        """
+        file = self.folder / LINEAGE
+        if not file.is_file():
+            return None
+        try:
+            stages = json.loads(file.read_text("utf-8"))["stages"]
+            lengths = [stage["settings"]["train"]["max_length"] for stage in stages]
+            return max(lengths) if stages[0]["mode"] == "scratch" else None
+        except (ValueError, KeyError, TypeError, IndexError):
+            return None  # a lineage from before this was kept, or none at all: `lineage` says what is wrong with it
+
     def require_length(self, max_length: int) -> None:
         if max_length > max_positions(self.config):
             raise LingyuError(

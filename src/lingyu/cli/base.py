@@ -141,6 +141,7 @@ def _facts(found: "Base", stages: "tuple[Stage, ...]") -> dict[str, Any]:
         "num_hidden_layers": found.config.num_hidden_layers,
         "vocab_size": found.config.vocab_size,
         "max_length": found.max_length,
+        "trained_length": found.trained_length,
         "head": list(found.family.head),
         "has_pooler": any(name.startswith("pooler.") for name in encoder_tensors(found.folder)),
         "has_masked_lm_head": found.family.masked_lm is not None and len(found.masked_lm_weights()) == _HEAD_PARTS,
@@ -173,10 +174,11 @@ def _lines(found: "Base", stages: "tuple[Stage, ...]", facts: dict[str, Any]) ->
     yield "base", found.id + (f" at {found.revision}" if found.revision else "")
     if str(found.folder) != found.id:
         yield "folder", found.folder
+    known = f", pretrained on {found.trained_length:,}" if found.trained_length else ""
     yield (
         "encoder",
         f"{facts['model_type']}, {facts['num_hidden_layers']} layers, {facts['hidden_size']:,} wide, "
-        f"{facts['vocab_size']:,} entries, {facts['max_length']:,} tokens at most",
+        f"{facts['vocab_size']:,} entries, {facts['max_length']:,} tokens at most{known}",
     )
     yield "has", f"{_with(facts['has_pooler'])} pooler, {_with(facts['has_masked_lm_head'])} masked-LM head"
     yield "head", f"of an adapter on it: {', '.join(facts['head'])}"

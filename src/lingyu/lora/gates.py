@@ -22,7 +22,7 @@ def check_data(recipe: Recipe) -> list[str]:
     """The counts and notes of `lingyu check --data`. Raises LingyuError where a gate says no."""
     splits = load_splits(recipe.data, recipe.task)
     base = find_base(recipe.base, recipe.revision)
-    return [*splits.counts.lines(), *near_notes(splits), *leak_notes(recipe, base, splits)]
+    return [*splits.counts.lines(), *near_notes(splits), *leak_notes(recipe, base, splits), *length_notes(recipe, base)]
 
 
 _MEASURED_BY = (("test", "train"), ("dev", "train"), ("test", "dev"))
@@ -52,6 +52,14 @@ def _neighbours_of(texts: Hashes, ends: NDArray[np.int64]) -> Hashes:
     """The other ends of the pairs that have one end among the texts. ends: (2, pairs), content hashes."""
     first, second = ends
     return np.concatenate([second[np.isin(first, texts)], first[np.isin(second, texts)]])
+
+
+def length_notes(recipe: Recipe, base: Base) -> list[str]:
+    """A note where texts are read further than the base was ever trained to: it does not know those positions."""
+    wanted, known = recipe.train.max_length, base.trained_length
+    if known is None or wanted <= known:
+        return []
+    return [f"base {base.id} was pretrained on {known} tokens of a text at most; train.max_length is {wanted}"]
 
 
 def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:

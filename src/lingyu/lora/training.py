@@ -51,7 +51,7 @@ from .attaching import count_parameters
 from .auditing import RunAudit, audit_of_run
 from .augmenting import with_copies
 from .encoding import EncodedPart, encode_part
-from .gates import leak_notes, near_notes
+from .gates import leak_notes, length_notes, near_notes
 from .methods import METHODS, Method
 from .publishing import CURVES, Record, require_writable
 from .quantization_gap import QuantizationGap, quantization_gap
@@ -221,7 +221,7 @@ def prepare(recipe: Recipe) -> Job:
         splits=splits,
         split=split,
         near=near_notes(splits) if PartialState().is_main_process else [],
-        notes=[*leak_notes(recipe, base, splits), *split_notes, *copies],
+        notes=[*leak_notes(recipe, base, splits), *length_notes(recipe, base), *split_notes, *copies],
         task=task,
         train=train,
         train_rows=train_rows,
