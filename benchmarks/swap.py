@@ -33,11 +33,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from lingyu import Lingyu
 from lingyu.bases import EMBEDDED
-from lingyu.store import ADAPTER_CONFIG, Store, VersionFacts, open_version, write_tensors
+from lingyu.store import ADAPTER_CONFIG, Store, Version, VersionFacts, write_tensors
 from lingyu.text import clean
 
 REPO = Path(__file__).resolve().parent.parent
-SHIPPED = REPO / "adapters" / "hotel" / "v1"
 WEIGHTS = "adapter_model.safetensors"
 MIXES = (1, 8, 32)
 BATCH_ROWS = 32
@@ -89,18 +88,24 @@ def parsed() -> argparse.Namespace:
 # What is measured on
 
 
+@cache
+def shipped() -> Version:
+    """Read once: verifying its files is no part of what the others do a batch."""
+    return Store(REPO / "adapters").open("hotel")
+
+
 def make_store(store: Path, count: int) -> list[str]:
     """So many adapters like hotel, each with numbers of its own, and one called SWAPPED with two versions."""
     shutil.rmtree(store, ignore_errors=True)
-    shipped = open_version(SHIPPED)
-    facts = VersionFacts(**{key: getattr(shipped.manifest, key) for key in VersionFacts.model_fields})
-    tensors = load_file(SHIPPED / WEIGHTS)
+    hotel = shipped()
+    facts = VersionFacts(**{key: getattr(hotel.manifest, key) for key in VersionFacts.model_fields})
+    tensors = load_file(hotel.folder / WEIGHTS)
 
     def publish(name: str, seed: int) -> None:
         draw = np.random.default_rng(seed)
 
         def write(folder: Path, version: str) -> VersionFacts:
-            shutil.copyfile(SHIPPED / ADAPTER_CONFIG, folder / ADAPTER_CONFIG)
+            shutil.copyfile(hotel.folder / ADAPTER_CONFIG, folder / ADAPTER_CONFIG)
             own = {key: array + draw.normal(size=array.shape).astype("f4") * 0.002 for key, array in tensors.items()}
             write_tensors(folder / WEIGHTS, own, {"format": "pt"})
             return facts
@@ -117,7 +122,7 @@ def make_store(store: Path, count: int) -> list[str]:
 
 def reviews(count: int) -> list[str]:
     """Cleaned as the adapter was trained to read them: ours does it anyway, the others would not."""
-    texts, steps = [], open_version(SHIPPED).manifest.text_steps
+    texts, steps = [], shipped().manifest.text_steps
     for name in ("hotel", "ecommerce"):
         with (REPO / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
             texts += [clean(row["text"], steps) for row in csv.DictReader(stream)]
@@ -235,10 +240,8 @@ def softened(logits: torch.Tensor) -> list[float]:
     return torch.softmax(logits.double() / temperature(), dim=1)[:, 1].tolist()
 
 
-@cache
 def temperature() -> float:
-    """Read once: verifying the version's files is no part of what the others do a batch."""
-    return open_version(SHIPPED).manifest.calibration.temperature
+    return shipped().manifest.calibration.temperature
 
 
 def differ(ours: Sequence[float], theirs: Sequence[float]) -> float:

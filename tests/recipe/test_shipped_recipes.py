@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 
+from lingyu.bases import find_base
 from lingyu.recipe import (
     PretrainingRecipe,
     Recipe,
@@ -74,7 +75,9 @@ def test_a_shipped_recipe_loads_and_its_resolved_form_is_the_same(path: Path, tm
 def test_the_embedded_encoder_is_never_taken_beyond_its_trained_positions(path: Path) -> None:
     recipe = load_any(path)
     if isinstance(recipe, Recipe) and recipe.base == "embedded":
-        assert recipe.train.max_length <= 128
+        known = find_base("embedded").trained_length
+        assert known is not None
+        assert recipe.train.max_length <= known
 
 
 @pytest.mark.parametrize("path", [*RECIPES, *PARENTS], ids=lambda path: path.stem)
