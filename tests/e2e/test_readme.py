@@ -123,7 +123,7 @@ def test_the_tenants_and_the_python_lines_answer_as_the_readme_says(checkout: Pa
 
     done = run_python(block_with(repo, "README.md", "python", "Lingyu.load"), checkout)
     assert done.returncode == 0, done.stderr
-    (shown,) = [block for block in blocks((repo / "README.md").read_text("utf-8"), "") if "hotel@v1+" in block]
+    (shown,) = [block for block in blocks((repo / "README.md").read_text("utf-8"), "") if "+ecommerce@" in block]
     assert done.stdout.splitlines() == shown.splitlines()
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.store import MANIFEST, open_version, read_manifest
+from lingyu.store import MANIFEST, Store, open_version, read_manifest
 from lingyu.store.manifest import sealed
 from lingyu.tasks import Calibration
 
@@ -158,7 +158,7 @@ def test_what_came_later_is_written_only_where_it_is_used(hotel):
 
 @pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service"])
 def test_the_manifest_of_a_shipped_adapter_is_written_byte_for_byte_as_it_was(repo, name):
-    path = repo / "adapters" / name / "v1" / MANIFEST
+    path = Store(repo / "adapters").open(name).folder / MANIFEST
     assert read_manifest(path).as_bytes() == path.read_bytes()
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lingyu.errors import LingyuError
-from lingyu.store import METRICS, read_scores
+from lingyu.store import METRICS, Store, read_scores
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
 
@@ -25,7 +25,7 @@ def test_figures_are_found_among_the_other_keys_of_a_part(tmp_path):
 
 def test_the_shipped_files_are_read(repo):
     for name in ("hotel", "ecommerce", "customer_service"):
-        found = read_scores(repo / "adapters" / name / "v1")
+        found = read_scores(Store(repo / "adapters").open(name).folder)
         assert list(found.test.figures) == ["accuracy", "macro_f1"]
         assert list(found.versus_baseline.fair.figures) == ["accuracy", "macro_f1"]
         assert found.baseline.name == "TF-IDF"

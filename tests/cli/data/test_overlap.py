@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from lingyu.cli.data import data
 from lingyu.errors import LingyuError
+from lingyu.store import Store
 
 
 def run(*arguments: object):
@@ -56,7 +57,8 @@ def test_json_has_every_pair_and_no_text(tables) -> None:
 def test_the_usual_store_is_taken_where_there_is_one(repo, monkeypatch) -> None:
     monkeypatch.chdir(repo)
     document = json.loads(run("--json").output)
-    assert {"hotel@v1", "ecommerce@v1"} <= {collection["name"] for collection in document["collections"]}
+    shipped = {Store("adapters").open(name).reference for name in ("hotel", "ecommerce")}
+    assert shipped <= {collection["name"] for collection in document["collections"]}
 
 
 def test_nothing_to_compare_is_an_error(tables) -> None:
