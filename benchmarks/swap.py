@@ -237,11 +237,8 @@ def batches(rows: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def softened(logits: torch.Tensor) -> list[float]:
-    return torch.softmax(logits.double() / temperature(), dim=1)[:, 1].tolist()
-
-
-def temperature() -> float:
-    return shipped().manifest.calibration.temperature
+    temperature = shipped().manifest.calibration.temperature
+    return torch.softmax(logits.double() / temperature, dim=1)[:, 1].tolist()
 
 
 def differ(ours: Sequence[float], theirs: Sequence[float]) -> float:
