@@ -38,7 +38,7 @@ from recorded import (
 )
 
 from lingyu.data import Part, load_splits
-from lingyu.evaluation import paired_difference, seeds_mean_interval, tfidf_baseline
+from lingyu.evaluation import Inputs, paired_difference, seeds_mean_interval, tfidf_baseline
 from lingyu.recipe import load_recipe
 
 BEGIN, END = "<!-- made by benchmarks/audit_worth.py table -->", "<!-- end of audit_worth -->"
@@ -164,7 +164,7 @@ def run_arm(arm: str, seed: int) -> None:
     recipe = write_recipe(arm, seed, source, folder)
     splits = load_splits(load_recipe(recipe).data, "single_label")
     train, test = splits.train, splits.test
-    tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
+    tfidf = tfidf_baseline(Inputs(train.texts), train.labels, Inputs(test.texts), len(splits.labels)).predictions
     order = np.argsort(test.hashes, kind="stable")
     content: dict[str, Any] = {
         "arm": arm,

@@ -41,7 +41,7 @@ from recorded import (
 )
 
 from lingyu.data import Part, load_splits
-from lingyu.evaluation import paired_difference, seeds_mean_interval, tfidf_baseline
+from lingyu.evaluation import Inputs, paired_difference, seeds_mean_interval, tfidf_baseline
 from lingyu.recipe import load_recipe
 
 BEGIN, END = "<!-- made by benchmarks/dapt_gain.py table -->", "<!-- end of dapt_gain -->"
@@ -137,7 +137,7 @@ def tune(domain: str, arm: str, size: str, seed: int) -> None:
     recipe = write_recipe(domain, arm, size, seed, name)
     splits = load_splits(load_recipe(recipe).data, "single_label")
     train, test = splits.train, splits.test
-    tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
+    tfidf = tfidf_baseline(Inputs(train.texts), train.labels, Inputs(test.texts), len(splits.labels)).predictions
     version = WORK / "adapters" / name / "v1"
     began = time.monotonic()
     if not version.exists():

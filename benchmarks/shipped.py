@@ -35,7 +35,7 @@ from recorded import (
 )
 
 from lingyu.data import load_splits
-from lingyu.evaluation import Scores, paired_difference, seeds_mean_interval, tfidf_baseline
+from lingyu.evaluation import Inputs, Scores, paired_difference, seeds_mean_interval, tfidf_baseline
 from lingyu.recipe import load_recipe
 from lingyu.store import HASHES, read_hashes
 
@@ -112,7 +112,7 @@ def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: 
     predictions, labels = answers_of(version)
     splits = load_splits(load_recipe(REPO / f"recipes/{recipe}.yaml").data, "single_label")
     train, test = splits.train, splits.test
-    tfidf = tfidf_baseline(train.texts, train.labels, test.texts, len(splits.labels)).predictions
+    tfidf = tfidf_baseline(Inputs(train.texts), train.labels, Inputs(test.texts), len(splits.labels)).predictions
     hashes = read_hashes(version / HASHES)
     return {
         "recipe": recipe,

@@ -38,8 +38,8 @@ BEGIN, END = "<!-- made by benchmarks/tasks.py table -->", "<!-- end of tasks --
 
 # what is changed of a recipe, and what a row of the table says of it
 ARMS = {
-    "plain": ("without class weights", ("train.class_weights=null",)),
-    "augment": ("copies of rare labels, without class weights", ("train.class_weights=null", "data.augment={}")),
+    "balanced": ("`class_weights: balanced`", ("train.class_weights=balanced",)),
+    "augment": ("`augment`: copies of rare labels", ("data.augment={}",)),
     "fgm": ("FGM, epsilon 0.5", ("train.fgm_epsilon=0.5",)),
     "full": ("`method: full`", ("method=full", "lora=null", "train.learning_rate=1e-4")),
     "full-decay": (

@@ -230,6 +230,23 @@ def test_token_rows_load_with_keys_that_tell_their_labels_apart():
     ]
 
 
+def test_entities_of_same_texts_agree_wherever_their_marks_and_blanks_stand():
+    rows = [
+        tagged("兰蔻面霜", "B-HP I-HP O O"),
+        tagged("【兰蔻】面霜", "O B-HP I-HP O O O"),
+        tagged("兰蔻面霜", "O O B-HP I-HP"),
+    ]
+    same, marked, other = entity_labels(rows).keys.tolist()
+    assert same == marked != other
+
+
+def test_one_product_written_with_and_without_marks_is_no_contradiction(write):
+    words = [(f"第{n}", "O" + " O" * len(str(n))) for n in range(40)]
+    brand = [("兰蔻面霜", "B-HP I-HP O O"), ("兰蔻，面霜", "B-HP I-HP O O O"), ("【兰蔻】面霜", "O B-HP I-HP O O O")]
+    counted = load_splits(tagged_rows(write, [*words, *brand, ("华为", "B-HP I-HP")]), "token").counts.lines()[0]
+    assert "two labels" not in counted
+
+
 # ---- regression, ordinal
 
 
@@ -387,10 +404,12 @@ def test_turns_are_joined_and_dialogues_stay_on_one_side(write):
 def test_equal_replies_are_dropped_and_so_are_two_rows_that_contradict_each_other(write):
     contradiction = [{"context": ["在吗"], "chosen": "在", "rejected": "不在"}]
     contradiction += [{"context": ["在吗"], "chosen": "不在", "rejected": "在"}]
+    marks = {"context": ["发货吗"], "chosen": "好的！", "rejected": "好的。"}
+    contradiction += [marks, {**marks, "chosen": marks["rejected"], "rejected": marks["chosen"]}]
     equal = [{"context": ["在吗"], "chosen": "在", "rejected": "在"}]
     write("train.jsonl", as_jsonl(reply_rows() + contradiction + equal + [{**equal[0], "chosen": " "}]))
     splits = load_splits(REPLIES, "preference")
-    assert splits.counts.lines()[0] == "kept 40 of 44 rows    empty 1    equal replies 1    both orders 2"
+    assert splits.counts.lines()[0] == "kept 40 of 46 rows    empty 1    equal replies 1    both orders 4"
 
 
 def test_where_no_two_replies_differ_what_was_dropped_is_told(write):

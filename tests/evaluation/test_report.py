@@ -14,6 +14,7 @@ from lingyu.evaluation import (
     Answers,
     Baseline,
     Baselines,
+    Inputs,
     evaluate_answers,
     majority_baseline,
     pictures_of,
@@ -212,7 +213,8 @@ def test_metrics_of_single_label_are_byte_for_byte_what_they_were(seed, classes)
     train, test = slice(0, 80), slice(80, None)
     answers = Answers(logits[test], labels[test], leaked[test], Calibration(temperature=1.3))
     baselines = Baselines(
-        tfidf_baseline(texts[train], labels[train], texts[test], classes), majority_baseline(labels[train], 80, classes)
+        tfidf_baseline(Inputs(texts[train]), labels[train], Inputs(texts[test]), classes),
+        majority_baseline(labels[train], 80, classes),
     )
     found = evaluate_answers(SingleLabel(tuple("甲乙丙丁"[:classes])), answers, baselines, 42)
     before = BEFORE[str(classes)]

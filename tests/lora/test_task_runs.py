@@ -188,6 +188,15 @@ def test_predict_reads_tokens_of_a_file_as_training_read_them(recipe_of: Callabl
         assert answered[text] == entities
 
 
+def test_entities_that_are_cut_off_stand_in_no_figure_and_the_card_says_so(recipe_of: Callable[..., Recipe]) -> None:
+    recipe = recipe_of("token", max_length=8, num_train_epochs=1)  # six characters and two marks of the tokenizer
+    version = published(recipe)
+    test = load_splits(recipe.data, recipe.task).test
+    beyond = sum(end > 6 for entities in test.labels for _, end, _ in entities)
+    assert beyond > 0
+    assert f"beyond max_length {beyond} (in no figure)" in (version.folder / "README.md").read_text("utf-8")
+
+
 def test_predict_reads_turns_of_a_file_as_training_read_them(recipe_of: Callable[..., Recipe]) -> None:
     recipe = recipe_of("preference")
     version = published(recipe)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Data
-from lingyu.text import clean
+from lingyu.text import clean, word_characters
 
 from .pieces import listed
 
@@ -153,8 +153,16 @@ def entity_labels(tagged: Sequence[Tagged]) -> Labelled:
     """All rows are of one stratum."""
     targets = np.empty(len(tagged), dtype=object)
     targets[:] = [row.entities for row in tagged]
-    keys = _hashed(json.dumps(row.entities).encode() for row in tagged)
+    keys = _hashed(json.dumps(_places_in_words(row)).encode() for row in tagged)
     return Labelled(targets, keys, np.zeros(len(tagged), dtype=np.int64))
+
+
+def _places_in_words(row: Tagged) -> list[Entity]:
+    """Its entities, counted in word characters, so that two same texts which differ in marks can agree."""
+    return [
+        (len(word_characters(row.text[:start])), len(word_characters(row.text[:end])), label)
+        for start, end, label in row.entities
+    ]
 
 
 def _tagged(cell: str, tag_cell: str, data: Data) -> Tagged:

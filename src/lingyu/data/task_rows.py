@@ -138,7 +138,8 @@ def _comparisons(cells: Cells, data: Data, tally: Tally) -> Part:
     kept = [at for at in whole if columns[1][at] != columns[2][at]]
     tally.drop(EQUAL_REPLIES, len(whole) - len(kept))
     contexts, chosen, rejected = (_of_rows(column, kept) for column in columns)
-    is_first = (content_hashes(chosen) < content_hashes(rejected)).astype(np.int64)
+    ours, theirs = ([*zip(content_hashes(replies), replies, strict=True)] for replies in (chosen, rejected))
+    is_first = np.array([one < other for one, other in zip(ours, theirs, strict=True)], dtype=np.int64)
     hashes = comparison_hashes(contexts, chosen, rejected)
     return _part(contexts, no_labels(is_first), hashes, cells, kept, pairs=chosen, rejected=rejected)
 

@@ -1,6 +1,6 @@
 """Evaluation: what a model is worth on rows it has not seen, with intervals and with baselines beside it."""
 
-from .baselines import Baseline, Baselines, baselines_of, majority_baseline, tfidf_baseline
+from .baselines import Baseline, Baselines, Inputs, baselines_of, majority_baseline, tfidf_baseline
 from .collecting import Columns, collect
 from .comparison import Comparison, Paired, Part, Setting, compare_versions
 from .intervals import (
@@ -25,6 +25,7 @@ __all__ = [
     "Compared",
     "Comparison",
     "CrossOverlap",
+    "Inputs",
     "Measured",
     "Metrics",
     "OverlapNote",

@@ -19,8 +19,9 @@ from .answers import (
 from .arrays import IGNORED, Logits, Probabilities, Targets
 from .bio import lost_entities, padded_tags, tag_ids
 from .calibration import Calibration
+from .class_weights import class_weights_of
 from .counts import label_counts
-from .multi_label import MultiLabel
+from .multi_label import MultiLabel, best_threshold
 from .ordinal import Ordinal
 from .preference import Preference
 from .questions import (
@@ -70,9 +71,11 @@ __all__ = [
     "Token",
     "TruncationSide",
     "ValueAnswer",
+    "best_threshold",
     "changed_rows",
     "checked_pairs",
     "checked_texts",
+    "class_weights_of",
     "fit_temperature",
     "label_counts",
     "lost_entities",

@@ -2,7 +2,7 @@
 
 from .jieba_words import cut_by_jieba, cut_by_nothing
 from .personal import PERSONAL_KINDS, Span, personal_spans
-from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form
+from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form, word_characters
 from .sealing import require_seal, sealed
 from .steps import STEPS, clean, places_of, readable
 
@@ -23,4 +23,5 @@ __all__ = [
     "require_seal",
     "same_text_form",
     "sealed",
+    "word_characters",
 ]

@@ -20,8 +20,13 @@ _PLAIN = re.compile("[\n -~一-鿿　、。〈〉《》「」『』【】〔〕�
 
 def same_text_form(text: str) -> str:
     """What two same texts share: NFKC, lower case, word characters only; as it is where none of those is left."""
+    return word_characters(text) or text
+
+
+def word_characters(text: str) -> str:
+    """NFKC, lower case, word characters only: what is left of marks alone is nothing."""
     normal = text if _PLAIN.fullmatch(text) else unicodedata.normalize("NFKC", text)
-    return _NOT_WORD.sub("", normal.lower()) or text
+    return _NOT_WORD.sub("", normal.lower())
 
 
 def content_hash(text: str) -> int:

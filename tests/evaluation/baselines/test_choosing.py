@@ -40,14 +40,26 @@ LABELLED = [
     ("task", "targets", "expected", "names"), LABELLED, ids=lambda value: getattr(value, "name", "")
 )
 def test_tasks_with_labels_have_tfidf_and_the_most_frequent_label(task, targets, expected, names):
-    found = baselines_of(task, part(GOOD + BAD, targets), part(("太差", "很好"), expected))
+    rows = part(GOOD + BAD, targets)
+    found = baselines_of(task, rows, rows, part(("太差", "很好"), expected))
     assert (found.rival.name, found.trivial.name) == names
     assert found.rival.predictions.tolist() == expected
     assert found.column is None
 
 
+def test_a_recipe_that_weighs_its_classes_weighs_those_of_the_baseline():
+    """Or a gain by macro-F1 is the weights' and not the encoder's."""
+    train = part(("房间好",) * 9 + ("一般",) * 3, [1] * 9 + [1, 1, 0])
+    task, test = SingleLabel(("差", "好")), part(("一般",), [0])
+    plain, balanced, own = (
+        baselines_of(task, train, train, test, class_weights=weights) for weights in (None, "balanced", {"差": 9.0})
+    )
+    assert [found.rival.predictions.tolist() for found in (plain, balanced, own)] == [[1], [0], [0]]
+
+
 def test_regression_has_ridge_and_the_mean():
-    found = baselines_of(Regression(), part(GOOD + BAD, VALUES), part(("太差", "很好"), np.float32([0, 10])))
+    rows = part(GOOD + BAD, VALUES)
+    found = baselines_of(Regression(), rows, rows, part(("太差", "很好"), np.float32([0, 10])))
     low, high = found.rival.predictions.tolist()
     assert low < 5 < high
     assert found.trivial.predictions.tolist() == [5, 5]
@@ -56,14 +68,14 @@ def test_regression_has_ridge_and_the_mean():
 def test_token_has_the_lexicon_of_train_and_no_entity():
     train = part(("耐克鞋",), entities([(0, 2, 0)]))
     spans = [np.array([(0, 0), (0, 1), (1, 2), (0, 0)])]
-    found = baselines_of(Token(("品牌",)), train, part(("耐克",), entities([(0, 2, 0)])), spans)
+    found = baselines_of(Token(("品牌",)), train, train, part(("耐克",), entities([(0, 2, 0)])), spans)
     assert found.rival.predictions.tolist() == [[-100, 1, 2, -100]]
     assert found.trivial.predictions.tolist() == [[-100, 0, 0, -100]]
 
 
 def test_preference_has_the_reply_that_shares_more_with_its_context_and_a_coin():
     rows = part(("什么时候发货", "尺码偏大吗"), [0, 0], pairs=("今天发货", "亲您好"), rejected=("亲您好", "尺码不偏大"))
-    found = baselines_of(Preference(), rows, rows)
+    found = baselines_of(Preference(), rows, rows, rows)
     assert found.rival.predictions.tolist() == [0, 1]
     assert [each.tolist() for each in found.trivial.all_predictions] == [[0, 0], [1, 1]]
 
@@ -84,6 +96,6 @@ def test_a_column_that_the_recipe_names_stands_beside_the_text():
     columns = {"baseline_values": ("甲",) * 5 + ("乙",) * 5}
     train = part(GOOD + BAD, LABELS, **columns)
     test = part(("太差", "很好"), [0, 1], baseline_values=("甲", "乙"))
-    found = baselines_of(Ordinal(("差", "好")), train, test, column="film")
+    found = baselines_of(Ordinal(("差", "好")), train, train, test, column="film")
     assert found.column.name == "film alone"
     assert found.column.predictions.tolist() == [1, 0]

@@ -4,15 +4,15 @@ import csv
 
 import numpy as np
 
-from lingyu.evaluation import tfidf_baseline
+from lingyu.evaluation import Inputs, tfidf_baseline
 from lingyu.evaluation.baselines.linear import (
-    Inputs,
     class_probabilities,
     features,
     multi_label_baseline,
     ordinal_baseline,
     ridge_baseline,
 )
+from lingyu.tasks import IGNORED
 
 GOOD = ["房间干净", "服务很好", "早餐丰富", "位置很好", "非常干净"]
 BAD = ["房间太脏", "服务很差", "早餐难吃", "位置太差", "非常难吃"]
@@ -21,7 +21,7 @@ BAD = ["房间太脏", "服务很差", "早餐难吃", "位置太差", "非常�
 def test_tfidf_learns_from_characters_and_says_nothing_of_labels_it_never_saw():
     labels = np.array([1] * len(GOOD) + [3] * len(BAD))
     tests = ["很好很干净", "太脏太差", "A", ""]
-    found = tfidf_baseline(GOOD + BAD, labels, tests, classes=4)
+    found = tfidf_baseline(Inputs(GOOD + BAD), labels, Inputs(tests), classes=4)
     assert found.name == "TF-IDF"
     assert found.predictions[:2].tolist() == [1, 3]
     probabilities = class_probabilities(Inputs(GOOD + BAD), labels, Inputs(tests), classes=4)
@@ -39,7 +39,7 @@ def test_tfidf_gives_the_same_twice():
 
 
 def test_tfidf_on_one_label_alone_answers_it():
-    found = tfidf_baseline(GOOD, np.ones(len(GOOD), dtype=np.int64), ["房间"], classes=2)
+    found = tfidf_baseline(Inputs(GOOD), np.ones(len(GOOD), dtype=np.int64), Inputs(["房间"]), classes=2)
     assert found.predictions.tolist() == [1]
 
 
@@ -53,18 +53,29 @@ def test_of_two_texts_it_sees_which_says_what_and_how_alike_they_are():
     half = (on_test.shape[1] - 1) // 2
     assert not np.array_equal(on_test[:, :half].toarray(), on_test[:, half:-1].toarray())
     same = np.array([1, 0, 1, 0] * 3)
-    found = tfidf_baseline(texts, same, ["净好富远", "净好富远"], 2, others, ["净好富远", "价高空吵"])
+    asked = Inputs(["净好富远", "净好富远"], ["净好富远", "价高空吵"])
+    found = tfidf_baseline(Inputs(texts, others), same, asked, 2)
     assert found.predictions.tolist() == [1, 0], "the texts are new; that they are alike is not"
 
 
 def test_multi_label_answers_each_label_alone():
     texts = [a + b for a in ("房间好", "房间坏", "") for b in ("早餐好", "早餐坏", "")] * 2
     targets = np.array([["房间" in text, "早餐" in text, True] for text in texts], dtype=np.int64)
-    found = multi_label_baseline(Inputs(texts), targets, Inputs(["房间好", "早餐好", "房间坏早餐好", "位置"]))
+    asked = Inputs(["房间好", "早餐好", "房间坏早餐好", "位置"])
+    found = multi_label_baseline(Inputs(texts), targets, Inputs(texts), targets, asked)
     assert found.predictions[:, :2].tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
     assert found.predictions[:, 2].all(), "a label of every row"
-    none = multi_label_baseline(Inputs(texts), np.zeros_like(targets), Inputs(["房间"]))
+    nothing = np.zeros_like(targets)
+    none = multi_label_baseline(Inputs(texts), nothing, Inputs(texts), nothing, Inputs(["房间"]))
     assert none.predictions.tolist() == [[0, 0, 0]]
+
+
+def test_multi_label_answers_a_rare_label_from_the_threshold_that_dev_gives_it():
+    train = Inputs(["房间好"] * 9 + ["一般"] * 3)
+    targets = np.array([[0]] * 9 + [[0], [0], [1]])
+    dev, true = Inputs(["一般", "房间好", "一般"]), np.array([[1], [0], [IGNORED]])
+    found = multi_label_baseline(train, targets, dev, true, Inputs(["一般", "房间好"]))
+    assert found.predictions.tolist() == [[1], [0]], "from 0.5 on, none"
 
 
 def test_ordinal_decides_as_it_is_told_to():
@@ -92,5 +103,5 @@ def test_tfidf_is_a_serious_rival_on_hotel_reviews(shared_data):
     order = np.random.default_rng(0).permutation(len(rows))
     texts = [rows[i][0] for i in order]
     labels = np.array([rows[i][1] for i in order])
-    found = tfidf_baseline(texts[777:], labels[777:], texts[:777], classes=2)
+    found = tfidf_baseline(Inputs(texts[777:]), labels[777:], Inputs(texts[:777]), classes=2)
     assert 0.87 < (found.predictions == labels[:777]).mean() < 0.93

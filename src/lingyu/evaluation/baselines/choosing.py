@@ -7,7 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.data import Part
-from lingyu.tasks import Calibration, MultiLabel, Ordinal, Preference, Regression, SingleLabel, Task, Token
+from lingyu.tasks import (
+    Calibration,
+    MultiLabel,
+    Ordinal,
+    Preference,
+    Regression,
+    SingleLabel,
+    Task,
+    Token,
+    class_weights_of,
+)
 
 from .baseline import Baseline, Baselines
 from .column import column_baseline
@@ -17,15 +27,23 @@ from .replies import coin_baseline, overlap_baseline
 from .trivial import majority_baseline, mean_baseline, most_frequent_baseline
 
 Spans = Sequence[NDArray[np.int64]]
+ClassWeights = str | Mapping[str, float] | None
 
 
 def baselines_of(
-    task: Task, train: Part, test: Part, spans: Spans | None = None, column: str | None = None
+    task: Task,
+    train: Part,
+    dev: Part,
+    test: Part,
+    spans: Spans | None = None,
+    *,
+    column: str | None = None,
+    class_weights: ClassWeights = None,
 ) -> Baselines:
-    """Learnt from train, asked on test.
+    """Learnt from train, asked on test; from dev come the thresholds of multi_label, as the adapter's do.
 
     spans: of token, the characters of each test row's tokens, as the model read them. column: what the column of
-    baseline_values is called, where there is one.
+    baseline_values is called, where there is one. class_weights: the recipe's train.class_weights.
     """
     with_column = None
     if train.baseline_values is not None and test.baseline_values is not None:
@@ -33,15 +51,17 @@ def baselines_of(
             f"{column or 'the column'} alone", train.baseline_values, train.labels, test.baseline_values
         )
     rival, trivial = _BASELINES[task.name]
-    rows = _Rows(train, test, spans)
+    rows = _Rows(train, dev, test, spans, class_weights)
     return Baselines(rival(task, rows), trivial(task, rows), with_column)
 
 
 @dataclass(frozen=True)
 class _Rows:
     train: Part
+    dev: Part
     test: Part
     spans: Spans | None
+    class_weights: ClassWeights
 
     @property
     def test_spans(self) -> Spans:
@@ -50,13 +70,15 @@ class _Rows:
 
 
 def _tfidf(task: Task, rows: _Rows) -> Baseline:
-    return tfidf_baseline(
-        rows.train.texts, rows.train.labels, rows.test.texts, len(task.labels), rows.train.pairs, rows.test.pairs
-    )
+    weights = class_weights_of(rows.class_weights, task.labels, rows.train.labels)
+    return tfidf_baseline(_inputs(rows.train), rows.train.labels, _inputs(rows.test), len(task.labels), weights)
 
 
 def _multi_label(task: Task, rows: _Rows) -> Baseline:
-    return multi_label_baseline(_inputs(rows.train), rows.train.labels, _inputs(rows.test))
+    """Without class weights: what they would move, the thresholds move."""
+    return multi_label_baseline(
+        _inputs(rows.train), rows.train.labels, _inputs(rows.dev), rows.dev.labels, _inputs(rows.test)
+    )
 
 
 def _ordinal(task: Task, rows: _Rows) -> Baseline:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from lingyu.tasks import Targets
+from lingyu.tasks import IGNORED, Targets, best_threshold
 
 from .baseline import Baseline
 
@@ -39,16 +39,13 @@ class Inputs:
 
 
 def tfidf_baseline(
-    train_texts: Sequence[str],
-    train_labels: Labels,
-    test_texts: Sequence[str],
-    classes: int,
-    train_pairs: Sequence[str] | None = None,
-    test_pairs: Sequence[str] | None = None,
+    train: Inputs, train_labels: Labels, test: Inputs, classes: int, class_weights: Sequence[float] | None = None
 ) -> Baseline:
-    """Logistic regression. A label that train does not have is never answered. labels: (rows,)"""
-    train, test = Inputs(train_texts, train_pairs), Inputs(test_texts, test_pairs)
-    return Baseline(NAME, class_probabilities(train, train_labels, test, classes).argmax(axis=1))
+    """Logistic regression. A label that train does not have is never answered.
+
+    labels: (rows,). class_weights: (classes,) factors of the loss.
+    """
+    return Baseline(NAME, class_probabilities(train, train_labels, test, classes, class_weights).argmax(axis=1))
 
 
 def ordinal_baseline(
@@ -58,12 +55,20 @@ def ordinal_baseline(
     return Baseline(NAME, decide(class_probabilities(train, train_labels, test, classes)))
 
 
-def multi_label_baseline(train: Inputs, train_targets: Labels, test: Inputs) -> Baseline:
-    """Logistic regression of each label against the rest, from a probability of 0.5 on. targets: (rows, labels)"""
-    on_train, on_test = features(train, test)
+def multi_label_baseline(
+    train: Inputs, train_targets: Labels, dev: Inputs, dev_targets: Labels, test: Inputs
+) -> Baseline:
+    """Logistic regression of each label against the rest, from the threshold on that has the best F1 on dev.
+
+    targets: (rows, labels)
+    """
+    on_train, *on_others = features(train, dev, test)
     predictions = np.zeros((len(test.texts), train_targets.shape[1]), dtype=np.int64)
-    for column, targets in zip(predictions.T, train_targets.T, strict=True):
-        column[:] = _probabilities(on_train, targets, on_test, 2)[:, 1] >= 0.5
+    for column, targets, true in zip(predictions.T, train_targets.T, dev_targets.T, strict=True):
+        found = _probabilities(on_train, targets, vstack(on_others), 2)[:, 1]
+        of_dev, of_test = np.split(found, [len(dev.texts)])
+        counted = true != IGNORED
+        column[:] = of_test >= best_threshold(of_dev[counted], true[counted] == 1)
     return Baseline(NAME, predictions)
 
 
@@ -74,27 +79,32 @@ def ridge_baseline(train: Inputs, train_targets: Targets, test: Inputs) -> Basel
     return Baseline(NAME, np.asarray(model.predict(on_test), dtype=np.float32))
 
 
-def class_probabilities(train: Inputs, train_labels: Labels, test: Inputs, classes: int) -> Floats:
+def class_probabilities(
+    train: Inputs, train_labels: Labels, test: Inputs, classes: int, class_weights: Sequence[float] | None = None
+) -> Floats:
     """(rows, classes), each row sums to 1"""
     on_train, on_test = features(train, test)
-    return _probabilities(on_train, train_labels, on_test, classes)
+    return _probabilities(on_train, train_labels, on_test, classes, class_weights)
 
 
-def _probabilities(on_train: Sparse, labels: Labels, on_test: Sparse, classes: int) -> Floats:
+def _probabilities(
+    on_train: Sparse, labels: Labels, on_test: Sparse, classes: int, class_weights: Sequence[float] | None = None
+) -> Floats:
     seen = np.unique(labels)
     probabilities = np.zeros((on_test.shape[0], classes))
     if len(seen) < 2:
         probabilities[:, seen] = 1.0
         return probabilities
-    model = LogisticRegression(C=10.0, max_iter=1000).fit(on_train, labels)
+    weights = None if class_weights is None else {label: class_weights[label] for label in seen.tolist()}
+    model = LogisticRegression(C=10.0, max_iter=1000, class_weight=weights).fit(on_train, labels)
     probabilities[:, seen] = model.predict_proba(on_test)
     return probabilities
 
 
-def features(train: Inputs, test: Inputs) -> tuple[Sparse, Sparse]:
-    """(rows, features) of both, float32, by the vocabulary and the document frequencies of train."""
+def features(train: Inputs, *others: Inputs) -> list[Sparse]:
+    """(rows, features) of each, float32, by the vocabulary and the document frequencies of train."""
     vectorizer = fitted_vectorizer(train.all_texts)
-    return _of_inputs(vectorizer, train), _of_inputs(vectorizer, test)
+    return [_of_inputs(vectorizer, inputs) for inputs in (train, *others)]
 
 
 def fitted_vectorizer(texts: Sequence[str]) -> TfidfVectorizer:
