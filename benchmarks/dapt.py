@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -38,15 +39,18 @@ def main() -> None:
     if arguments.loop:
         print(json.dumps(LOOPS[arguments.loop](arguments)))
         return
+    from lingyu.bases import find_base
+
     found = {loop: in_own_process(arguments, loop) for loop in LOOPS}
     content = {
-        "command": "python benchmarks/dapt.py TEXTS",
+        "command": shlex.join(["python", "benchmarks/dapt.py", *sys.argv[1:]]),
         "machine": {
             "processor": processor(),
             "cores": len(os.sched_getaffinity(0)),
             "python": platform.python_version(),
         },
         "base": arguments.base,
+        "weights_fingerprint": find_base(arguments.base).weights_fingerprint,
         "steps": arguments.steps,
         **found,
     }

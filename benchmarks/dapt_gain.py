@@ -7,18 +7,21 @@
 
 What has its JSON in docs/results/ is not run again. Arms of a domain:
 
-    base     the general base (recipes/embedded-general.yaml, cut short), which has read no text of the domain
-    tapt     gone on with the training texts of the task, without their labels
-    dapt     gone on with the domain's raw text, of which no text is the task's
-    both     first dapt, then tapt
-    wrong    dapt on the other domain's text: a control
-    lora     dapt by LoRA, merged (hotel only)
+    base        the general base (recipes/embedded-general.yaml, cut short), which has read no text of the domain
+    tapt        gone on with the training texts of the task, without their labels
+    dapt        gone on with the domain's raw text, of which no text is the task's
+    both        first dapt, then tapt
+    wrong       dapt on the other domain's text: a control
+    lora        dapt by LoRA, merged (hotel only)
+    order       dapt with word_order beside mlm (hotel only)
+    sentences   dapt with sentence_order beside mlm (hotel only)
 
 A seed is a sample of labelled rows, a head and an order of rows; arms share the samples. Dev chooses the epoch.
 """
 
 import csv
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -27,12 +30,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from recorded import (
     REPO,
     RESULTS,
     SEED_OF_BOOTSTRAP,
     Labels,
     answers_of,
+    command_of,
     launch,
     packed,
     task_of,
@@ -40,30 +45,45 @@ from recorded import (
     write_between,
 )
 
-from lingyu.data import Part, load_splits
+from lingyu.bases import LINEAGE, find_base
+from lingyu.data import Part, in_one_go, load_splits
 from lingyu.evaluation import Inputs, paired_difference, seeds_mean_interval, tfidf_baseline
-from lingyu.recipe import load_recipe
+from lingyu.recipe import PretrainingRecipe, differences, load_pretraining, load_recipe
+from lingyu.store import Interval
 
 BEGIN, END = "<!-- made by benchmarks/dapt_gain.py table -->", "<!-- end of dapt_gain -->"
 WORK = REPO / "runs" / "dapt-gain"
-BASES = REPO / "bases" / "gain"
-GENERAL = "bases/gain/general"
+BASES = "bases/gain"
+GENERAL = f"{BASES}/general"
+
+Run = dict[str, Any]
+"""The JSON of a `tune`."""
+Shares = NDArray[np.float64]
 
 # what an arm goes on from, by which recipe, and what is changed of it: so many steps take two cores an hour or less.
 # A base is trained once, whatever the seeds of what is tuned on it.
-DAPT, TAPT = "train.max_steps=800", "train.max_steps=300"
+# A domain's base is the other domain's control too, so it reads no dev and no test text of either.
+DAPT = (
+    "train.max_steps=800",
+    "dapt.exclude=[recipes/hotel.yaml,recipes/customer_service.yaml]",
+    "dapt.drop_test_texts=true",
+)
+TAPT = ("train.max_steps=300",)
 PRETRAININGS = {
     "general": (None, "embedded-general", ("train.max_steps=2000",)),
-    "dapt-hotel": (GENERAL, "dapt-hotel", (DAPT,)),
-    "dapt-customer_service": (GENERAL, "dapt-customer_service", (DAPT,)),
-    "tapt-hotel": (GENERAL, "tapt-hotel", (TAPT,)),
-    "tapt-customer_service": (GENERAL, "tapt-customer_service", (TAPT,)),
-    "both-hotel": ("bases/gain/dapt-hotel", "tapt-hotel", (TAPT,)),
-    "both-customer_service": ("bases/gain/dapt-customer_service", "tapt-customer_service", (TAPT,)),
-    "lora-hotel": (GENERAL, "dapt-hotel", (DAPT, "dapt.mode=lora", "train.learning_rate=1e-3")),
+    "dapt-hotel": (GENERAL, "dapt-hotel", DAPT),
+    "dapt-customer_service": (GENERAL, "dapt-customer_service", DAPT),
+    "tapt-hotel": (GENERAL, "tapt-hotel", TAPT),
+    "tapt-customer_service": (GENERAL, "tapt-customer_service", TAPT),
+    "both-hotel": (f"{BASES}/dapt-hotel", "tapt-hotel", TAPT),
+    "both-customer_service": (f"{BASES}/dapt-customer_service", "tapt-customer_service", TAPT),
+    "lora-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.mode=lora", "train.learning_rate=1e-3")),
+    "order-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.objective=[mlm,word_order]")),
+    "sentences-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.objective=[mlm,sentence_order]")),
 }
 OTHER = {"hotel": "customer_service", "customer_service": "hotel"}
-ARMS = ("base", "tapt", "dapt", "both", "wrong", "lora")
+ARMS = ("base", "tapt", "dapt", "both", "wrong", "lora", "order", "sentences")
+SAMPLES = 2000  # draws of test rows
 
 # looked for on dev, on the base arm, and the same for all arms
 SETTINGS = {
@@ -100,33 +120,47 @@ def pretrain(arm: str) -> None:
     if file.exists():
         return
     base, recipe, overrides = PRETRAININGS[arm]
-    folder = BASES / arm
+    to, folder = f"{BASES}/{arm}", REPO / BASES / arm
     begins_at = [f"base={base}"] if base else []
-    to = f"publish.to={folder.relative_to(REPO)}"
-    words = [f"recipes/{recipe}.yaml", f"name=gain-{arm}", *begins_at, to, *overrides]
-    began = time.monotonic()
-    command = [] if folder.exists() else launch("dapt.py", *words, *resumed(arm))
-    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    words = [f"recipes/{recipe}.yaml", f"name=gain-{arm}", *begins_at, f"publish.to={to}", *overrides]
+    asked = load_pretraining(REPO / words[0], words[1:])
+    if not folder.exists():
+        launch("dapt.py", *words, *resumed(asked))
+    require_made_by(asked, folder)
+    stage = json.loads((folder / LINEAGE).read_text("utf-8"))["stages"][-1]
+    if base and stage["parent"] != find_base(str(REPO / base)).weights_fingerprint:
+        sys.exit(f"{to}: its base {base} is another now. Remove {to} to make it anew")
     content = {
         "arm": arm,
-        "command": " ".join(command),
-        "seconds": round(time.monotonic() - began, 1),
-        "metrics": metrics,
+        "command": shlex.join(command_of("dapt.py", *words)),
+        "hours": stage["hours"],
+        "metrics": json.loads((folder / "metrics.json").read_text("utf-8")),
     }
     file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def resumed(arm: str) -> list[str]:
-    """--resume where a run of the arm was begun and not ended."""
-    begun = [json.loads(file.read_text("utf-8")) for file in (REPO / "runs" / f"gain-{arm}").glob("*/run.json")]
-    return ["--resume"] if any(run["version"] is None for run in begun) else []
+def resumed(asked: PretrainingRecipe) -> list[str]:
+    """--resume where a run of the recipe was begun and not ended."""
+    runs = (REPO / "runs" / asked.name).glob("*/run.json")
+    begun = [file.parent for file in runs if json.loads(file.read_text("utf-8"))["version"] is None]
+    for run in begun:
+        require_made_by(asked, run)
+    return ["--resume"] if begun else []
+
+
+def require_made_by(asked: PretrainingRecipe, folder: Path) -> None:
+    """Stop where what lies there is of other settings: its figures would stand under those of today."""
+    changed = differences(load_pretraining(folder / "recipe.yaml"), asked)
+    if changed:
+        there = folder.relative_to(REPO)
+        sys.exit(f"{there}: made with other settings ({', '.join(changed)}). Remove {there} to make it anew")
 
 
 def base_of(domain: str, arm: str) -> str:
     if arm == "base":
         return GENERAL
     name = f"dapt-{OTHER[domain]}" if arm == "wrong" else f"{arm}-{domain}"
-    return f"bases/gain/{name}"
+    return f"{BASES}/{name}"
 
 
 def tune(domain: str, arm: str, size: str, seed: int) -> None:
@@ -139,10 +173,11 @@ def tune(domain: str, arm: str, size: str, seed: int) -> None:
     train, test = splits.train, splits.test
     tfidf = tfidf_baseline(Inputs(train.texts), train.labels, Inputs(test.texts), len(splits.labels)).predictions
     version = WORK / "adapters" / name / "v1"
+    for left in (version.parent, REPO / "runs" / name):  # by a call that was ended, maybe with other settings
+        shutil.rmtree(left, ignore_errors=True)
     began = time.monotonic()
-    if not version.exists():
-        shutil.rmtree(REPO / "runs" / name, ignore_errors=True)
-        launch("train_lora.py", str(recipe.relative_to(REPO)))
+    launch("train_lora.py", str(recipe.relative_to(REPO)))
+    seconds = time.monotonic() - began
     predictions, labels = answers_of(version)
     content: dict[str, Any] = {
         "domain": domain,
@@ -152,7 +187,7 @@ def tune(domain: str, arm: str, size: str, seed: int) -> None:
         "rows": train.rows,
         "classes": len(splits.labels),
         "settings": SETTINGS[domain, size],
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(seconds, 1),
         "dev": json.loads((version / "metrics.json").read_text("utf-8"))["dev"],
         "answers": {
             "predictions": packed(predictions),
@@ -190,7 +225,7 @@ def write_recipe(domain: str, arm: str, size: str, seed: int, name: str) -> Path
 
 
 def write_rows(path: Path, part: Part, labels: Sequence[str], rows: Sequence[int]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with in_one_go(path) as staged, staged.path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("text", "label"))
         writer.writerows((part.texts[row], labels[part.labels[row]]) for row in rows)
@@ -211,13 +246,13 @@ def tables() -> str:
 
 def table_of_pretrainings() -> str:
     lines = [
-        "| base | masked accuracy on its own held-out text | on general text | minutes |",
+        "| base | masked accuracy on its own held-out text | on general text | minutes of training |",
         "| --- | --- | --- | ---: |",
     ]
     for file in sorted(RESULTS.glob("dapt-gain-pretrain-*.json")):
         content = json.loads(file.read_text("utf-8"))
         texts = [before_after(content, text) for text in ("held_out", "general")]
-        lines.append(f"| {content['arm']} | {' | '.join(texts)} | {content['seconds'] / 60:.0f} |")
+        lines.append(f"| {content['arm']} | {' | '.join(texts)} | {content['hours'] * 60:.0f} |")
     return "\n".join(lines)
 
 
@@ -229,7 +264,7 @@ def before_after(content: dict[str, Any], text: str) -> str:
     return f"{before:.3f} to {after:.3f}"
 
 
-def table_of(size: str, runs: Sequence[dict[str, Any]]) -> str:
+def table_of(size: str, runs: Sequence[Run]) -> str:
     rows = f"{size} labelled rows" if size != "all" else "all labelled rows"
     lines = [
         f"**{rows}**",
@@ -238,29 +273,64 @@ def table_of(size: str, runs: Sequence[dict[str, Any]]) -> str:
         "| --- | --- | ---: | --- | --- | --- |",
     ]
     for domain in OTHER:
-        of_domain = [run for run in runs if run["domain"] == domain]
         for arm in ARMS:
-            of_arm = [run for run in of_domain if run["arm"] == arm]
+            of_arm = of(runs, domain, arm)
             if of_arm:
-                lines.append(line_of(domain, arm, of_arm, [run for run in of_domain if run["arm"] == "base"]))
-    return "\n".join(lines)
+                lines.append(line_of(domain, arm, of_arm, same_seeds(runs, domain, arm)))
+    return "\n".join([*lines, *lines_of_means(runs)])
 
 
-def line_of(domain: str, arm: str, runs: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> str:
+def of(runs: Sequence[Run], domain: str, arm: str) -> list[Run]:
+    return [run for run in runs if (run["domain"], run["arm"]) == (domain, arm)]
+
+
+def same_seeds(runs: Sequence[Run], domain: str, arm: str) -> list[Run]:
+    """The base's runs to set beside an arm's: of its seeds, or none where one of them is missing."""
+    seeds = {run["seed"] for run in of(runs, domain, arm)}
+    shared = [run for run in of(runs, domain, "base") if run["seed"] in seeds]
+    return shared if arm != "base" and len(shared) == len(seeds) else []
+
+
+def line_of(domain: str, arm: str, runs: Sequence[Run], base: Sequence[Run]) -> str:
     labels, classes = unpacked(runs[0]["answers"]["labels"]), runs[0]["classes"]
     ours = stacked(runs, "predictions")
     accuracy = seeds_mean_interval(task_of(classes), labels, ours, SEED_OF_BOOTSTRAP)["accuracy"]
-    seeds = {run["seed"] for run in runs}
-    shared = [run for run in base if run["seed"] in seeds]
-    is_paired = arm != "base" and len(shared) == len(runs)
-    against_base = difference(labels, ours, stacked(shared, "predictions"), classes) if is_paired else ""
+    against_base = difference(labels, ours, stacked(base, "predictions"), classes) if base else ""
     return (
         f"| {domain} | {arm} | {len(runs)} | {accuracy} | {against_base} | "
         f"{difference(labels, ours, stacked(runs, 'tfidf'), classes)} |"
     )
 
 
-def stacked(runs: Sequence[dict[str, Any]], key: str) -> Labels:
+def lines_of_means(runs: Sequence[Run]) -> list[str]:
+    """A line an arm that each domain has with the base's runs of the same seeds."""
+    lines = []
+    for arm in ARMS:
+        pairs = [(of(runs, domain, arm), same_seeds(runs, domain, arm)) for domain in OTHER]
+        if all(base for _, base in pairs):
+            seeds = " and ".join(dict.fromkeys(str(len(ours)) for ours, _ in pairs))
+            found = mean_of_domains([right_more(ours, base) for ours, base in pairs])
+            lines.append(f"| mean of the domains | {arm} | {seeds} | | {found} ({found.judgement}) | |")
+    return lines
+
+
+def right_more(ours: Sequence[Run], base: Sequence[Run]) -> Shares:
+    """(rows,) in which share of its seeds the arm answers a test row right, minus that of the base."""
+    labels = unpacked(ours[0]["answers"]["labels"])
+    arm, other = ((stacked(runs, "predictions") == labels).mean(axis=0) for runs in (ours, base))
+    more: Shares = arm - other
+    return more
+
+
+def mean_of_domains(gains: Sequence[Shares]) -> Interval:
+    """The mean of the domains' mean gains a row; the interval is over test rows, those of each domain drawn apart."""
+    random = np.random.default_rng(SEED_OF_BOOTSTRAP)
+    drawn = [gain[random.integers(len(gain), size=(SAMPLES, len(gain)))].mean(axis=1) for gain in gains]
+    low, high = np.percentile(np.mean(drawn, axis=0), (2.5, 97.5)).tolist()
+    return Interval(float(np.mean([gain.mean() for gain in gains])), low, high)
+
+
+def stacked(runs: Sequence[Run], key: str) -> Labels:
     return np.stack([unpacked(run["answers"][key]) for run in sorted(runs, key=lambda run: run["seed"])])
 
 

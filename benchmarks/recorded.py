@@ -25,11 +25,15 @@ Labels = NDArray[np.int64]
 
 def launch(script: str, *words: str, folder: Path = REPO) -> list[str]:
     """`accelerate launch SCRIPT ...` as a person types it; raises where it fails. Gives the command."""
-    command = ["accelerate", "launch", "-q", script, *words]
+    command = command_of(script, *words)
     print(" ".join(command), flush=True)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(command, cwd=folder, env=environment, check=True)
     return command
+
+
+def command_of(script: str, *words: str) -> list[str]:
+    return ["accelerate", "launch", "-q", script, *words]
 
 
 def make_workplace(folder: Path) -> Path:

@@ -108,3 +108,20 @@ def test_what_lay_there_before_is_not_taken_for_the_stage_s_own(job: Job) -> Non
     entry = begun(job, decide(job, Entry()), Entry())
     decision = decide(job, entry)
     assert (decision.action, decision.replaces) == ("run", False)
+
+
+def test_what_was_begun_with_from_and_did_not_end_is_gone_on_with_without_it(job: Job) -> None:
+    entry = ended(job)
+    entry = begun(job, decide(job, entry, anew=True), entry)
+    decision = decide(job, entry)
+    assert (decision.action, decision.why) == ("run", ("it was begun and did not end well",))
+    assert decision.replaces, "what lies there is still the chain's own"
+
+
+def test_what_was_begun_on_a_change_that_was_taken_back_is_skipped(job: Job) -> None:
+    entry = ended(job)
+    before = Path("raw/a.txt").read_text("utf-8")
+    Path("raw/a.txt").write_text("物流很快，包装也好\n", "utf-8")
+    entry = begun(job, decide(job, entry), entry)
+    Path("raw/a.txt").write_text(before, "utf-8")
+    assert decide(job, entry).action == "skip"

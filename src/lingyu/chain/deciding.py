@@ -85,4 +85,6 @@ def begun(job: Job, decision: Decision, entry: Entry) -> Entry:
     if decision.action == "resume":
         return entry
     started = Started(inputs=decision.inputs, found=job.target.left(), runs=runs_of(job), replaces=decision.replaces)
-    return entry.model_copy(update={"started": started})
+    # asked for anew, on what its output was made of: were these kept, the next call would skip what did not end
+    inputs = None if entry.inputs == decision.inputs else entry.inputs
+    return entry.model_copy(update={"started": started, "inputs": inputs})

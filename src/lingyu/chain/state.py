@@ -83,7 +83,10 @@ class Started(_Record):
 
 
 class Entry(_Record):
-    """inputs, output: of the last time that the stage ended well. started: since then."""
+    """inputs, output: of the last time that the stage ended well. started: since then.
+
+    inputs is None again once the stage is begun anew on the same.
+    """
 
     inputs: Inputs | None = None
     output: Output | None = None

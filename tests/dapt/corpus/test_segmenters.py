@@ -47,6 +47,12 @@ def test_a_word_of_the_users_dictionary_is_one_and_one_of_frequency_0_is_none(di
     assert "".join(SEGMENTERS["jieba"].words("服务")) == "服务"
 
 
+@pytest.mark.parametrize("blank", [" ", "\r", "\u3000", "\u00a0\t", "\u0085", "\x1c\x1f"])
+def test_a_line_of_blanks_of_any_kind_is_passed_over(dictionary: Path, blank: str) -> None:
+    dictionary.write_bytes(f"江景大床房\n{blank}\n大堂吧\n".encode())
+    assert "江景大床房" in segmenter_for("jieba", str(dictionary)).words("豪华江景大床房的服务")
+
+
 def test_the_fingerprint_follows_the_version_and_the_dictionary(dictionary: Path) -> None:
     dictionary.write_text("江景大床房\n", "utf-8")
     first = segmenter_for("jieba", str(dictionary)).fingerprint

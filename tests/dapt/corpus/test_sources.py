@@ -107,6 +107,8 @@ def test_a_task_gives_its_training_texts_clean_and_neither_dev_nor_test(place: P
         ("a.txt", b"\xff\xfea\0", "a.txt:1: UTF-16 text"),
         ("a.txt", b"PNG\r\n\x1a\n\0\0\0", "a.txt:3: a NUL byte: this is no text file"),
         ("a.txt", "好".encode() * 1_000_001, "a.txt:1: a line of more than 1,000,000 characters"),
+        ("a.txt", "好".encode() * 1_400_000, "a.txt:1: a line of more than 1,000,000 characters"),
+        ("a.txt", b"\xef\xbb\xbf" + "好".encode() * 1_400_000, "a.txt:1: a line of more than 1,000,000 characters"),
         ("a.txt.gz", b"no gzip", "a.txt.gz: a damaged gzip file"),
         ("a.txt.gz", gzip.compress("很好\n".encode() * 999, mtime=0)[:-9], "a.txt.gz: a damaged gzip file"),
         ("a.csv", "text\n很好\n不,好\n".encode(), "a.csv:3: the row has 2 columns"),
@@ -119,6 +121,11 @@ def test_what_is_no_text_is_one_line_with_its_place(place: Path, name: str, cont
         _texts(_one(name))
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_a_line_as_long_as_may_be_is_one_text_whatever_its_bytes(place: Path) -> None:
+    (place / "a.txt").write_bytes(f"\ufeff{'𠮷' * 1_000_000}\r\n很好\n".encode())
+    assert [len(text) for text in _texts(_one("a.txt", ()))] == [1_000_000, 2]
 
 
 def test_what_is_not_there_or_named_twice_is_one_line(place: Path) -> None:

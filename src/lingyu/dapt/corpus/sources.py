@@ -36,7 +36,7 @@ _TEXT: Final = (".txt", ".txt.gz")
 _TABLES: Final = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 _COLUMN: Final = "text"
 _LONGEST_CHARACTERS = 1_000_000  # more is a file without line ends; the tokenizer would take gigabytes for it
-_LONGEST_BYTES = 4 * _LONGEST_CHARACTERS
+_LONGEST_BYTES = len(codecs.BOM_UTF8) + 4 * _LONGEST_CHARACTERS + len(b"\r\n")
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -213,20 +213,23 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[str]:
     """Raises LingyuError, naming the line, for what is no text: NUL bytes, another encoding, a line without an end."""
     for number, line in enumerate(iter(partial(stream.readline, _LONGEST_BYTES + 1), b""), 1):
         where = f"{path}:{number}"
-        if number == 1:
-            if line.startswith(_UTF16):
-                raise LingyuError("UTF-16 text", where, _to_utf8("UTF-16"))
-            line = line.removeprefix(codecs.BOM_UTF8)
+        if number == 1 and line.startswith(_UTF16):
+            raise LingyuError("UTF-16 text", where, _to_utf8("UTF-16"))
         if b"\0" in line:
             raise LingyuError("a NUL byte: this is no text file", where, "Give text as UTF-8, a text a line")
+        if len(line) > _LONGEST_BYTES:  # cut, maybe inside a character
+            raise _too_long(where)
         try:
-            text = line.decode("utf-8").rstrip("\r\n")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise LingyuError("a line that is not UTF-8", where, _to_utf8("GB18030")) from None
         if len(text) > _LONGEST_CHARACTERS:
-            what = f"a line of more than {_LONGEST_CHARACTERS:,} characters"
-            raise LingyuError(what, where, "Write a text a line")
+            raise _too_long(where)
         yield text
+
+
+def _too_long(where: str) -> LingyuError:
+    return LingyuError(f"a line of more than {_LONGEST_CHARACTERS:,} characters", where, "Write a text a line")
 
 
 def _to_utf8(encoding: str) -> str:

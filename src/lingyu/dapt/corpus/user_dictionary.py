@@ -3,6 +3,7 @@
 import codecs
 import hashlib
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,8 +42,7 @@ def read_user_dictionary(path: str) -> UserDictionary:
     if not file.is_file():
         raise _not_there(file)
     data = file.read_bytes()
-    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
-    entries = [_entry(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    entries = [_entry(fields, where) for fields, where in _lines(data, path)]
     if not entries:
         raise LingyuError("a dictionary without a word", where=path, next=_FORM)
     return UserDictionary(tuple(entries), hashlib.sha256(data).hexdigest())
@@ -55,11 +55,19 @@ def _not_there(file: Path) -> LingyuError:
     return LingyuError(what, where=file, next=next_step)
 
 
-def _entry(line: bytes, where: str) -> Entry:
-    try:
-        fields = line.decode("utf-8").split()
-    except UnicodeDecodeError:
-        raise LingyuError("a line that is not UTF-8", where, "Save the dictionary as UTF-8") from None
+def _lines(data: bytes, path: str) -> Iterator[tuple[list[str], str]]:
+    """The fields of each line that has any, and its place."""
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
+        where = f"{path}:{number}"
+        try:
+            fields = line.decode("utf-8").split()
+        except UnicodeDecodeError:
+            raise LingyuError("a line that is not UTF-8", where, "Save the dictionary as UTF-8") from None
+        if fields:
+            yield fields, where
+
+
+def _entry(fields: Sequence[str], where: str) -> Entry:
     if len(fields) > 3:
         raise LingyuError(f"{len(fields)} fields, of which a line has three at most", where, _FORM)
     word, *rest = fields
