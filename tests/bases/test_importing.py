@@ -346,6 +346,7 @@ def test_labels_without_a_number_each_are_one_line(tmp_path: Path) -> None:
         ("config.json", "[", "is not JSON"),
         ("config.json", '{"model_type": "structbert", "hidden_size": "wide"}', "no model can be built by its config"),
         ("config.json", '{"model_type": "structbert", "auto_map": {"AutoModel": "x.Y"}}', "auto_map"),
+        ("config.json", '{"model_type": "bert", "quantization_config": {"bits": 4}}', "is quantized already"),
         ("vocab.txt", None, r"holds no vocab\.txt"),
         ("vocab.txt", "\n".join(tiny_vocabulary() + list("ABCDEFGHIJKLMNOPQRSTUVWXYZÀÁÂÃ")), "its tokenizer has"),
         ("pytorch_model.bin", None, "holds neither model.safetensors nor pytorch_model.bin"),

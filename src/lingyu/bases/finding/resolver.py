@@ -185,7 +185,7 @@ def _check_code(config: Path) -> None:
 
 
 def check_base(base: Base) -> None:
-    """Raises LingyuError for a config that names code, or no family of ours, and for weights that are not whole.
+    """Raises LingyuError for a config that names code, or no family of ours, and for weights not whole or quantized.
 
     The config is read without waiting for transformers.
     """
@@ -195,6 +195,8 @@ def check_base(base: Base) -> None:
     if not isinstance(model_type, str):
         raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
     _check_code(file)
+    if config.get("quantization_config"):
+        raise LingyuError("is quantized already", where=file, next="Take the base in full precision")
     family_of(model_type, base.id)
     weight_files(base.folder)
 

@@ -31,6 +31,7 @@ _TOKENIZER_FILES = (
     *("spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json", "merges.txt"),
 )
 VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
+_NOT_OF_THE_SHAPE = ("model_type", "architectures", "attn_implementation", "_attn_implementation")
 _DECODER = "cls.predictions.decoder.weight"
 _DECODER_BIAS = "cls.predictions.decoder.bias"
 _BIAS = "cls.predictions.bias"
@@ -140,7 +141,7 @@ def _encoder(settings: Settings, folder: Path) -> _Encoder:
     """Built without memory for its weights: what its tensors are called, and their shapes."""
     from transformers import AutoConfig, AutoModel
 
-    values = {key: value for key, value in settings.config.items() if key not in ("model_type", "architectures")}
+    values = {key: value for key, value in settings.config.items() if key not in _NOT_OF_THE_SHAPE}
     try:
         with torch.device("meta"), quiet_transformers(), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -60,6 +60,8 @@ def read_settings(folder: Path) -> Settings:
     outer, plain = configuration or {}, config or {}
     if "auto_map" in plain:
         raise LingyuError("asks to run code of its own (auto_map)", where=folder / CONFIG, next="Take another base")
+    if plain.get("quantization_config"):
+        raise LingyuError("is quantized already", where=folder / CONFIG, next="Take the checkpoint in full precision")
     model = _section(outer, "model")
     source_type = _source_type(model, plain, folder)
     labels, labels_from = _labels(folder, outer, plain)
