@@ -132,6 +132,17 @@ def test_what_the_hub_refuses_is_one_line_that_says_what_to_do(
     assert "HF_TOKEN" in said
 
 
+def test_a_token_that_no_request_may_hold_is_one_line(
+    hub: Hub, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.publish(ID, files_of(tiny_base))
+    monkeypatch.setenv("HF_TOKEN", "hf_蜂蜜")
+    said = one_line(ID)
+    assert f"nothing can be asked of {hub.endpoint}" in said
+    assert "Mend or unset HF_ENDPOINT and HF_TOKEN" in said
+    assert "蜂蜜" not in said
+
+
 def test_a_download_that_breaks_off_goes_on_where_it_stopped(
     hub: Hub, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

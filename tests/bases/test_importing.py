@@ -347,6 +347,12 @@ def test_labels_without_a_number_each_are_one_line(tmp_path: Path) -> None:
         ("config.json", '{"model_type": "structbert", "hidden_size": "wide"}', "no model can be built by its config"),
         ("config.json", '{"model_type": "structbert", "auto_map": {"AutoModel": "x.Y"}}', "auto_map"),
         ("config.json", '{"model_type": "bert", "quantization_config": {"bits": 4}}', "is quantized already"),
+        ("tokenizer_config.json", "[1]", r"tokenizer_config\.json: is not JSON with names and values"),
+        ("config.json", '{"model_type": "structbert", "architectures": 5}', "architectures is no list of names"),
+        ("label_mapping.json", '{"a": Infinity, "b": 1, "c": 2}', "holds labels without a number each"),
+        ("label_mapping.json", '{"a": NaN, "b": 1, "c": 2}', "holds labels without a number each"),
+        ("label_mapping.json", '{"a": null, "b": 1, "c": 2}', "holds labels without a number each"),
+        ("label_mapping.json", '{"a": 0.5, "b": 1, "c": 2}', "holds labels without a number each"),
         ("vocab.txt", None, r"holds no vocab\.txt"),
         ("vocab.txt", "\n".join(tiny_vocabulary() + list("ABCDEFGHIJKLMNOPQRSTUVWXYZÀÁÂÃ")), "its tokenizer has"),
         ("pytorch_model.bin", None, "holds neither model.safetensors nor pytorch_model.bin"),
@@ -357,6 +363,7 @@ def test_files_that_are_wrong_or_missing_are_one_line(
 ) -> None:
     folder = checkpoint("sequence", tmp_path / "downloaded")
     (folder / "configuration.json").unlink()
+    (folder / name).touch()
     (folder / name).unlink() if content is None else (folder / name).write_text(content, "utf-8")
     with pytest.raises(LingyuError, match=says) as caught:
         import_checkpoint(folder, tmp_path / "bases" / "made")

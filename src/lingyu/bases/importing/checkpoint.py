@@ -23,7 +23,7 @@ from ..classifiers import quiet_transformers
 from ..fingerprints import WEIGHTS
 from .card import Imported, Origin, render_card
 from .layout import CLASSIFIER, HeadKind, Layout, Shapes, find_layout, head_kind, require_shapes
-from .settings import STRUCTBERT, Settings, read_settings
+from .settings import STRUCTBERT, Settings, read_document, read_settings
 from .tensors import Weights, file_records, read_weights
 
 _TOKENIZER_FILES = (
@@ -239,10 +239,7 @@ def _write_tokenizer(staged: Path, found: _Checkpoint) -> None:
 
 def _write_tokenizer_config(file: Path, found: _Checkpoint) -> None:
     """transformers' own class for BERT, whatever ModelScope called its own; the longest text that it can read."""
-    try:
-        said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except ValueError:
-        raise LingyuError("is not JSON", where=found.folder / file.name, next="Copy the checkpoint anew") from None
+    said = read_document(found.folder / file.name) or {}
     said = {key: value for key, value in said.items() if key not in ("auto_map", "name_or_path")}
     if found.is_bert:
         said |= {"tokenizer_class": "BertTokenizer"}

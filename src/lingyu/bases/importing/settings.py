@@ -52,7 +52,7 @@ class Settings:
 
 def read_settings(folder: Path) -> Settings:
     """Raises LingyuError where the files can't be read, name no architecture of ours, or want to run code."""
-    configuration, config = _read(folder / CONFIGURATION), _read(folder / CONFIG)
+    configuration, config = read_document(folder / CONFIGURATION), read_document(folder / CONFIG)
     if configuration is None and config is None:
         raise LingyuError(
             f"holds neither {CONFIG} nor {CONFIGURATION}", where=folder, next="Give the folder of a checkpoint"
@@ -62,6 +62,8 @@ def read_settings(folder: Path) -> Settings:
         raise LingyuError("asks to run code of its own (auto_map)", where=folder / CONFIG, next="Take another base")
     if plain.get("quantization_config"):
         raise LingyuError("is quantized already", where=folder / CONFIG, next="Take the checkpoint in full precision")
+    if not isinstance(plain.get("architectures") or [], list):
+        raise LingyuError("architectures is no list of names", where=folder / CONFIG, next="Copy the checkpoint anew")
     model = _section(outer, "model")
     source_type = _source_type(model, plain, folder)
     labels, labels_from = _labels(folder, outer, plain)
@@ -77,7 +79,10 @@ def read_settings(folder: Path) -> Settings:
 def source_type_in(folder: Path) -> str | None:
     """What a folder calls its architecture, known here or not; None where it does not say, or can't be read."""
     try:
-        model, plain = _section(_read(folder / CONFIGURATION) or {}, "model"), _read(folder / CONFIG) or {}
+        model, plain = (
+            _section(read_document(folder / CONFIGURATION) or {}, "model"),
+            read_document(folder / CONFIG) or {},
+        )
     except LingyuError:
         return None
     said = [name for name in _said_types(model, plain) if isinstance(name, str)]
@@ -132,7 +137,7 @@ def _labels(folder: Path, outer: Document, plain: Document) -> tuple[tuple[str, 
 
 def _said_labels(folder: Path, outer: Document, plain: Document) -> Iterator[tuple[str, object]]:
     yield f"{CONFIGURATION}: dataset.train.labels", _section(_section(outer, "dataset"), "train").get("labels")
-    yield LABEL_MAPPING, _read(folder / LABEL_MAPPING)
+    yield LABEL_MAPPING, read_document(folder / LABEL_MAPPING)
     for section in ("model", "preprocessor"):
         for key in ("label2id", "id2label"):
             yield f"{CONFIGURATION}: {section}.{key}", _section(outer, section).get(key)
@@ -144,8 +149,8 @@ def _in_order(labels: Mapping[Any, Any], by_number: bool, where: str) -> tuple[s
     """The names by their numbers, which are 0, 1, ... without a gap."""
     pairs = labels.items() if by_number else [(number, name) for name, number in labels.items()]
     try:
-        named = {int(number): str(name) for number, name in pairs}
-    except (ValueError, TypeError):
+        named = {int(str(number)): str(name) for number, name in pairs}
+    except ValueError:
         raise LingyuError("holds labels without a number each", where=where, next="Mend that file") from None
     if sorted(named) != list(range(len(labels))):
         raise LingyuError(
@@ -154,13 +159,13 @@ def _in_order(labels: Mapping[Any, Any], by_number: bool, where: str) -> tuple[s
     return tuple(named[number] for number in range(len(named)))
 
 
-def _read(file: Path) -> Document | None:
-    """None where there is no such file."""
+def read_document(file: Path) -> Document | None:
+    """None where there is no such file. Raises LingyuError for anything but an object."""
     if not file.is_file():
         return None
     try:
         found = json.loads(file.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise LingyuError("is not JSON with names and values", where=file, next="Copy the checkpoint anew")
