@@ -320,6 +320,17 @@ def test_structbert_of_modelscope_is_made_into_a_base_once(modelscope: dict[str,
     assert find_base(STRUCTBERT, "v1.0").folder == Path("bases/iic--nlp_structbert_tiny-v1.0")
 
 
+def test_a_copy_of_what_was_made_does_not_hide_it(modelscope: dict[str, Any]) -> None:
+    checkpoint("head-sequence", modelscope["folder"])
+    made = find_base(STRUCTBERT).folder
+    shutil.copytree(made, "bases/a-copy")
+    modelscope["error"] = ConnectionError("no route")
+    assert [find_base(STRUCTBERT, revision).folder for revision in (None, "master")] == [made] * 2
+    shutil.rmtree(made)
+    shutil.copytree("bases/a-copy", "bases/b-copy")
+    assert find_base(STRUCTBERT).folder == Path("bases/a-copy")
+
+
 def test_a_base_of_modelscope_that_is_one_already_stays_in_its_cache(
     modelscope: dict[str, Any], tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

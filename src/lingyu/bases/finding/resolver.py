@@ -150,12 +150,20 @@ def _form(source_type: str) -> str:
 
 
 def kept_of(id: str, revision: str | None, hub: Hub) -> Base | None:
-    """What was made of it earlier. A revision that the hub has no word for: whatever there is, if it is only one."""
+    """What was made of it earlier. A revision that the hub has no word for: whatever there is, if it is only one.
+
+    Of several folders of one revision, copies then, the one that was made here.
+    """
     revision = hub.revision_of(revision)
-    found = [(origin, folder) for origin, folder in _made_before() if origin.id == id]
+    found = [(origin.revision, folder) for origin, folder in _made_before() if origin.id == id]
     if revision is not None:
-        found = [(origin, folder) for origin, folder in found if origin.revision == revision]
-    return Base(id=id, revision=found[0][0].revision, folder=found[0][1]) if len(found) == 1 else None
+        found = [(made, folder) for made, folder in found if made == revision]
+    if len({made for made, _ in found}) != 1:
+        return None
+    made = found[0][0]
+    ours = BASES / _folder_name(id.removeprefix(hub.prefix), str(made))
+    folders = [folder for _, folder in found]
+    return Base(id=id, revision=made, folder=ours if ours in folders else folders[0])
 
 
 def _made_before() -> Iterator[tuple[Origin, Path]]:
