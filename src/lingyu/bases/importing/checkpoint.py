@@ -22,7 +22,7 @@ from ..base import LINEAGE, Base
 from ..classifiers import quiet_transformers
 from ..fingerprints import WEIGHTS
 from .card import Imported, Origin, render_card
-from .layout import CLASSIFIER, HeadKind, Layout, Shapes, find_layout, head_kind, require_shapes
+from .layout import CLASSIFIER, HeadKind, Layout, Shapes, find_layout, head_kind, loadable_heads, require_shapes
 from .settings import STRUCTBERT, Settings, read_document, read_settings
 from .tensors import Weights, file_records, read_weights
 
@@ -116,7 +116,10 @@ def _read(folder: Path) -> _Checkpoint:
     weights = read_weights(folder)
     layout = find_layout(weights.tensors, encoder.shapes, folder)
     require_shapes(layout, weights.tensors, encoder.shapes, folder)
-    kind = head_kind(layout, settings.answers_tokens) if settings.model_type == "bert" else None
+    if settings.model_type != "bert":
+        return _Checkpoint(folder, settings, encoder, weights, layout, None)
+    layout = loadable_heads(layout, weights.tensors, encoder.shapes, settings.answers)
+    kind = head_kind(layout, settings.answers)
     return _Checkpoint(folder, settings, encoder, weights, layout, kind)
 
 

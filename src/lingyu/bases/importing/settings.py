@@ -12,7 +12,7 @@ from typing import Any
 
 from lingyu.errors import LingyuError
 
-from ..families import FAMILIES
+from ..families import FAMILIES, Head
 
 STRUCTBERT = "structbert"
 CONFIGURATION = "configuration.json"
@@ -28,6 +28,7 @@ _BERT_KEYS = (
     *("type_vocab_size", "initializer_range", "layer_norm_eps", "pad_token_id", "problem_type"),
 )
 _TOKEN_TASKS = frozenset({"token-classification", "named-entity-recognition", "part-of-speech", "word-segmentation"})
+_ROW_TASKS = frozenset({"text-classification", "sentiment-classification", "nli", "sentence-similarity"})
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,15 @@ class Settings:
     """source_type: as the checkpoint calls its architecture. config: what transformers' config is made of.
 
     labels: a name for each output, in their order; empty where the checkpoint says none. labels_from: the file and key
-    that said so. answers_tokens: whether the files say that its head answers once a token.
+    that said so. answers: whether its head answers once a row or once a token, where the
+    files say so.
     """
 
     source_type: str
     config: Document
     labels: tuple[str, ...]
     labels_from: str | None
-    answers_tokens: bool
+    answers: Head | None
 
     @property
     def model_type(self) -> str:
@@ -69,10 +71,10 @@ def read_settings(folder: Path) -> Settings:
     labels, labels_from = _labels(folder, outer, plain)
     return Settings(
         source_type=source_type,
-        config=_config(source_type, model, plain),
+        config=_config(source_type, model, plain, folder),
         labels=labels,
         labels_from=labels_from,
-        answers_tokens=_answers_tokens(outer, model, plain),
+        answers=_answers(outer, model, plain),
     )
 
 
@@ -112,17 +114,26 @@ def _source_type(model: Document, plain: Document, folder: Path) -> str:
     raise LingyuError(what, where=folder, next=f"Take a base of one of these: {STRUCTBERT}, {', '.join(FAMILIES)}")
 
 
-def _config(source_type: str, model: Document, plain: Document) -> Document:
-    if source_type != STRUCTBERT:
+def _config(source_type: str, model: Document, plain: Document, folder: Path) -> Document:
+    """ModelScope may keep the shape of a BERT in configuration.json alone."""
+    if source_type != STRUCTBERT and plain:
         return dict(plain)
+    if source_type not in (STRUCTBERT, "bert"):
+        raise LingyuError(
+            f"holds no {CONFIG}, which says the shape of its {source_type}",
+            where=folder,
+            next="Put it beside the weights: its publisher ships it with them",
+        )
     said = {**plain, **model, **_section(model, "backbone")}
     return {key: said[key] for key in _BERT_KEYS if key in said}
 
 
-def _answers_tokens(outer: Document, model: Document, plain: Document) -> bool:
-    architectures = plain.get("architectures") or ()
+def _answers(outer: Document, model: Document, plain: Document) -> Head | None:
+    architectures = " ".join(map(str, plain.get("architectures") or ()))
     tasks = {str(outer.get("task")), str(model.get("type")), str(_section(model, "head").get("type"))}
-    return any("TokenClassification" in str(name) for name in architectures) or bool(tasks & _TOKEN_TASKS)
+    if "TokenClassification" in architectures or tasks & _TOKEN_TASKS:
+        return "token"
+    return "row" if "SequenceClassification" in architectures or tasks & _ROW_TASKS else None
 
 
 def _labels(folder: Path, outer: Document, plain: Document) -> tuple[tuple[str, ...], str | None]:
