@@ -52,7 +52,9 @@ def find_layout(keys: Iterable[str], expected: Shapes, where: Path) -> Layout:
     names = _plain_names(keys, where)
     prefix = _prefix(names, next(iter(expected)), where)
     rooms = {name.partition(".")[0] for name in expected}
-    encoder, head, beside = {}, {}, {}
+    encoder: dict[str, str] = {}
+    head: dict[str, str] = {}
+    beside: dict[str, str] = {}
     for name, key in names.items():
         rest = name.removeprefix(prefix) if name.startswith(prefix) else None
         if rest is not None and rest.partition(".")[0] in rooms:
