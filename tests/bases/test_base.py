@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
@@ -21,6 +22,8 @@ from lingyu.bases import (
     require_saved,
 )
 from lingyu.errors import LingyuError
+
+from ..tiny_families import SHIPPED, write_family
 
 SMALL = {
     "vocab_size": 50,
@@ -76,6 +79,67 @@ def test_a_config_that_is_none_of_ours_is_one_line(tiny_base: Path, tmp_path: Pa
     with pytest.raises(LingyuError, match=says) as caught:
         assert find_base(str(tmp_path / "b")).config
     assert "\n" not in str(caught.value)
+
+
+def with_config(base: Path, folder: Path, **keys: object) -> Path:
+    """A copy of a base whose config.json says other things."""
+    shutil.copytree(base, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | keys))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"num_hidden_layers": 1}, r"holds bert\.encoder\.layer\.1\.\S+, \S+, \S+ \.\.\., for which its config"),
+        ({"num_hidden_layers": -1}, r"holds bert\.encoder\.layer\.0\.\S+, \S+, \S+ \.\.\., for which its config"),
+        ({"hidden_act": "nope"}, "no model can be built by its config.json .*nope"),
+        ({"num_attention_heads": 3}, "no model can be built by its config.json .*not a multiple"),
+        ({"pad_token_id": 9_999_999}, "no model can be built by its config.json .*[Pp]adding_idx"),
+        (
+            {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+            r"quantized already\. Take the base in full precision",
+        ),
+        ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "quantized"),
+    ],
+)
+def test_a_config_of_another_model_than_the_weights_is_one_line(
+    tiny_base: Path, tmp_path: Path, keys: dict[str, object], says: str
+) -> None:
+    folder = with_config(tiny_base, tmp_path / "b", **keys)
+    for head in ("row", "token"):
+        with pytest.raises(LingyuError, match=says) as caught:
+            find_base(str(folder)).load_classifier(["a", "b"], head=head)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+@pytest.mark.parametrize("asked", ["owner/kernel", "flash_attention_2", "eager", {"": "owner/kernel"}])
+def test_a_config_does_not_choose_the_code_that_attends(
+    tiny_base: Path, tmp_path: Path, key: str, asked: object
+) -> None:
+    base = find_base(str(with_config(tiny_base, tmp_path / "b", **{key: asked})))
+    assert base.load_classifier(["a", "b"]).model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("family", SHIPPED)
+@pytest.mark.parametrize("pooler", [False, True])
+def test_what_a_publisher_ships_beside_the_layers_is_no_matter(family: str, pooler: bool, tmp_path: Path) -> None:
+    """Heads of pretraining, constants of older versions, and a pooler that a head of tokens has no place for."""
+    base = find_base(str(write_family(tmp_path / "base", family)))
+    file = tmp_path / "base" / "model.safetensors"
+    tensors = load_file(file)
+    prefix = next(name for name in tensors if ".embeddings." in name).partition(".")[0]
+    tensors |= {f"{prefix}.embeddings.{name}": torch.zeros(1, 64) for name in ("position_ids", "token_type_ids")}
+    if pooler:
+        tensors |= {
+            f"{prefix}.pooler.dense.weight": torch.zeros(32, 32),
+            f"{prefix}.pooler.dense.bias": torch.zeros(32),
+        }
+    save_file(tensors, file, metadata={"format": "pt"})
+    for head in ("row", "token"):
+        require_saved(base.load_classifier(["a", "b"], head=head).fresh, base.family, base.id, head)
 
 
 @pytest.mark.parametrize(

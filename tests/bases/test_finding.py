@@ -1,7 +1,9 @@
 """Bases of the hubs: huggingface_hub's real client against a hub in a thread; ModelScope's client by its interface."""
 
+import errno
 import json
 import logging
+import re
 import shutil
 import sys
 import types
@@ -130,6 +132,17 @@ def test_what_the_hub_refuses_is_one_line_that_says_what_to_do(
     assert "HF_TOKEN" in said
 
 
+def test_a_token_that_no_request_may_hold_is_one_line(
+    hub: Hub, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.publish(ID, files_of(tiny_base))
+    monkeypatch.setenv("HF_TOKEN", "hf_蜂蜜")
+    said = one_line(ID)
+    assert f"nothing can be asked of {hub.endpoint}" in said
+    assert "Mend or unset HF_ENDPOINT and HF_TOKEN" in said
+    assert "蜂蜜" not in said
+
+
 def test_a_download_that_breaks_off_goes_on_where_it_stopped(
     hub: Hub, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,24 +257,39 @@ def test_an_adapter_on_a_base_that_was_made_finds_it_again(
     assert found.weights_fingerprint == base.weights_fingerprint
 
 
+class FileDownloadError(Exception):
+    """modelscope_hub's, of which version 1.40.2 is made: raised after every file was tried."""
+
+    def __init__(self, failed_files: dict[str, Exception]) -> None:
+        super().__init__(f"{len(failed_files)} file(s) failed, token=secret")
+        self.failed_files = failed_files
+
+
 @pytest.fixture
 def modelscope(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
-    """Stands where ModelScope's client would: its signature, its cache, its exceptions. folder: what the hub has."""
-    state: dict[str, Any] = {"folder": tmp_path / "published", "asked": [], "error": None}
+    """Stands where ModelScope's client would: its signature, its cache, its exceptions.
+
+    folder: what the hub has. error: what any answer of it ends in. fails: by a file's name, what its download ends in.
+    """
+    state: dict[str, Any] = {"folder": tmp_path / "published", "asked": [], "error": None, "fails": {}}
 
     def snapshot_download(model_id: str, revision: str | None = None, **options: Any) -> str:
         state["asked"].append((model_id, revision, options))
         cached = tmp_path / "cache" / "models" / model_id.replace("/", "--") / "snapshots" / str(revision)
         if options.get("local_files_only"):
-            if not cached.is_dir():
+            if not cached.is_dir() or not any(cached.iterdir()):
                 raise ValueError("no cached snapshot")
             return str(cached)
         if state["error"]:
             raise state["error"]
         cached.mkdir(parents=True, exist_ok=True)
-        for file in state["folder"].iterdir():
-            if any(file.match(pattern) for pattern in options["allow_patterns"]):
+        wanted = [f for f in state["folder"].iterdir() if any(f.match(p) for p in options["allow_patterns"])]
+        for file in wanted:
+            if file.name not in state["fails"]:
                 shutil.copyfile(file, cached / file.name)
+        failed = {file.name: state["fails"][file.name] for file in wanted if file.name in state["fails"]}
+        if failed:
+            raise FileDownloadError(failed)
         return str(cached)
 
     client = types.ModuleType("modelscope.hub.snapshot_download")
@@ -290,6 +318,17 @@ def test_structbert_of_modelscope_is_made_into_a_base_once(modelscope: dict[str,
     assert find_base(STRUCTBERT).folder == find_base(STRUCTBERT, "master").folder == found.folder
     assert modelscope["asked"] == []
     assert find_base(STRUCTBERT, "v1.0").folder == Path("bases/iic--nlp_structbert_tiny-v1.0")
+
+
+def test_a_copy_of_what_was_made_does_not_hide_it(modelscope: dict[str, Any]) -> None:
+    checkpoint("head-sequence", modelscope["folder"])
+    made = find_base(STRUCTBERT).folder
+    shutil.copytree(made, "bases/a-copy")
+    modelscope["error"] = ConnectionError("no route")
+    assert [find_base(STRUCTBERT, revision).folder for revision in (None, "master")] == [made] * 2
+    shutil.rmtree(made)
+    shutil.copytree("bases/a-copy", "bases/b-copy")
+    assert find_base(STRUCTBERT).folder == Path("bases/a-copy")
 
 
 def test_a_base_of_modelscope_that_is_one_already_stays_in_its_cache(
@@ -321,6 +360,75 @@ def test_what_modelscope_refuses_is_one_line(modelscope: dict[str, Any], monkeyp
         one_line("modelscope:iic/nothing")
     )
     assert "secret" not in said
+
+
+def refused(status: int) -> Exception:
+    """As version 1.40.2 raises it: requests' HTTPError without a response, of the hub's own error."""
+    error = OSError(f"[E3020] [{status}] url?token=secret")
+    error.__cause__ = RuntimeError("not found")
+    error.__cause__.status_code = status  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize("lacking", ["model.safetensors", "vocab.txt", "config.json"])
+def test_a_download_of_modelscope_that_breaks_off_is_not_taken_for_a_base(
+    lacking: str, modelscope: dict[str, Any], tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_base, modelscope["folder"])
+    (modelscope["folder"] / "tokenizer.json").unlink()
+    modelscope["fails"] = {lacking: ConnectionError("reset, token=secret")}
+    said = one_line("modelscope:iic/tiny")
+    assert f"its download from https://www.modelscope.cn broke off at {lacking} (ConnectionError)" in said
+    assert "Run the same again, which goes on where it stopped" in said
+    assert "secret" not in said
+    modelscope["fails"] = {"vocab.txt": ConnectionError(), lacking: OSError(errno.ENOSPC, "No space left on device")}
+    assert "the disk is full. Make room" in one_line("modelscope:iic/tiny")
+    modelscope["error"] = ConnectionError("no route")
+    assert "is not whole in the cache (ConnectionError)" in one_line("modelscope:iic/tiny")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "is not whole in the cache" in one_line("modelscope:iic/tiny")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    modelscope["fails"], modelscope["error"] = {}, None
+    found = find_base("modelscope:iic/tiny")
+    assert found.weights_fingerprint == find_base(str(tiny_base)).weights_fingerprint
+
+
+def test_a_pickle_of_modelscope_of_which_a_part_is_missing_is_not_whole(
+    modelscope: dict[str, Any], tiny_base: Path
+) -> None:
+    shutil.copytree(tiny_base, modelscope["folder"])
+    tensors = load_file(modelscope["folder"] / "model.safetensors")
+    (modelscope["folder"] / "model.safetensors").unlink()
+    parts = [f"pytorch_model-0000{i}-of-00002.bin" for i in (1, 2)]
+    torch.save(tensors, modelscope["folder"] / parts[0])
+    torch.save({}, modelscope["folder"] / parts[1])
+    index = {"weight_map": {**dict.fromkeys(tensors, parts[0]), "x": parts[1]}}
+    (modelscope["folder"] / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    modelscope["fails"] = {parts[1]: TimeoutError()}
+    assert f"broke off at {parts[1]} (TimeoutError)" in one_line("modelscope:iic/tiny")
+    modelscope["error"] = ConnectionError("no route")
+    assert "is not whole in the cache (ConnectionError)" in one_line("modelscope:iic/tiny")
+    assert [found.state for found in bases_here() if found.id == "modelscope:iic/tiny"] == ["incomplete"]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (refused(404), r"no such repository or no revision master of it, or keeps it private \(404\)"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (RuntimeError("what the client did not expect"), r"broke off \(RuntimeError\)"),
+    ],
+)
+def test_only_a_hub_that_is_out_of_reach_is_answered_by_the_cache(
+    error: Exception, says: str, modelscope: dict[str, Any], tiny_base: Path
+) -> None:
+    shutil.copytree(tiny_base, modelscope["folder"])
+    folder = find_base("modelscope:iic/tiny").folder
+    modelscope["error"] = error
+    assert re.search(says, one_line("modelscope:iic/tiny"))
+    for out_of_reach in (ConnectionError(), TimeoutError(errno.ETIMEDOUT, "timed out"), refused(503)):
+        modelscope["error"] = out_of_reach
+        assert find_base("modelscope:iic/tiny").folder == folder
 
 
 def test_what_is_here_is_listed_with_what_it_lacks(

@@ -113,10 +113,35 @@ def test_what_is_no_safetensors_file_is_one_line(tmp_path: Path, content: bytes)
         weights_fingerprint(tmp_path)
 
 
+WORDS = "bert.embeddings.word_embeddings.weight"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        [1],
+        {WORDS: None},
+        {WORDS: {"dtype": "F32", "shape": [2]}},
+        {WORDS: {"dtype": "F32", "shape": [2], "data_offsets": ["a", "b"]}},
+        {WORDS: {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}},
+        {WORDS: {"dtype": "F32", "shape": [2], "data_offsets": [-8, 0]}},
+        {WORDS: {"dtype": "F32", "shape": 2, "data_offsets": [0, 8]}},
+        {WORDS: {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}},
+        {WORDS: {"dtype": 3, "shape": [2], "data_offsets": [0, 8]}},
+    ],
+)
+def test_a_header_that_means_nothing_is_one_line(tmp_path: Path, header: object) -> None:
+    written = json.dumps(header).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(written).to_bytes(8, "little") + written + bytes(8))
+    with pytest.raises(LingyuError, match=r"model\.safetensors: is no sound safetensors file") as caught:
+        weights_fingerprint(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_file_that_was_cut_short_is_one_line(tiny_base: Path, tmp_path: Path) -> None:
     whole = (tiny_base / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:-100])
-    with pytest.raises(LingyuError, match="ends too early"):
+    with pytest.raises(LingyuError, match=r"is no sound safetensors file \(.*not fully covered"):
         weights_fingerprint(tmp_path)
 
 

@@ -150,7 +150,8 @@ def test_the_lineage_says_where_it_came_from(tmp_path: Path) -> None:
     assert document["lineage"][0]["weights_fingerprint"] == weights_fingerprint(facts.out)
     assert "keys under encoder" in document["lineage"][0]["note"]
     made = document["imported"]
-    assert (made["id"], made["missing"], made["prefix"]) == ("downloaded", ["pooler"], "encoder.")
+    assert (made["id"], made["missing"], made["prefix"]) == ("downloaded", ["pooler", "head"], "encoder.")
+    assert (made["head"], made["left_out"]) == (None, ["classifier.bias", "classifier.weight"])
     assert list(made["files"]) == ["pytorch_model.bin"]
     assert len(made["files"]["pytorch_model.bin"]) == 64
     assert str(tmp_path) not in json.dumps(document)
@@ -177,6 +178,36 @@ def test_a_missing_head_and_what_has_no_place_are_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("weight", "bias"), [((3, 96), (3,)), ((), (3,)), ((), ()), ((32,), ()), ((3, 32), (2,)), ((3, 32, 1), (3,))]
+)
+def test_a_head_that_no_model_can_load_is_left_out_and_said(
+    weight: tuple[int, ...], bias: tuple[int, ...], tmp_path: Path
+) -> None:
+    changed = {"classifier.weight": torch.zeros(weight), "classifier.bias": torch.zeros(bias)}
+    facts = imported("sequence", tmp_path, lambda tensors: tensors | changed)
+    assert (facts.head, facts.missing, facts.labels) == (None, ("head",), ())
+    assert facts.left_out == ("classifier.bias", "classifier.weight")
+    assert not any("classifier" in name for name in load_file(facts.out / "model.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "says"), [("bert", None), ("electra", r"holds no config\.json, which says the shape of its electra")]
+)
+def test_a_shape_in_configuration_json_alone_is_read(model_type: str, says: str | None, tmp_path: Path) -> None:
+    folder = checkpoint("backbone", tmp_path / "downloaded")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").unlink()
+    model = {"backbone": {**config, "type": model_type}}
+    (folder / "configuration.json").write_text(json.dumps({"model": model}), "utf-8")
+    if says is None:
+        assert import_checkpoint(folder, tmp_path / "made").source_type == model_type
+        return
+    with pytest.raises(LingyuError, match=says) as caught:
+        import_checkpoint(folder, tmp_path / "made")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         (
@@ -184,6 +215,10 @@ def test_a_missing_head_and_what_has_no_place_are_said(tmp_path: Path) -> None:
             r"holds 2 encoders, under 'a\.bert\.' and",
         ),
         (lambda tensors: tensors | {"module.classifier.bias": torch.zeros(3)}, r"holds classifier\.bias twice"),
+        (
+            lambda tensors: tensors | {"head.classifier.weight": torch.zeros(3, 32)},
+            r"holds classifier\.weight twice, as classifier\.weight and as head\.classifier\.weight",
+        ),
         (lambda tensors: {"x": torch.zeros(2)}, "holds no encoder: no key ends with embeddings.word_embeddings"),
         (
             lambda tensors: tensors | {"bert.encoder.layer.2.output.dense.bias": torch.zeros(32)},
@@ -346,6 +381,13 @@ def test_labels_without_a_number_each_are_one_line(tmp_path: Path) -> None:
         ("config.json", "[", "is not JSON"),
         ("config.json", '{"model_type": "structbert", "hidden_size": "wide"}', "no model can be built by its config"),
         ("config.json", '{"model_type": "structbert", "auto_map": {"AutoModel": "x.Y"}}', "auto_map"),
+        ("config.json", '{"model_type": "bert", "quantization_config": {"bits": 4}}', "is quantized already"),
+        ("tokenizer_config.json", "[1]", r"tokenizer_config\.json: is not JSON with names and values"),
+        ("config.json", '{"model_type": "structbert", "architectures": 5}', "architectures is no list of names"),
+        ("label_mapping.json", '{"a": Infinity, "b": 1, "c": 2}', "holds labels without a number each"),
+        ("label_mapping.json", '{"a": NaN, "b": 1, "c": 2}', "holds labels without a number each"),
+        ("label_mapping.json", '{"a": null, "b": 1, "c": 2}', "holds labels without a number each"),
+        ("label_mapping.json", '{"a": 0.5, "b": 1, "c": 2}', "holds labels without a number each"),
         ("vocab.txt", None, r"holds no vocab\.txt"),
         ("vocab.txt", "\n".join(tiny_vocabulary() + list("ABCDEFGHIJKLMNOPQRSTUVWXYZÀÁÂÃ")), "its tokenizer has"),
         ("pytorch_model.bin", None, "holds neither model.safetensors nor pytorch_model.bin"),
@@ -356,6 +398,7 @@ def test_files_that_are_wrong_or_missing_are_one_line(
 ) -> None:
     folder = checkpoint("sequence", tmp_path / "downloaded")
     (folder / "configuration.json").unlink()
+    (folder / name).touch()
     (folder / name).unlink() if content is None else (folder / name).write_text(content, "utf-8")
     with pytest.raises(LingyuError, match=says) as caught:
         import_checkpoint(folder, tmp_path / "bases" / "made")

@@ -59,6 +59,14 @@ def test_wrong_use_is_one_line_and_status_2(words: list[str], line: str, capsys:
     assert output.out == ""
 
 
+def test_a_hub_without_an_address_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://somebody:secret@127.0.0.1:80a")
+    assert main(["base", "list"]) == 2
+    assert capsys.readouterr().err == "HF_ENDPOINT: is no address of a hub. Write https://HOST, or unset it\n"
+
+
 def test_with_json_wrong_use_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["chekc", "--json"]) == 2
     assert capsys.readouterr().out == (

@@ -166,6 +166,7 @@ def test_a_text_step_that_is_none_and_a_length_that_is_too_much_are_refused(tiny
         ({"megatron_config": {"a": 1}, "megatron_core": "os"}, "megatron_config: code"),
         ({"peft_type": "IA3"}, "is a PEFT adapter of type 'IA3'; only LORA"),
         ({"task_type": "CAUSAL_LM"}, "is for task 'CAUSAL_LM'"),
+        ({"task_type": [1]}, r"is for task '\[1\]'"),
     ],
 )
 def test_another_kind_of_adapter_is_refused_by_name(foreign, keys, message):

@@ -88,6 +88,48 @@ def test_what_is_not_understood_is_refused_by_name(keys: dict[str, object], says
 
 
 @pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"r": 0}, "r: "),
+        ({"r": "4"}, "r: "),
+        ({"lora_alpha": None}, "lora_alpha: "),
+        ({"lora_alpha": "16"}, "lora_alpha: "),
+        ({"lora_alpha": True}, "lora_alpha: "),
+        ({"lora_alpha": float("nan")}, "lora_alpha: "),
+        ({"lora_alpha": float("inf")}, "lora_alpha: "),
+        ({"lora_alpha": 10**400}, "lora_alpha: "),
+        ({"lora_alpha": 1e39, "use_rslora": True}, r": B times its scaling 5e\+38 is too large"),
+        ({"lora_alpha": 1e308}, "too large for float32"),
+        ({"rank_pattern": [1]}, "rank_pattern: "),
+        ({"rank_pattern": {"(": 8}}, r"rank_pattern\.\(.*is no pattern"),
+        ({"rank_pattern": {"query": 0}}, r"rank_pattern\.query: "),
+        ({"alpha_pattern": {"query": "x"}}, r"alpha_pattern\.query: "),
+        ({"alpha_pattern": None}, "alpha_pattern: "),
+        ({"alpha_pattern": {"query": float("-inf")}}, r"alpha_pattern\.query: "),
+        ({"use_rslora": "yes"}, "use_rslora: "),
+        ({"modules_to_save": 5}, "modules_to_save: "),
+        ({"modules_to_save": ["("]}, r"modules_to_save\.0: .*is no pattern"),
+        ({"target_modules": 5}, "target_modules"),
+        ({"target_modules": "a{99999999999999999999}"}, "target_modules"),
+        ({"exclude_modules": "("}, "exclude_modules"),
+        ({"layers_to_transform": "all"}, "layers_to_transform"),
+        ({"layers_pattern": 3}, "layers_pattern"),
+    ],
+)
+def test_a_config_with_values_that_mean_nothing_is_one_line(keys: dict[str, object], says: str, folder: Path) -> None:
+    change_config(folder, **keys)
+    with pytest.raises(LingyuError, match=says) as caught:
+        read_weights(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_alphas_and_ranks_of_single_layers_are_read(folder: Path) -> None:
+    plain = read_weights(folder).lora[QUERY].delta().numpy()
+    change_config(folder, lora_alpha=0.5, alpha_pattern={"self.query": 2.5}, rank_pattern={".*": 4})
+    np.testing.assert_allclose(read_weights(folder).lora[QUERY].delta().numpy(), plain * 2.5 / 8, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("changed", "says"),
     [
         ({f"{KEY}.lora_A.weight": None}, "query lacks LoRA's A and B"),
@@ -96,6 +138,7 @@ def test_what_is_not_understood_is_refused_by_name(keys: dict[str, object], says
         ({"odd": np.zeros(3, "f4")}, "without a place"),
         ({f"{KEY.replace('query', 'key')}.lora_A.weight": np.zeros((4, 32), "f4")}, "lacks LoRA's A and B"),
         ({f"{KEY}.lora_A.weight": np.full((4, 32), np.nan, "f4")}, "no finite numbers"),
+        ({f"{KEY}.lora_A.weight": np.full((4, 32), 1e300)}, "too large for float32"),
         ({f"{KEY}.lora_A.weight": np.zeros((4, 31), "f4")}, r"has shape \(32, 31\), but needs \(32, 32\)"),
         ({"base_model.model.classifier.weight": None}, "is no linear layer"),
         (

@@ -2,8 +2,9 @@
 
 import copy
 import json
+import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,11 +22,15 @@ from lingyu.text import Hashes, cut_by_jieba
 
 from .classifiers import Classifier, classifier_class, quiet_transformers
 from .families import Family, Head, MaskedLM, family_of, masked_lm_of, max_positions
-from .fingerprints import encoder_tensors, tokenizer_fingerprint, weight_files, weights_fingerprint
+from .fingerprints import encoder_tensors, plain_name, tokenizer_fingerprint, weight_files, weights_fingerprint
 
 EMBEDDED = Path(__file__).parent / "embedded"
 LINEAGE = "lineage.json"
+_COPY_ANEW = "Copy the base from the publisher anew"
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
+
+# A head of tokens reads no pooler, and a table of embeddings may be one that the config does without.
+_MAY_LACK_A_PLACE = re.compile(r"pooler\.|embeddings\.")
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,19 @@ class Base:
 
     @cached_property
     def config(self) -> Any:
+        """transformers', without what the file says of the code that attends: it could name one to be fetched."""
         from transformers import AutoConfig
 
-        with _in_one_line("its config.json can't be read", self.id, "Copy the base from the publisher anew"):
-            return AutoConfig.from_pretrained(self.folder)
+        with _in_one_line("its config.json can't be read", self.id, _COPY_ANEW):
+            config = AutoConfig.from_pretrained(self.folder)
+        config._attn_implementation = None
+        return config
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Around whatever makes a model of its config. Raises LingyuError where that can't be done."""
+        with _in_one_line("no model can be built by its config.json", self.id, _COPY_ANEW):
+            yield
 
     @cached_property
     def family(self) -> Family:
@@ -264,6 +278,7 @@ class Base:
         labels: a name for each logit. head: one answer a row, or one a token.
         Loaded is what the fingerprint counts, and nothing else: a published classifier's own head makes way for ours,
         and no other file of the folder has a say.
+        Raises LingyuError for an encoder that holds what its config has no place for.
         """
         from transformers import set_seed
 
@@ -272,7 +287,7 @@ class Base:
         config.label2id = {label: i for i, label in enumerate(labels)}
         weights = _tensors_named({tensor.name for tensor in encoder_tensors(self.folder).values()}, self.folder)
         set_seed(seed)
-        with warnings.catch_warnings(), quiet_transformers():
+        with warnings.catch_warnings(), quiet_transformers(), self.building():
             warnings.simplefilter("ignore")
             model, info = classifier_class(config, head).from_pretrained(
                 None,
@@ -282,9 +297,21 @@ class Base:
                 ignore_mismatched_sizes=True,  # a weight of another shape is one that the base does not bring
                 output_loading_info=True,
             )
+        self._require_placed(info["unexpected_keys"])
         model.name_or_path = model.config.name_or_path = str(self.folder)  # where PEFT looks for the config
         lacking = {*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])}
         return Classifier(model, frozenset(key for key in lacking if self.family.fixed_value(key) is None), head)
+
+    def _require_placed(self, unexpected: Iterable[str]) -> None:
+        """A config with fewer layers than its weights makes another encoder than what was fingerprinted."""
+        foreign = sorted(name for name in unexpected if not _MAY_LACK_A_PLACE.match(plain_name(name) or ""))
+        if foreign:
+            more = " ..." if foreign[3:] else ""
+            raise LingyuError(
+                f"holds {', '.join(foreign[:3])}{more}, for which its config.json has no place",
+                where=self.id,
+                next=f"Config and weights are of two models. {_COPY_ANEW}",
+            )
 
     @property
     def masked_lm(self) -> MaskedLM:

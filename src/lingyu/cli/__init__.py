@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -103,6 +104,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
 def _invoke(command: click.Command, name: str, words: list[str]) -> None:
     """Run a command line; what click says is wrong with it becomes our own error."""
     stdout = sys.stdout
+    _require_hub_address()
     try:
         command.main(args=words, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -118,6 +120,16 @@ def _invoke(command: click.Command, name: str, words: list[str]) -> None:
         if isinstance(stop.__context__, BrokenPipeError) or sys.stdout is not stdout:
             raise BrokenPipeError from None
         raise
+
+
+def _require_hub_address() -> None:
+    """The hub's client, and so transformers, can't even be imported while this is no address."""
+    try:
+        _ = urlsplit(os.environ.get("HF_ENDPOINT", "")).port
+    except ValueError:
+        raise LingyuError(
+            "is no address of a hub", where="HF_ENDPOINT", next="Write https://HOST, or unset it"
+        ) from None
 
 
 def _as_our_error(error: click.ClickException, fallback: str) -> LingyuError:

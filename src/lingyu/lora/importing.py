@@ -73,7 +73,7 @@ def read_foreign(folder: Path) -> Foreign:
             where=config,
             next="Train a LoRA instead, or merge it into its base and take that as a base",
         )
-    if task_type not in _HEADS_BY_TYPE:
+    if not isinstance(task_type, str | None) or task_type not in _HEADS_BY_TYPE:
         raise LingyuError(
             f"is for task {str(task_type)!r:.40}; an adapter here classifies texts (SEQ_CLS) or tokens (TOKEN_CLS)",
             where=config,

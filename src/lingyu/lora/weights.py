@@ -6,19 +6,22 @@ Parity with plain PEFT is tested for every kind that is read; a kind that is not
 
 import json
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from peft import LoraConfig
 from peft.tuners.tuners_utils import check_target_module_exists
 from peft.utils.other import get_pattern_key
+from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat, PositiveInt
 from torch import Tensor, nn
 
 from lingyu.errors import LingyuError
-from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_tensors, refuse_remote_code
+from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_tensors, refuse_remote_code, validated
 
 _PREFIX = "base_model.model."
 _ANEW = "Don't use it; train it anew"
@@ -35,6 +38,35 @@ _UNDERSTOOD = frozenset(
     )
 )
 _LEAVES_BASE_ALONE = (True, False, "gaussian", "eva", "orthogonal")  # the other ways to start change its weights
+
+
+def _compilable(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        raise ValueError(f"{pattern!r:.60} is no pattern") from None
+    return pattern
+
+
+_Pattern = Annotated[str, AfterValidator(_compilable)]
+
+
+class _Typed(BaseModel):
+    """The types of what is read of a config, which PEFT takes as it comes. Module names are patterns to PEFT."""
+
+    model_config = ConfigDict(strict=True)
+
+    r: PositiveInt = 8
+    lora_alpha: FiniteFloat = 8
+    rank_pattern: dict[_Pattern, PositiveInt] = {}
+    alpha_pattern: dict[_Pattern, FiniteFloat] = {}
+    use_rslora: bool = False
+    use_dora: bool = False
+    modules_to_save: list[_Pattern] | None = None
+    target_modules: list[_Pattern] | _Pattern | None = None
+    exclude_modules: list[_Pattern] | _Pattern | None = None
+    layers_to_transform: list[int] | int | None = None
+    layers_pattern: list[_Pattern] | _Pattern | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +160,8 @@ class AdapterWeights:
 def read_weights(folder: Path) -> AdapterWeights:
     """The adapter in a version's folder. Raises LingyuError for what is not finite, not whole, or not understood."""
     config = _read_config(folder / ADAPTER_CONFIG)
-    tensors = {name: torch.from_numpy(array).float() for name, array in read_tensors(folder / ADAPTER_WEIGHTS).items()}
+    arrays = read_tensors(folder / ADAPTER_WEIGHTS)
+    tensors = {name: _finite(torch.from_numpy(array).float(), name, folder) for name, array in arrays.items()}
     lora: dict[str, dict[str, Tensor]] = {}
     head: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
@@ -153,6 +186,7 @@ def _read_config(file: Path) -> LoraConfig:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0][:160]
         raise LingyuError(f"is no LoRA adapter's config ({reason})", where=file, next=_ANEW) from None
+    validated(_Typed, file.read_bytes(), file)
     _require_understood("init_lora_weights", config.init_lora_weights, _LEAVES_BASE_ALONE, file)
     usual = {field.name: getattr(LoraConfig(), field.name) for field in fields(LoraConfig)}
     for name, value in written.items():
@@ -201,7 +235,15 @@ def _lora_weights(path: str, parts: Mapping[str, Tensor], config: LoraConfig, wh
         raise LingyuError(what, where=where, next=_ANEW)
     alpha = config.alpha_pattern.get(get_pattern_key(config.alpha_pattern.keys(), path), config.lora_alpha)
     scaling = alpha / (math.sqrt(rank) if config.use_rslora else rank)
-    return LoraWeights(A.contiguous(), (B * scaling).contiguous(), magnitude)
+    scaled = _finite(B * scaling, f"{path}: B times its scaling {scaling:.2g}", where)
+    return LoraWeights(A.contiguous(), scaled.contiguous(), magnitude)
+
+
+def _finite(tensor: Tensor, what: str, where: Path) -> Tensor:
+    """Stored values are finite, as they are read: float64 and what is multiplied may still leave float32's range."""
+    if not torch.isfinite(tensor).all():
+        raise LingyuError(f"{what!s:.160} is too large for float32", where=where, next=_ANEW)
+    return tensor
 
 
 def _linear_weights(path: str, parts: Mapping[str, Tensor], where: Path) -> LinearWeights:

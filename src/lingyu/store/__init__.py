@@ -3,6 +3,7 @@
 from .arrivals import Arrival, require_own_name, require_store
 from .card import CardFacts, render_card
 from .channels import Change, Removal
+from .documents import validated
 from .hashes import ANSWERS, HASHES, StoredAnswers, read_answers, read_hashes, write_answers, write_hashes
 from .hub import HubAddress, Pushed, pull, push
 from .judging import Interval, IntervalJson, Judgement, judgement_by, judgement_of
@@ -97,6 +98,7 @@ __all__ = [
     "section",
     "table",
     "tenant_faults",
+    "validated",
     "write_answers",
     "write_hashes",
     "write_tensors",

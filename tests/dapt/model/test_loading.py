@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lingyu.bases import find_base
 from lingyu.dapt.model.loading import Loaded, load_pretrainer
+from lingyu.dapt.model.packed_attention import NAME
 from lingyu.errors import LingyuError
 
 from .flat_batches import flat_batch, save_masked_lm
@@ -122,6 +123,17 @@ def test_an_encoder_that_does_not_fit_its_config_is_one_line(
     save_masked_lm("bert", tmp_path)
     rewrite(tmp_path, change)
     with pytest.raises(LingyuError, match=says) as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_that_makes_no_model_is_one_line_and_does_not_choose_what_attends(tmp_path: Path) -> None:
+    save_masked_lm("bert", tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"attn_implementation": "owner/kernel"}), "utf-8")
+    assert load(tmp_path).model.encoder.config._attn_implementation == NAME
+    (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_act": "nope"}), "utf-8")
+    with pytest.raises(LingyuError, match="no model can be built by its config") as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -51,7 +51,7 @@ def without_password(address: str) -> str:
 
 def about_this_machine(error: Exception, where: str) -> LingyuError | None:
     """The line for a full disk and the like; None where the error is about the way to the hub."""
-    if not isinstance(error, OSError) or error.errno is None or isinstance(error, ConnectionError):
+    if not isinstance(error, OSError) or error.errno is None or isinstance(error, ConnectionError | TimeoutError):
         return None
     known = from_os_error(error)
     return LingyuError(known.what, known.where or where, known.next)

@@ -35,17 +35,18 @@ class HuggingFace:
         return revision is not None and _COMMIT.fullmatch(revision) is not None
 
     def fetch(self, name: str, revision: str | None, patterns: Sequence[str]) -> Snapshot:
-        from huggingface_hub import snapshot_download
-
         with self._in_one_line(name, revision):
+            from huggingface_hub import snapshot_download
+
             folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
         return Snapshot(folder, folder.name)  # a snapshot's folder is named by its commit
 
     def cached(self, name: str, revision: str | None, patterns: Sequence[str]) -> Path | None:
-        from huggingface_hub import snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         with self._in_one_line(name, revision):
+            from huggingface_hub import snapshot_download
+
             try:
                 found = snapshot_download(name, revision=revision, allow_patterns=list(patterns), local_files_only=True)
             except LocalEntryNotFoundError:
@@ -63,6 +64,9 @@ class HuggingFace:
             yield
         except HFValidationError:
             raise LingyuError("is no hub id", where=name, next="A hub id is owner/name") from None
+        except ValueError:  # of an address without a sense, which the client reads when it is imported, or a token's
+            what = f"nothing can be asked of {self.endpoint}: its address or the token holds what no request may"
+            raise LingyuError(what, name, "Mend or unset HF_ENDPOINT and HF_TOKEN") from None
         except (OSError, RuntimeError, transport_error) as error:
             raise _said(error, name, revision, self.endpoint) from None
 

@@ -1,20 +1,17 @@
 """The bases that are on this machine: embedded, those of bases/, and the encoders in the hubs' caches."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lingyu.errors import LingyuError
-
 from ..base import EMBEDDED, Base
 from ..families import FAMILIES
-from ..fingerprints import weight_files
-from ..importing import STRUCTBERT, VOCABULARIES, has_pickle, has_safetensors, source_type_in
+from ..importing import STRUCTBERT, source_type_in
 from .hub import Hub
 from .modelscope import PREFIX, repositories
 from .resolver import BASES, PLAIN_FILES, check_base, find_base, hub_of, kept_of, must_be_imported
+from .wholeness import lacking_in
 
 State = Literal["ready", "import", "incomplete", "unknown"]
 
@@ -90,7 +87,7 @@ def _in_cache(repositories: Iterable[Path], marked: str, prefix: str) -> Iterato
 
 
 def _look(id: str, revision: str | None, folder: Path) -> Found:
-    family, lacking = source_type_in(folder), tuple(_lacking(folder))
+    family, lacking = source_type_in(folder), tuple(lacking_in(folder))
     state: State
     if lacking:
         state = "incomplete"
@@ -99,22 +96,3 @@ def _look(id: str, revision: str | None, folder: Path) -> Found:
     else:
         state = "import" if must_be_imported(folder) else "ready"
     return Found(id, revision, family, folder, lacking, state)
-
-
-def _lacking(folder: Path) -> Iterator[str]:
-    if source_type_in(folder) is None:
-        yield "config"
-    if not _has_weights(folder):
-        yield "weights"
-    if not any((folder / name).is_file() for name in VOCABULARIES):
-        yield "tokenizer"
-
-
-def _has_weights(folder: Path) -> bool:
-    """All files of them: a download that broke off leaves an index without some of its shards."""
-    if not has_safetensors(folder):
-        return has_pickle(folder)
-    try:
-        return all(file.is_file() for file in weight_files(folder))
-    except (LingyuError, json.JSONDecodeError):
-        return False

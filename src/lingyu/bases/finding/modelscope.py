@@ -6,17 +6,22 @@ its weights, which a version verifies whenever it is opened.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from lingyu.errors import LingyuError, missing_extra
 
 from .hub import Snapshot, about_this_machine, without_password
+from .wholeness import lacking_in
 
 PREFIX = "modelscope:"
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_MIRROR = "set MODELSCOPE_ENDPOINT to a mirror, or give a folder that holds the base"
+_AGAIN = (
+    "Run the same again, which goes on where it stopped; "
+    "or set MODELSCOPE_ENDPOINT to a mirror, or give a folder that holds the base"
+)
 
 
 class ModelScope:
@@ -37,7 +42,7 @@ class ModelScope:
         return True
 
     def fetch(self, name: str, revision: str | None, patterns: Sequence[str]) -> Snapshot:
-        """Where the hub can't be reached, what the cache holds."""
+        """Where the hub can't be reached, what the cache holds, if that is whole."""
         _require_name(name)
         download, asked = _client(), self.revision_of(revision)
         failure: Exception = ConnectionError()
@@ -45,11 +50,16 @@ class ModelScope:
             try:
                 return Snapshot(Path(download(name, revision=asked, allow_patterns=list(patterns))), asked)
             except Exception as error:  # requests', urllib3's and the client's own: it has no common class for them
+                if not _is_out_of_reach(error):
+                    raise _said(error, name, asked, self.endpoint) from None
                 failure = error
         try:
-            return Snapshot(Path(download(name, revision=asked, local_files_only=True)), asked)
+            folder = Path(download(name, revision=asked, local_files_only=True))
         except Exception:
-            raise _said(failure, name, asked, self.endpoint) from None
+            raise _unreached(failure, name, self.endpoint) from None
+        if any(lacking_in(folder)):
+            raise _unreached(failure, name, self.endpoint)
+        return Snapshot(folder, asked)
 
     def cached(self, name: str, revision: str | None, patterns: Sequence[str]) -> Path | None:
         _require_name(name)
@@ -81,17 +91,40 @@ def _offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
+def _status_of(error: Exception) -> int | None:
+    """Of the hub's answer, where it gave one; the client may wrap its own error into one of requests without it."""
+    for place in (getattr(error, "response", None), error, error.__cause__):
+        status = getattr(place, "status_code", None)
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def _is_out_of_reach(error: Exception) -> bool:
+    status = _status_of(error)
+    if status is not None:
+        return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, OSError) and about_this_machine(error, "") is None
+
+
+def _unreached(error: Exception, name: str, endpoint: str) -> LingyuError:
+    what = f"can't be fetched from {endpoint} and is not whole in the cache ({type(error).__name__})"
+    return LingyuError(what, PREFIX + name, _AGAIN)
+
+
 def _said(error: Exception, name: str, revision: str, endpoint: str) -> LingyuError:
     where = PREFIX + name
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = _status_of(error)
     if status in (401, 403, 404):
         return LingyuError(
             f"{endpoint} has no such repository or no revision {revision} of it, or keeps it private ({status})",
             where,
             "Check the name on its page. For a private one set MODELSCOPE_API_TOKEN",
         )
-    return about_this_machine(error, where) or LingyuError(
-        f"can't be fetched from {endpoint} and is not whole in the cache ({type(error).__name__})",
-        where,
-        f"Run the same again, which goes on where it stopped; or {_MIRROR}",
-    )
+    failed: Mapping[str, Exception] = getattr(error, "failed_files", {})  # of a FileDownloadError: the others are kept
+    for one in (error, *failed.values()):
+        if known := about_this_machine(one, where):
+            return known
+    file, reason = next(iter(failed.items()), ("", error))
+    at = f" at {file}" if file else ""
+    return LingyuError(f"its download from {endpoint} broke off{at} ({type(reason).__name__})", where, _AGAIN)

@@ -150,12 +150,20 @@ def _form(source_type: str) -> str:
 
 
 def kept_of(id: str, revision: str | None, hub: Hub) -> Base | None:
-    """What was made of it earlier. A revision that the hub has no word for: whatever there is, if it is only one."""
+    """What was made of it earlier. A revision that the hub has no word for: whatever there is, if it is only one.
+
+    Of several folders of one revision, copies then, the one that was made here.
+    """
     revision = hub.revision_of(revision)
-    found = [(origin, folder) for origin, folder in _made_before() if origin.id == id]
+    found = [(origin.revision, folder) for origin, folder in _made_before() if origin.id == id]
     if revision is not None:
-        found = [(origin, folder) for origin, folder in found if origin.revision == revision]
-    return Base(id=id, revision=found[0][0].revision, folder=found[0][1]) if len(found) == 1 else None
+        found = [(made, folder) for made, folder in found if made == revision]
+    if len({made for made, _ in found}) != 1:
+        return None
+    made = found[0][0]
+    ours = BASES / _folder_name(id.removeprefix(hub.prefix), str(made))
+    folders = [folder for _, folder in found]
+    return Base(id=id, revision=made, folder=ours if ours in folders else folders[0])
 
 
 def _made_before() -> Iterator[tuple[Origin, Path]]:
@@ -185,7 +193,7 @@ def _check_code(config: Path) -> None:
 
 
 def check_base(base: Base) -> None:
-    """Raises LingyuError for a config that names code, or no family of ours, and for weights that are not whole.
+    """Raises LingyuError for a config that names code, or no family of ours, and for weights not whole or quantized.
 
     The config is read without waiting for transformers.
     """
@@ -195,6 +203,8 @@ def check_base(base: Base) -> None:
     if not isinstance(model_type, str):
         raise LingyuError("names no model_type", where=file, next=f"Write one into it: {', '.join(FAMILIES)}")
     _check_code(file)
+    if config.get("quantization_config"):
+        raise LingyuError("is quantized already", where=file, next="Take the base in full precision")
     family_of(model_type, base.id)
     weight_files(base.folder)
 

@@ -3,7 +3,7 @@
 from .card import Imported, Origin, read_origin
 from .checkpoint import VOCABULARIES, import_checkpoint
 from .settings import CONFIGURATION, STRUCTBERT, source_type_in
-from .tensors import PICKLE, PICKLE_INDEX, has_pickle, has_safetensors
+from .tensors import PICKLE, PICKLE_INDEX, has_pickle, has_safetensors, pickle_files
 
 __all__ = [
     "CONFIGURATION",
@@ -16,6 +16,7 @@ __all__ = [
     "has_pickle",
     "has_safetensors",
     "import_checkpoint",
+    "pickle_files",
     "read_origin",
     "source_type_in",
 ]

@@ -22,8 +22,8 @@ from ..base import LINEAGE, Base
 from ..classifiers import quiet_transformers
 from ..fingerprints import WEIGHTS
 from .card import Imported, Origin, render_card
-from .layout import CLASSIFIER, HeadKind, Layout, Shapes, find_layout, head_kind, require_shapes
-from .settings import STRUCTBERT, Settings, read_settings
+from .layout import CLASSIFIER, HeadKind, Layout, Shapes, find_layout, head_kind, loadable_heads, require_shapes
+from .settings import STRUCTBERT, Settings, read_document, read_settings
 from .tensors import Weights, file_records, read_weights
 
 _TOKENIZER_FILES = (
@@ -31,6 +31,7 @@ _TOKENIZER_FILES = (
     *("spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json", "merges.txt"),
 )
 VOCABULARIES = ("vocab.txt", "tokenizer.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "vocab.json")
+_NOT_OF_THE_SHAPE = ("model_type", "architectures", "attn_implementation", "_attn_implementation")
 _DECODER = "cls.predictions.decoder.weight"
 _DECODER_BIAS = "cls.predictions.decoder.bias"
 _BIAS = "cls.predictions.bias"
@@ -115,7 +116,10 @@ def _read(folder: Path) -> _Checkpoint:
     weights = read_weights(folder)
     layout = find_layout(weights.tensors, encoder.shapes, folder)
     require_shapes(layout, weights.tensors, encoder.shapes, folder)
-    kind = head_kind(layout, settings.answers_tokens) if settings.model_type == "bert" else None
+    if settings.model_type != "bert":
+        return _Checkpoint(folder, settings, encoder, weights, layout, None)
+    layout = loadable_heads(layout, weights.tensors, encoder.shapes, settings.answers)
+    kind = head_kind(layout, settings.answers)
     return _Checkpoint(folder, settings, encoder, weights, layout, kind)
 
 
@@ -140,7 +144,7 @@ def _encoder(settings: Settings, folder: Path) -> _Encoder:
     """Built without memory for its weights: what its tensors are called, and their shapes."""
     from transformers import AutoConfig, AutoModel
 
-    values = {key: value for key, value in settings.config.items() if key not in ("model_type", "architectures")}
+    values = {key: value for key, value in settings.config.items() if key not in _NOT_OF_THE_SHAPE}
     try:
         with torch.device("meta"), quiet_transformers(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -238,10 +242,7 @@ def _write_tokenizer(staged: Path, found: _Checkpoint) -> None:
 
 def _write_tokenizer_config(file: Path, found: _Checkpoint) -> None:
     """transformers' own class for BERT, whatever ModelScope called its own; the longest text that it can read."""
-    try:
-        said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except ValueError:
-        raise LingyuError("is not JSON", where=found.folder / file.name, next="Copy the checkpoint anew") from None
+    said = read_document(found.folder / file.name) or {}
     said = {key: value for key, value in said.items() if key not in ("auto_map", "name_or_path")}
     if found.is_bert:
         said |= {"tokenizer_class": "BertTokenizer"}

@@ -6,11 +6,13 @@ head's bare or after `head.`; a model that was saved out of a wrapper for severa
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from lingyu.errors import LingyuError
+
+from ..families import Head
 
 HeadKind = Literal["sequence classification", "token classification", "masked LM"]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -50,13 +52,17 @@ def find_layout(keys: Iterable[str], expected: Shapes, where: Path) -> Layout:
     names = _plain_names(keys, where)
     prefix = _prefix(names, next(iter(expected)), where)
     rooms = {name.partition(".")[0] for name in expected}
-    encoder, head, beside = {}, {}, {}
+    encoder: dict[str, str] = {}
+    head: dict[str, str] = {}
+    beside: dict[str, str] = {}
     for name, key in names.items():
         rest = name.removeprefix(prefix) if name.startswith(prefix) else None
         if rest is not None and rest.partition(".")[0] in rooms:
             if not _CONSTANT.search(rest):
                 encoder[rest] = key
         elif (of_head := _head_name(name)) is not None:
+            if of_head in head:
+                raise _twice(of_head, head[of_head], key, where)
             head[of_head] = key
         else:
             beside[name] = key
@@ -71,10 +77,32 @@ def find_layout(keys: Iterable[str], expected: Shapes, where: Path) -> Layout:
     )
 
 
-def head_kind(layout: Layout, answers_tokens: bool) -> HeadKind | None:
+def loadable_heads(layout: Layout, tensors: Mapping[str, Any], expected: Shapes, answers: Head | None) -> Layout:
+    """BERT's, with only those heads that transformers can load and that are what the files say; others lie beside.
+
+    expected: as find_layout takes it. answers: a row or a token, where the files say so. One that answers rows reads
+    the pooler.
+    """
+    vocabulary, width = next(iter(expected.values()))
+    shapes = {name: tuple(tensors[key].shape) for name, key in layout.head.items()}
+    of_decoder = {"bias": (vocabulary,), "decoder.bias": (vocabulary,), "decoder.weight": (vocabulary, width)}
+    of_transform = {part: (width, width) if part == "transform.dense.weight" else (width,) for part in _MASKED_LM_PARTS}
+    masked_lm = {f"{_MASKED_LM}{part}": shape for part, shape in {**of_decoder, **of_transform}.items()}
+    weight, bias = (shapes.get(name, ()) for name in CLASSIFIER)
+    fits = {
+        "classifier": len(bias) == 1 and weight == (*bias, width) and (layout.has_pooler or answers != "row"),
+        "cls": all(shapes[name] == shape for name, shape in masked_lm.items() if name in shapes),
+    }
+    kept = {name: key for name, key in layout.head.items() if fits[name.partition(".")[0]]}
+    misfits = {name: key for name, key in layout.head.items() if name not in kept}
+    return replace(layout, head=kept, beside={**layout.beside, **misfits})
+
+
+def head_kind(layout: Layout, answers: Head | None) -> HeadKind | None:
     """A classifier of rows reads the pooler: without one it is of tokens, with one what the files say."""
     if CLASSIFIER[0] in layout.head:
-        return "token classification" if answers_tokens or not layout.has_pooler else "sequence classification"
+        is_of_tokens = answers == "token" or not layout.has_pooler
+        return "token classification" if is_of_tokens else "sequence classification"
     return "masked LM" if any(name.startswith(_MASKED_LM) for name in layout.head) else None
 
 
@@ -86,13 +114,17 @@ def _plain_names(keys: Iterable[str], where: Path) -> dict[str, str]:
         for old, new in _OLD_NORM.items():
             name = name.removesuffix(old) + new if name.endswith(f"LayerNorm{old}") else name
         if name in names:
-            raise LingyuError(
-                f"holds {name} twice, as {names[name]} and as {key}",
-                where=where,
-                next="Don't use this checkpoint: what it is depends on who reads it",
-            )
+            raise _twice(name, names[name], key, where)
         names[name] = key
     return names
+
+
+def _twice(name: str, one: str, other: str, where: Path) -> LingyuError:
+    return LingyuError(
+        f"holds {name} twice, as {one} and as {other}",
+        where=where,
+        next="Don't use this checkpoint: what it is depends on who reads it",
+    )
 
 
 def _prefix(names: Mapping[str, str], anchor: str, where: Path) -> str:

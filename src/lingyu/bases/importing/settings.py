@@ -12,7 +12,7 @@ from typing import Any
 
 from lingyu.errors import LingyuError
 
-from ..families import FAMILIES
+from ..families import FAMILIES, Head
 
 STRUCTBERT = "structbert"
 CONFIGURATION = "configuration.json"
@@ -28,6 +28,7 @@ _BERT_KEYS = (
     *("type_vocab_size", "initializer_range", "layer_norm_eps", "pad_token_id", "problem_type"),
 )
 _TOKEN_TASKS = frozenset({"token-classification", "named-entity-recognition", "part-of-speech", "word-segmentation"})
+_ROW_TASKS = frozenset({"text-classification", "sentiment-classification", "nli", "sentence-similarity"})
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,15 @@ class Settings:
     """source_type: as the checkpoint calls its architecture. config: what transformers' config is made of.
 
     labels: a name for each output, in their order; empty where the checkpoint says none. labels_from: the file and key
-    that said so. answers_tokens: whether the files say that its head answers once a token.
+    that said so. answers: whether its head answers once a row or once a token, where the
+    files say so.
     """
 
     source_type: str
     config: Document
     labels: tuple[str, ...]
     labels_from: str | None
-    answers_tokens: bool
+    answers: Head | None
 
     @property
     def model_type(self) -> str:
@@ -52,7 +54,7 @@ class Settings:
 
 def read_settings(folder: Path) -> Settings:
     """Raises LingyuError where the files can't be read, name no architecture of ours, or want to run code."""
-    configuration, config = _read(folder / CONFIGURATION), _read(folder / CONFIG)
+    configuration, config = read_document(folder / CONFIGURATION), read_document(folder / CONFIG)
     if configuration is None and config is None:
         raise LingyuError(
             f"holds neither {CONFIG} nor {CONFIGURATION}", where=folder, next="Give the folder of a checkpoint"
@@ -60,22 +62,29 @@ def read_settings(folder: Path) -> Settings:
     outer, plain = configuration or {}, config or {}
     if "auto_map" in plain:
         raise LingyuError("asks to run code of its own (auto_map)", where=folder / CONFIG, next="Take another base")
+    if plain.get("quantization_config"):
+        raise LingyuError("is quantized already", where=folder / CONFIG, next="Take the checkpoint in full precision")
+    if not isinstance(plain.get("architectures") or [], list):
+        raise LingyuError("architectures is no list of names", where=folder / CONFIG, next="Copy the checkpoint anew")
     model = _section(outer, "model")
     source_type = _source_type(model, plain, folder)
     labels, labels_from = _labels(folder, outer, plain)
     return Settings(
         source_type=source_type,
-        config=_config(source_type, model, plain),
+        config=_config(source_type, model, plain, folder),
         labels=labels,
         labels_from=labels_from,
-        answers_tokens=_answers_tokens(outer, model, plain),
+        answers=_answers(outer, model, plain),
     )
 
 
 def source_type_in(folder: Path) -> str | None:
     """What a folder calls its architecture, known here or not; None where it does not say, or can't be read."""
     try:
-        model, plain = _section(_read(folder / CONFIGURATION) or {}, "model"), _read(folder / CONFIG) or {}
+        model, plain = (
+            _section(read_document(folder / CONFIGURATION) or {}, "model"),
+            read_document(folder / CONFIG) or {},
+        )
     except LingyuError:
         return None
     said = [name for name in _said_types(model, plain) if isinstance(name, str)]
@@ -105,17 +114,26 @@ def _source_type(model: Document, plain: Document, folder: Path) -> str:
     raise LingyuError(what, where=folder, next=f"Take a base of one of these: {STRUCTBERT}, {', '.join(FAMILIES)}")
 
 
-def _config(source_type: str, model: Document, plain: Document) -> Document:
-    if source_type != STRUCTBERT:
+def _config(source_type: str, model: Document, plain: Document, folder: Path) -> Document:
+    """ModelScope may keep the shape of a BERT in configuration.json alone."""
+    if source_type != STRUCTBERT and plain:
         return dict(plain)
+    if source_type not in (STRUCTBERT, "bert"):
+        raise LingyuError(
+            f"holds no {CONFIG}, which says the shape of its {source_type}",
+            where=folder,
+            next="Put it beside the weights: its publisher ships it with them",
+        )
     said = {**plain, **model, **_section(model, "backbone")}
     return {key: said[key] for key in _BERT_KEYS if key in said}
 
 
-def _answers_tokens(outer: Document, model: Document, plain: Document) -> bool:
-    architectures = plain.get("architectures") or ()
+def _answers(outer: Document, model: Document, plain: Document) -> Head | None:
+    architectures = " ".join(map(str, plain.get("architectures") or ()))
     tasks = {str(outer.get("task")), str(model.get("type")), str(_section(model, "head").get("type"))}
-    return any("TokenClassification" in str(name) for name in architectures) or bool(tasks & _TOKEN_TASKS)
+    if "TokenClassification" in architectures or tasks & _TOKEN_TASKS:
+        return "token"
+    return "row" if "SequenceClassification" in architectures or tasks & _ROW_TASKS else None
 
 
 def _labels(folder: Path, outer: Document, plain: Document) -> tuple[tuple[str, ...], str | None]:
@@ -130,7 +148,7 @@ def _labels(folder: Path, outer: Document, plain: Document) -> tuple[tuple[str, 
 
 def _said_labels(folder: Path, outer: Document, plain: Document) -> Iterator[tuple[str, object]]:
     yield f"{CONFIGURATION}: dataset.train.labels", _section(_section(outer, "dataset"), "train").get("labels")
-    yield LABEL_MAPPING, _read(folder / LABEL_MAPPING)
+    yield LABEL_MAPPING, read_document(folder / LABEL_MAPPING)
     for section in ("model", "preprocessor"):
         for key in ("label2id", "id2label"):
             yield f"{CONFIGURATION}: {section}.{key}", _section(outer, section).get(key)
@@ -142,8 +160,8 @@ def _in_order(labels: Mapping[Any, Any], by_number: bool, where: str) -> tuple[s
     """The names by their numbers, which are 0, 1, ... without a gap."""
     pairs = labels.items() if by_number else [(number, name) for name, number in labels.items()]
     try:
-        named = {int(number): str(name) for number, name in pairs}
-    except (ValueError, TypeError):
+        named = {int(str(number)): str(name) for number, name in pairs}
+    except ValueError:
         raise LingyuError("holds labels without a number each", where=where, next="Mend that file") from None
     if sorted(named) != list(range(len(labels))):
         raise LingyuError(
@@ -152,13 +170,13 @@ def _in_order(labels: Mapping[Any, Any], by_number: bool, where: str) -> tuple[s
     return tuple(named[number] for number in range(len(named)))
 
 
-def _read(file: Path) -> Document | None:
-    """None where there is no such file."""
+def read_document(file: Path) -> Document | None:
+    """None where there is no such file. Raises LingyuError for anything but an object."""
     if not file.is_file():
         return None
     try:
         found = json.loads(file.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise LingyuError("is not JSON with names and values", where=file, next="Copy the checkpoint anew")

@@ -45,7 +45,7 @@ def read_weights(folder: Path) -> Weights:
     Raises LingyuError for files that are not whole, that hold the same name twice, a value that is no plain tensor, or
     a number that is not finite.
     """
-    files = weight_files(folder) if has_safetensors(folder) else _pickles(folder)
+    files = weight_files(folder) if has_safetensors(folder) else pickle_files(folder)
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
         part = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
@@ -58,7 +58,8 @@ def read_weights(folder: Path) -> Weights:
     return Weights(tensors, {file.name: _sha256(file) for file in files})
 
 
-def _pickles(folder: Path) -> list[Path]:
+def pickle_files(folder: Path) -> list[Path]:
+    """Raises LingyuError where there are none, or not all that an index lists."""
     if (folder / PICKLE).is_file():
         return [folder / PICKLE]
     index = folder / PICKLE_INDEX

@@ -32,7 +32,7 @@ def load_pretrainer(base: Base, *, seed: int, sentence_order: bool, dropout: flo
     many or one of another shape. A pooler and a masked-LM head may be lacking.
     """
     place = base.masked_lm
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), base.building():
         torch.manual_seed(seed)
         model = Pretrainer(_with_dropout(base.config, dropout), place, sentence_order=sentence_order)
     head = {f"head.{part}": tensor for part, tensor in base.masked_lm_weights().items()}

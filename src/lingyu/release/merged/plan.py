@@ -85,7 +85,7 @@ def _outline(base: Base, task: Task) -> Any:
     config.name_or_path = ""  # a path of this machine
     model_class = classifier_class(config, task.head)
     config.architectures = [model_class.__name__]
-    with torch.device("meta"):
+    with torch.device("meta"), base.building():
         return model_class(config)
 
 
