@@ -2,6 +2,7 @@
 
     python benchmarks/tasks.py run restaurant goods:1,2,3 restaurant+fgm       recipe[+ARM][:seeds], seed 42 by default
     python benchmarks/tasks.py table                                         writes the tables into docs/results.md
+    python benchmarks/tasks.py aspects             whether restaurant's answers go by the aspect, or by the text alone
 
 A run that has its JSON in docs/results/ is not run again; it holds what the version's metrics.json says. Runs of an arm
 are compared, row by row, with those of the recipe as it stands and the same seeds. Settings of an arm are looked for on
@@ -11,7 +12,8 @@ dev.
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from recorded import (
     write_between,
 )
 
+from lingyu.data import load_splits
 from lingyu.evaluation import paired_difference, seeds_mean_interval
 from lingyu.recipe import FIGURES, load_recipe
 from lingyu.store import METRICS, Interval
@@ -61,6 +64,8 @@ def main(arguments: Sequence[str]) -> None:
                 run_once(recipe, arm, int(seed))
     elif command == "table":
         write_between(BEGIN, END, f"{table_of_recipes()}\n\n{table_of_arms()}")
+    elif command == "aspects":
+        print("\n".join(lines_of_aspects()))
     else:
         print(__doc__)
 
@@ -190,6 +195,29 @@ def line_of_arm(runs: Sequence[dict[str, Any]], as_it_stands: Sequence[dict[str,
     return (
         f"| {runs[0]['recipe']} | {what} | {len(runs)} | {scores['accuracy']} | {scores['macro_f1']} | {difference} |"
     )
+
+
+def lines_of_aspects() -> Iterator[str]:
+    """Test rows of texts whose aspects have different labels, beside the best that one answer a text could do."""
+    recipe = load_recipe(REPO / "recipes/restaurant.yaml")
+    test = load_splits(recipe.data, recipe.task).test
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, text in enumerate(test.take(np.argsort(test.hashes, kind="stable")).texts):
+        rows_of[text].append(row)
+    for result in results():
+        if result["recipe"] == "restaurant" and not result["arm"]:
+            predictions, labels = (unpacked(result["answers"][of]) for of in ("predictions", "labels"))
+            torn = [rows for rows in rows_of.values() if len(set(labels[rows].tolist())) > 1]
+            among = np.concatenate(torn)
+            is_right = predictions == labels
+            one_answer = sum(np.bincount(labels[rows]).max() for rows in torn) / len(among)
+            answered_apart = sum(len(set(predictions[rows].tolist())) > 1 for rows in torn)
+            yield (
+                f"seed {result['seed']}: {len(among):,} rows of {len(torn):,} texts, "
+                f"right on {is_right[among].mean():.3f} (one answer a text at best {one_answer:.3f}), "
+                f"elsewhere on {np.delete(is_right, among).mean():.3f}; "
+                f"{answered_apart} of these texts are answered by the aspect"
+            )
 
 
 def stacked(runs: Sequence[dict[str, Any]]) -> np.ndarray:

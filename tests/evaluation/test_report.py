@@ -222,7 +222,7 @@ def test_metrics_of_single_label_are_byte_for_byte_what_they_were(seed, classes)
     assert verdict(found) == before["verdict"]
 
 
-@pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service"])
+@pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service", "restaurant"])
 def test_the_shipped_adapters_measure_as_they_say(repo, name):
     version = Store(repo / "adapters").open(name)
     stored, says = read_answers(version.folder / "answers.safetensors"), _json(version.folder / "metrics.json")

@@ -134,6 +134,15 @@ def test_outputs_are_near_those_of_full_precision(dtype: torch.dtype, tiny_base_
 
 
 @in_4_bits
+def test_under_autocast_a_layer_answers_in_the_type_that_it_computes_in(tiny_base_in_blocks: Path) -> None:
+    """In float32, what is kept of each layer for the backward would take twice the memory of the plain run's."""
+    classifier = quantized(tiny_base_in_blocks, FourBits(torch.bfloat16, torch.device("cpu")))
+    for layer in layers_of(classifier.model).values():
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer(torch.ones(2, layer.in_features)).dtype == torch.bfloat16
+
+
+@in_4_bits
 def test_two_copies_are_the_same_to_the_bit(tiny_base_in_blocks: Path) -> None:
     one, other = (layers_of(quantized(tiny_base_in_blocks).model) for _ in range(2))
     assert all(torch.equal(dequantized(layer), dequantized(other[path])) for path, layer in one.items())

@@ -156,7 +156,7 @@ def test_what_came_later_is_written_only_where_it_is_used(hotel):
     assert type(several).model_validate_json(several.model_dump_json()) == several
 
 
-@pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service"])
+@pytest.mark.parametrize("name", ["hotel", "ecommerce", "customer_service", "restaurant"])
 def test_the_manifest_of_a_shipped_adapter_is_written_byte_for_byte_as_it_was(repo, name):
     path = Store(repo / "adapters").open(name).folder / MANIFEST
     assert read_manifest(path).as_bytes() == path.read_bytes()

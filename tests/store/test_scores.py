@@ -24,7 +24,7 @@ def test_figures_are_found_among_the_other_keys_of_a_part(tmp_path):
 
 
 def test_the_shipped_files_are_read(repo):
-    for name in ("hotel", "ecommerce", "customer_service"):
+    for name in ("hotel", "ecommerce", "customer_service", "restaurant"):
         found = read_scores(Store(repo / "adapters").open(name).folder)
         assert list(found.test.figures) == ["accuracy", "macro_f1"]
         assert list(found.versus_baseline.fair.figures) == ["accuracy", "macro_f1"]

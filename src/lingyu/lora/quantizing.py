@@ -76,6 +76,8 @@ class FourBits:
         # On a CPU with AVX512-BF16 the first forward in eval mode would repack the weight in place: training on fails
         # then, and dequantised weights are wrong without an error (bitsandbytes 0.50).
         layer.support_avx512bf16_for_cpu = False
+        # It answers in the type that it is asked in: under autocast float32, in which all that follows would be kept.
+        layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(self.compute_dtype),))
         layer.train(linear.training)
         quantized: nn.Module = layer
         return quantized

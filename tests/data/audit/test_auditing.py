@@ -157,6 +157,15 @@ def test_what_a_recipe_leaves_out_is_audited_or_counted(write):
     assert (verdict.grade, verdict.says) == ("look", "3 rows of texts with two labels were left out of train")
 
 
+@pytest.mark.parametrize(("of", "grade"), [("train", "stop"), ("test", "look")])
+def test_two_labels_stop_a_training_that_reads_them(audited, of, grade):
+    parts = {"train": [("很好", "1"), ("很差", "0")], "test": [("还好", "1"), ("不好", "0")]}
+    parts[of] += [("两个标签", "0"), ("两个标签", "1")]
+    found = audited(**parts).audit
+    verdict = next(it for it in found.verdicts if it.check == "conflicts")
+    assert (verdict.grade, verdict.says) == (grade, f"1 text of {of} with two labels, in 2 rows")
+
+
 def test_rows_of_dev_and_test_that_training_drops_are_counted(write):
     rows = [(f"第{number}条评论内容", str(number % 2)) for number in range(60)]
     write("all.csv", csv_of(rows))
