@@ -1,6 +1,6 @@
 """Training in 4 bits beside training in full precision: memory and time a step on a large shape, accuracy on a recipe.
 
-    python benchmarks/qlora.py shape                   StructBERT-large's shape, random weights: qlora-shape-large.json
+    python benchmarks/qlora.py shape                   StructBERT-large's shape, random weights: qlora-shape-large-16x128.json
     python benchmarks/qlora.py shape --size small --steps 2
     python benchmarks/qlora.py recipe recipes/hotel.yaml [KEY=VALUE]...     the same recipe twice: qlora-hotel.json
 
@@ -43,7 +43,8 @@ def main() -> None:
         return
     asked.results.mkdir(parents=True, exist_ok=True)
     outcome = compare_shape(asked) if asked.question == "shape" else compare_recipe(asked.words)
-    name = f"shape-{asked.size}" if asked.question == "shape" else Path(asked.words[0]).stem
+    shape = f"shape-{asked.size}-{asked.rows}x{asked.tokens}"
+    name = shape if asked.question == "shape" else Path(asked.words[0]).stem
     text = json.dumps(outcome, ensure_ascii=False, indent=1)
     (asked.results / f"qlora-{name}.json").write_text(text + "\n", "utf-8")
     print(text)
