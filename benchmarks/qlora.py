@@ -1,6 +1,6 @@
 """Training in 4 bits beside training in full precision: memory and time a step on a large shape, accuracy on a recipe.
 
-    python benchmarks/qlora.py shape                   StructBERT-large's shape, random weights: qlora-shape-large-16x128.json
+    python benchmarks/qlora.py shape           StructBERT-large's shape, random weights: qlora-shape-large-16x128.json
     python benchmarks/qlora.py shape --size small --steps 2
     python benchmarks/qlora.py recipe recipes/hotel.yaml [KEY=VALUE]...     the same recipe twice: qlora-hotel.json
 
