@@ -130,6 +130,8 @@ def test_what_a_publisher_ships_beside_the_layers_is_no_matter(family: str, pool
     base = find_base(str(write_family(tmp_path / "base", family)))
     file = tmp_path / "base" / "model.safetensors"
     tensors = load_file(file)
+    layer = {name: tensor for name, tensor in tensors.items() if ".layer.0." in name or ".layers.0." in name}
+    assert layer
     prefix = next(name for name in tensors if ".embeddings." in name).partition(".")[0]
     tensors |= {f"{prefix}.embeddings.{name}": torch.zeros(1, 64) for name in ("position_ids", "token_type_ids")}
     if pooler:
@@ -139,7 +141,10 @@ def test_what_a_publisher_ships_beside_the_layers_is_no_matter(family: str, pool
         }
     save_file(tensors, file, metadata={"format": "pt"})
     for head in ("row", "token"):
-        require_saved(base.load_classifier(["a", "b"], head=head).fresh, base.family, base.id, head)
+        classifier = base.load_classifier(["a", "b"], head=head)
+        require_saved(classifier.fresh, base.family, base.id, head)
+        state = classifier.model.state_dict()
+        assert all(torch.equal(state[name], tensor) for name, tensor in layer.items())
 
 
 @pytest.mark.parametrize(
