@@ -12,6 +12,7 @@ What has its JSON in docs/results/ is not run again. Arms of a domain:
     dapt        gone on with the domain's raw text, of which no text is the task's
     both        first dapt, then tapt
     wrong       dapt on the other domain's text: a control
+    longer      as many steps as dapt on general text: a control
     lora        dapt by LoRA, merged (hotel only)
     order       dapt with word_order beside mlm (hotel only)
     sentences   dapt with sentence_order beside mlm (hotel only)
@@ -77,12 +78,13 @@ PRETRAININGS = {
     "tapt-customer_service": (GENERAL, "tapt-customer_service", TAPT),
     "both-hotel": (f"{BASES}/dapt-hotel", "tapt-hotel", TAPT),
     "both-customer_service": (f"{BASES}/dapt-customer_service", "tapt-customer_service", TAPT),
+    "longer": (GENERAL, "dapt-hotel", (*DAPT, "dapt.corpus=[data/corpus/general]", "dapt.general=[]")),
     "lora-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.mode=lora", "train.learning_rate=1e-3")),
     "order-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.objective=[mlm,word_order]")),
     "sentences-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.objective=[mlm,sentence_order]")),
 }
 OTHER = {"hotel": "customer_service", "customer_service": "hotel"}
-ARMS = ("base", "tapt", "dapt", "both", "wrong", "lora", "order", "sentences")
+ARMS = ("base", "tapt", "dapt", "both", "wrong", "longer", "lora", "order", "sentences")
 SAMPLES = 2000  # draws of test rows
 
 # The same for all arms. Of 200 rows they were looked for on dev, on the base arm and samples of other seeds; beyond
@@ -160,10 +162,8 @@ def require_made_by(asked: PretrainingRecipe, folder: Path) -> None:
 
 
 def base_of(domain: str, arm: str) -> str:
-    if arm == "base":
-        return GENERAL
-    name = f"dapt-{OTHER[domain]}" if arm == "wrong" else f"{arm}-{domain}"
-    return f"{BASES}/{name}"
+    of_any_domain = {"base": "general", "wrong": f"dapt-{OTHER[domain]}", "longer": "longer"}
+    return f"{BASES}/{of_any_domain.get(arm, f'{arm}-{domain}')}"
 
 
 def tune(domain: str, arm: str, size: str, seed: int) -> None:
