@@ -74,6 +74,7 @@ DAPT = (
 TAPT = ("train.max_steps=300",)
 PRETRAININGS = {
     "general": (None, "embedded-general", ("train.max_steps=2000",)),
+    "plain": (None, "embedded-general", ("train.max_steps=2000", "dapt.start=plain")),  # from random numbers
     "dapt-hotel": (GENERAL, "dapt-hotel", DAPT),
     "dapt-customer_service": (GENERAL, "dapt-customer_service", DAPT),
     "tapt-hotel": (GENERAL, "tapt-hotel", TAPT),
