@@ -28,6 +28,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,7 @@ def write_rows(path: Path, part: Part, labels: Sequence[str], rows: Sequence[int
 
 
 def tables() -> str:
-    runs = [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("dapt-gain-*-s*.json"))]
+    runs = [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("dapt-gain-*-s[0-9]*.json"))]
     sections = [table_of_pretrainings()]
     for size in ("200", "2000", "all"):
         of_size = [run for run in runs if run["size"] == size]
@@ -283,18 +284,18 @@ def table_of(size: str, runs: Sequence[Run]) -> str:
             of_arm = of(runs, domain, arm)
             if of_arm:
                 lines.append(line_of(domain, arm, of_arm, same_seeds(runs, domain, arm)))
-    return "\n".join([*lines, *lines_of_means(runs)])
+    return "\n".join([*lines, *lines_of_means(runs), *lines_of_ablation(runs)])
 
 
 def of(runs: Sequence[Run], domain: str, arm: str) -> list[Run]:
     return [run for run in runs if (run["domain"], run["arm"]) == (domain, arm)]
 
 
-def same_seeds(runs: Sequence[Run], domain: str, arm: str) -> list[Run]:
-    """The base's runs to set beside an arm's: of its seeds, or none where one of them is missing."""
+def same_seeds(runs: Sequence[Run], domain: str, arm: str, other: str = "base") -> list[Run]:
+    """Another arm's runs to set beside an arm's: of its seeds, or none where one of them is missing."""
     seeds = {run["seed"] for run in of(runs, domain, arm)}
-    shared = [run for run in of(runs, domain, "base") if run["seed"] in seeds]
-    return shared if arm != "base" and len(shared) == len(seeds) else []
+    shared = [run for run in of(runs, domain, other) if run["seed"] in seeds]
+    return shared if arm != other and len(shared) == len(seeds) else []
 
 
 def line_of(domain: str, arm: str, runs: Sequence[Run], base: Sequence[Run]) -> str:
@@ -321,6 +322,24 @@ def lines_of_means(runs: Sequence[Run]) -> list[str]:
             by_seed = over_seeds(np.mean(gains, axis=0)) if len({len(gain) for gain in gains}) == 1 else ""
             lines.append(f"| mean of the domains | {arm} | {seeds} | | {found} ({found.judgement}) | {by_seed} | |")
     return lines
+
+
+def lines_of_ablation(runs: Sequence[Run]) -> list[str]:
+    """dapt as it might have been, beside dapt: each differs from it in one thing."""
+    lines = []
+    for domain, arm in product(OTHER, ("lora", "order", "sentences")):
+        ours, dapt = of(runs, domain, arm), same_seeds(runs, domain, arm, "dapt")
+        if ours and dapt:
+            over_rows = difference(
+                unpacked(ours[0]["answers"]["labels"]),
+                stacked(ours, "predictions"),
+                stacked(dapt, "predictions"),
+                ours[0]["classes"],
+            )
+            lines.append(f"| {domain} | {arm} | {over_rows} | {over_seeds(more_by_seed(ours, dapt))} |")
+    if not lines:
+        return []
+    return ["", "| domain | arm | minus dapt, over test rows | over seeds |", "| --- | --- | --- | --- |", *lines]
 
 
 def right_more(ours: Sequence[Run], base: Sequence[Run]) -> Shares:
