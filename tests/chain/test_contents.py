@@ -1,5 +1,6 @@
 """Fingerprints go by content: never by a name, a time, or what a corpus was built from."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_a_source_is_a_file_a_folder_or_a_column_and_what_is_not_here_has_no_fin
     assert text_fingerprint(str(folder / "b.csv")) is None
 
 
-def test_a_base_is_its_weights_and_tokenizer_under_any_name(
+def test_a_base_is_its_weights_config_and_tokenizer_under_any_name(
     tiny_base: Path, tiny_base_with_pooler: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(tiny_base, tmp_path / "renamed")
@@ -94,6 +95,12 @@ def test_a_base_is_its_weights_and_tokenizer_under_any_name(
     assert base_fingerprint(str(copy)) == base_fingerprint(str(tiny_base))
     assert base_fingerprint(str(tiny_base_with_pooler)) != base_fingerprint(str(tiny_base))
     assert base_fingerprint(str(tiny_base), with_head=True) != base_fingerprint(str(tiny_base))
+    (copy / "hashes.safetensors").write_bytes(b"what it has learnt")
+    assert base_fingerprint(str(copy)) == base_fingerprint(str(tiny_base))
+    assert base_fingerprint(str(copy), with_head=True) != base_fingerprint(str(tiny_base), with_head=True)
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    (copy / "config.json").write_text(json.dumps(config | {"num_attention_heads": 1}), "utf-8")
+    assert base_fingerprint(str(copy)) != base_fingerprint(str(tiny_base))
     (copy / "vocab.txt").unlink()
     (copy / "tokenizer.json").unlink()
     assert base_fingerprint(str(copy)) is None

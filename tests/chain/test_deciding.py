@@ -1,6 +1,7 @@
 """Whether a stage runs: by the content of what it reads and of what it left, and by what an interrupted call left."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from lingyu.chain import Job, read_chain
 from lingyu.chain.deciding import begun, decide
 from lingyu.chain.state import Entry
+from lingyu.chain.targets import file_target
 from lingyu.data import CorpusRequest, build_corpus
 
 CHAIN = """\
@@ -93,14 +95,23 @@ def test_only_what_the_chain_left_itself_makes_way(job: Job) -> None:
 
 
 def test_what_an_interrupted_call_had_finished_counts(job: Job) -> None:
+    place = Path("measured.json")
+    measures = replace(job, target=file_target(place))
+    entry = begun(measures, decide(measures, Entry()), Entry())
+    assert decide(measures, entry).action == "run", "nothing has come of it yet"
+    place.write_text("{}")
+    decision = decide(measures, entry)
+    assert decision.action == "take"
+    assert decision.output == measures.target.left()
+    Path("raw/a.txt").write_text("物流很快，包装也好\n", "utf-8")
+    assert decide(measures, entry).action == "run", "it was begun on something else"
+
+
+def test_a_corpus_that_came_meanwhile_may_hold_test_texts_so_it_is_neither_taken_nor_replaced(job: Job) -> None:
     entry = begun(job, decide(job, Entry()), Entry())
-    assert decide(job, entry).action == "run", "nothing has come of it yet"
     build()
     decision = decide(job, entry)
-    assert decision.action == "take"
-    assert decision.output == job.target.left()
-    Path("raw/a.txt").write_text("物流很快，包装也好\n", "utf-8")
-    assert decide(job, entry).action == "run", "it was begun on something else"
+    assert (decision.action, decision.replaces) == ("run", False)
 
 
 def test_what_lay_there_before_is_not_taken_for_the_stage_s_own(job: Job) -> None:

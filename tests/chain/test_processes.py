@@ -2,9 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,3 +74,35 @@ def test_a_signal_is_passed_on_once_and_the_process_is_waited_for(number: signal
 def test_a_launcher_that_is_not_there_is_one_line() -> None:
     with pytest.raises(LingyuError, match="nowhere: can't be started"):
         do_in_process([], ("nowhere",))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+def test_a_launcher_hears_of_the_chain_s_end(tmp_path: Path) -> None:
+    place = tmp_path / "pid"
+    waits = f"import os, pathlib, time; pathlib.Path({str(place)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    chain = (
+        f"import sys; from lingyu.chain.processes import do_in_process as do; do([], (sys.executable, '-c', {waits!r}))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", chain])
+    try:
+        pid = int(_eventually(lambda: place.exists() and place.read_text()))
+    finally:
+        process.kill()
+        process.wait()
+    assert _eventually(lambda: not _is_alive(pid)), "the launcher went on unseen"
+
+
+def _eventually(found: Callable[[], Any]) -> Any:
+    for _ in range(600):
+        if answer := found():
+            return answer
+        time.sleep(0.05)
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    """A zombie that nobody has waited for is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -117,6 +117,7 @@ def test_missing_keys_come_with_an_example(tmp_path: Path) -> None:
         ("dapt.shape.num_hidden_layers=2", "dapt.shape: mode full keeps its base's shape"),
         ("dapt.objective=[word_order]", "dapt.objective: mlm belongs in it, and each objective once"),
         ("revision=main", "revision: the embedded base has no revisions; leave it out"),
+        ("publish.to=embedded", "publish.to: the base itself: a run that was killed could not go on from it"),
         ("lora.r=8", "lora: mode full learns without LoRA; lora is for mode: lora"),
         ("dapt.hidden_loss_weight=2.0", "dapt.hidden_loss_weight: mode full has no teacher"),
         ("dapt.word_order_probability=0.1", "dapt.word_order_probability: nothing is shuffled without word_order"),
@@ -126,6 +127,12 @@ def test_missing_keys_come_with_an_example(tmp_path: Path) -> None:
 def test_keys_that_do_not_go_together_are_told(tmp_path: Path, override: str, fault: str) -> None:
     [line] = faults_of(write(tmp_path, GOOD), override)
     assert line.startswith(f"command line: {fault}")
+
+
+def test_lora_begins_as_the_base_so_that_before_can_be_measured(tmp_path: Path) -> None:
+    [line] = faults_of(write(tmp_path, GOOD), "dapt.mode=lora", "lora.init_lora_weights=false")
+    assert line.startswith("command line: lora.init_lora_weights: false begins with random LoRA")
+    assert load_pretraining(write(tmp_path, GOOD), ["dapt.mode=lora", "lora.init_lora_weights=pissa"])
 
 
 @pytest.mark.parametrize(

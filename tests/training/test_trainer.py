@@ -1,6 +1,7 @@
 """The Trainer of a classifier: the loss that dev is told by, and batches in which nothing counts."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ from lingyu.training import (
     training_arguments,
 )
 from lingyu.training.optimizer import same_rate
+from lingyu.training.runs import Inputs, Run, mark_complete
 
+NO_INPUTS = Inputs(base_weights="", base_tokenizer="", train="", dev="", num_processes=1, precision="float32")
 TEXTS = ["好", "房间很干净", "差", "服务差", "早餐很好房间也好", "好好好好", "房间差", "很"]
 
 
@@ -35,8 +38,11 @@ def rows_of(task: Task, base: Path, texts: list[str]) -> TrainingRows:
     return EncodedRows(encoded, np.arange(len(texts)) % 2)
 
 
-def trainer_of(task: Task, base: Path, folder: Path, train_texts: list[str], dev_rows_a_batch: int) -> BatchesTrainer:
-    train = Train(num_train_epochs=1, tokens_per_batch=64, max_length=32, metric_for_best_model="loss")
+def trainer_of(
+    task: Task, base: Path, folder: Path, train_texts: list[str], dev_rows_a_batch: int, **settings: Any
+) -> BatchesTrainer:
+    settings = {"num_train_epochs": 1, "tokens_per_batch": 64, "max_length": 32} | settings
+    train = Train(metric_for_best_model="loss", **settings)
     arguments = training_arguments(train, folder, chosen_precision(train))
     arguments.per_device_eval_batch_size = dev_rows_a_batch
     return build_trainer(
@@ -79,3 +85,29 @@ def test_a_text_without_a_token_alone_in_its_batch_is_no_divergence(tiny_base: P
     losses = [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
     assert losses
     assert np.isfinite(losses).all()
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3, 4, 5])
+def test_a_process_that_is_killed_while_it_saves_goes_on_from_what_was_whole(
+    killed_at: int, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best of dev is the first until the fourth, which is to take its place, comes."""
+    run = Run(tmp_path, NO_INPUTS)
+    settings: dict[str, Any] = {"num_train_epochs": 5, "save_total_limit": 1, "early_stopping_patience": None}
+    trainer = trainer_of(WEIGHTED, tiny_base, run.checkpoints, TEXTS, 64, **settings)
+    losses = iter([1.0, 3.0, 2.0, 0.5, 0.7])
+    monkeypatch.setattr(trainer, "evaluate", lambda *_, **__: {"eval_loss": next(losses)})
+    marked: list[Path] = []
+
+    def mark(checkpoint: Path) -> None:
+        if len(marked) + 1 == killed_at:
+            raise KeyboardInterrupt
+        mark_complete(checkpoint)
+        marked.append(checkpoint)
+
+    monkeypatch.setattr("lingyu.training.trainer.mark_complete", mark)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert run.last_checkpoint == (marked[-1] if marked else None)
+    kept = sorted(run.checkpoints.glob("checkpoint-*/complete.json"))
+    assert len(kept) == min(len(marked), 2), "the best and the last, which may be one"

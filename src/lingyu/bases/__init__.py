@@ -15,7 +15,7 @@ from .families import (
     require_saved,
 )
 from .finding import Found, Hub, base_here, bases_here, find_base, hub_asked_for, is_hub_id
-from .fingerprints import StoredTensor, encoder_tensors, plain_name, weights_fingerprint
+from .fingerprints import StoredTensor, encoder_tensors, plain_name, weight_files, weights_fingerprint
 from .importing import Imported, import_checkpoint
 from .machine import usable_cores
 
@@ -52,5 +52,6 @@ __all__ = [
     "quiet_transformers",
     "require_saved",
     "usable_cores",
+    "weight_files",
     "weights_fingerprint",
 ]

@@ -67,7 +67,8 @@ def text_fingerprint(name: str) -> str | None:
 
 
 def base_fingerprint(id: str, revision: str | None = None, *, with_head: bool = False) -> str | None:
-    """Of a base's weights and tokenizer; with_head: of its masked-LM head too, which a classifier does not read.
+    """Of a base's weights, config and tokenizer; with_head: of its masked-LM head too, and of the hashes of what it
+    has learnt, which a classifier does not read.
 
     None where there is no such base, or none that can be read.
     """
@@ -75,7 +76,11 @@ def base_fingerprint(id: str, revision: str | None = None, *, with_head: bool = 
 
     try:
         base = find_base(id, revision)
-        pairs = [("weights", base.weights_fingerprint), ("tokenizer", base.tokenizer_fingerprint)]
+        pairs = [
+            ("weights", base.weights_fingerprint),
+            ("tokenizer", base.tokenizer_fingerprint),
+            ("config", file_fingerprint(base.folder / "config.json")),
+        ]
     except LingyuError:
         return None
     if with_head:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from lingyu.errors import LingyuError
+from lingyu.parent import hear_of_the_parents_end
 
 STEP = "lingyu.cli.chain_step"
 """The module that does one stage: `python -m lingyu.cli.chain_step train recipes/hotel.yaml`."""
@@ -36,7 +37,11 @@ def do_in_process(words: Sequence[str], launch: Sequence[str] = PYTHON) -> Ended
     with _signals() as pending:
         try:
             process = subprocess.Popen(  # noqa: S603 - the words are the user's own
-                [*launch, "-m", STEP, *words], stdin=subprocess.DEVNULL, stdout=_STDERR, start_new_session=True
+                [*launch, "-m", STEP, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=_STDERR,
+                start_new_session=True,
+                preexec_fn=hear_of_the_parents_end,
             )
         except OSError as error:
             raise LingyuError(f"can't be started ({error.strerror})", where=launch[0], next="Check --launch") from None

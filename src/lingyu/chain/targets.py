@@ -34,11 +34,11 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class PlaceTarget:
-    """A folder or file that holds one output: a corpus, a base, a measurement. recipe: of a base."""
+    """A folder or file that holds one output: a corpus, a base, a measurement."""
 
     place: Path
     fingerprint: Callable[[Path], str | None]
-    recipe: PretrainingRecipe | None = None
+    says_own: Callable[[Path], bool]
 
     def left(self) -> Output | None:
         try:
@@ -48,12 +48,7 @@ class PlaceTarget:
         return None if found is None else Output(what=self.place.as_posix(), fingerprint=found)
 
     def is_of_recipe(self) -> bool:
-        if self.recipe is None:
-            return True
-        try:
-            return settings_of(load_pretraining(self.place / _RECIPE)) == settings_of(self.recipe)
-        except (LingyuError, OSError):
-            return False
+        return self.says_own(self.place)
 
     def fault_of(self, output: Output) -> str | None:
         if Path(output.what) != self.place:
@@ -64,20 +59,29 @@ class PlaceTarget:
 
 
 def corpus_target(folder: Path) -> PlaceTarget:
-    return PlaceTarget(folder, corpus_fingerprint)
+    """Another corpus may have been built there, with other test texts left out, and a new one takes no time."""
+    return PlaceTarget(folder, corpus_fingerprint, says_own=lambda _: False)
 
 
 def base_target(recipe: PretrainingRecipe) -> PlaceTarget:
-    return PlaceTarget(Path(recipe.publish.to), _base_in, recipe)
+    def says_own(folder: Path) -> bool:
+        try:
+            return settings_of(load_pretraining(folder / _RECIPE)) == settings_of(recipe)
+        except (LingyuError, OSError):
+            return False
+
+    return PlaceTarget(Path(recipe.publish.to), _base_in, says_own)
 
 
 def _base_in(folder: Path) -> str | None:
-    """A folder is meant, whatever a hub has by that name."""
-    return base_fingerprint(str(folder if folder.is_absolute() else f"./{folder}"))
+    """Of all that the next stage reads: its head and what it has learnt too. A folder is meant, whatever a hub has by
+    that name."""
+    return base_fingerprint(str(folder if folder.is_absolute() else f"./{folder}"), with_head=True)
 
 
 def file_target(file: Path) -> PlaceTarget:
-    return PlaceTarget(file, file_fingerprint)
+    """In the chain's own folder, where nobody else writes."""
+    return PlaceTarget(file, file_fingerprint, says_own=lambda _: True)
 
 
 @dataclass(frozen=True)

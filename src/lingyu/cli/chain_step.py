@@ -1,8 +1,6 @@
 """One stage of a chain, in the process that `lingyu chain` starts for it: `python -m lingyu.cli.chain_step KIND`."""
 
 import contextlib
-import ctypes
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,8 +9,8 @@ from pathlib import Path
 import click
 
 from lingyu.cli import run
+from lingyu.parent import hear_of_the_parents_end
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MAINS = {
     "corpus": ("lingyu.cli", ("data", "corpus")),
     "dapt": ("lingyu.cli.dapt", ("--overrides-from", "the chain")),
@@ -52,15 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(evaluate, "lingyu chain", arguments)
 
 
-def _hear_of_the_chains_end() -> None:
-    """Get SIGHUP when the chain is killed: a stage that went on unseen would meet the next call's."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
-
-
 def do_stage(kind: str, words: Sequence[str]) -> int:
     """The exit status of one stage."""
-    _hear_of_the_chains_end()
+    hear_of_the_parents_end()  # a launcher's too: it would leave the stage running unseen, to meet the next call's
     module, before = _MAINS[kind]
     status: int = import_module(module).main([*before, *words])
     return status

@@ -160,6 +160,7 @@ def build_trainer(
         eval_dataset=PackedTexts(held_out, measuring),
         optimizers=(optimizer, schedule(optimizer, recipe.train, steps, alone)),
         callbacks=[*callbacks, Stopwatch(), MeasureTheEnd()],
+        save_total_limit=recipe.train.save_total_limit,
         early_stopping_patience=recipe.train.early_stopping_patience,
     )
 

@@ -13,7 +13,7 @@ from torch import nn
 from transformers import TrainerCallback
 
 from lingyu.bases import Base, find_base
-from lingyu.errors import LingyuError
+from lingyu.errors import LingyuError, from_os_error
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import counted
 from lingyu.training import (
@@ -95,7 +95,7 @@ def pretrain(
     with recorded(run, lambda: _tracker(job, run), program=PROGRAM) as tracker:
         if run.base.is_dir() and _is_published(run, recipe):
             return _finish(run, recipe, tracker) if is_main else None
-        before = measured_once(run.folder, lambda: _measure(learner.pretrainer, job, progress)) if is_main else {}
+        before = measured_once(run.folder, lambda: _measure(learner.before, job, progress)) if is_main else {}
         for line in _before_lines(before):
             console.print(line)
         if not run.base.is_dir():
@@ -230,7 +230,12 @@ def _save_with_proof(trained: Pretrainer, job: Job, run: Run) -> None:
     dtype = job.recipe.publish.dtype
     folder = run.folder / ".base"
     shutil.rmtree(folder, ignore_errors=True)
-    save_base(trained, job.start, folder, dtype)
+    try:
+        save_base(trained, job.start, folder, dtype)
+    except OSError as error:
+        known = from_os_error(error)
+        next_step = f"{known.next}. The last checkpoint is kept: go on with {resume_command(PROGRAM, run)}"
+        raise LingyuError(known.what, where=run.base, next=next_step) from error
     reloaded = load_as_recipe(job.recipe, find_base(str(folder))).model
     rows = np.arange(min(_PROOF_TEXTS, len(job.corpus.held_out)))
     live, saved = (
@@ -294,4 +299,6 @@ def _notes(job: Job, learner: Learner) -> list[str]:
         notes.append("Before means the untrained start.")
     elif learner.head_is_new:
         notes.append("The base had no masked-LM head: before means with a random one.")
+    if job.recipe.dapt.mode == "distil":
+        notes.append("Before is the teacher, which says no more than the student's words.")
     return notes

@@ -350,6 +350,11 @@ def _rules_of_keys(recipe: PretrainingRecipe) -> Iterator[Rule]:
         "the embedded base has no revisions; leave it out",
     )
     yield (
+        dapt.mode == "scratch" or PurePath(recipe.base) != PurePath(recipe.publish.to),
+        "publish.to",
+        "the base itself: a run that was killed could not go on from it; name another folder",
+    )
+    yield (
         "mlm" in dapt.objective and len(set(dapt.objective)) == len(dapt.objective),
         "dapt.objective",
         "mlm belongs in it, and each objective once",
@@ -364,6 +369,11 @@ def _rules_of_keys(recipe: PretrainingRecipe) -> Iterator[Rule]:
         dapt.user_dict is None or dapt.segmenter == "jieba",
         "dapt.user_dict",
         f"only jieba reads a user dictionary, not {dapt.segmenter}",
+    )
+    yield (
+        recipe.lora.init_lora_weights is not False,
+        "lora.init_lora_weights",
+        "false begins with random LoRA, and what the base knew before could not be measured; write true",
     )
     yield (
         recipe.lora.loraplus_lr_ratio is None,

@@ -1,9 +1,7 @@
 """Ctrl-C and SIGTERM end a training run after a checkpoint; a second Ctrl-C ends it at once."""
 
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,13 +10,13 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from lingyu.parent import hear_of_the_parents_end
 
 
 def hear_of_the_launchers_end() -> None:
-    """Get SIGHUP when `accelerate launch` dies: it passes no signal on, and would leave the training running unseen."""
-    if sys.platform == "linux" and "ACCELERATE_MIXED_PRECISION" in os.environ:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
+    """`accelerate launch` passes no signal on when it is killed."""
+    if "ACCELERATE_MIXED_PRECISION" in os.environ:
+        hear_of_the_parents_end()
 
 
 class StopAtSignal(TrainerCallback):  # type: ignore[misc]

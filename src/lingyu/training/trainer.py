@@ -19,6 +19,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_utils import rotate_checkpoints
 
 from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
 from lingyu.recipe import FIGURES, Pretraining, Train
@@ -57,7 +58,6 @@ def training_arguments(train: Train | Pretraining, checkpoints: Path, precision:
         eval_steps=train.eval_steps,
         save_strategy=train.eval_strategy,
         save_steps=train.eval_steps or 500,
-        save_total_limit=train.save_total_limit + int(best),
         load_best_model_at_end=best,
         metric_for_best_model=train.metric_for_best_model,
         greater_is_better=not FIGURES[train.metric_for_best_model].lower_is_better,
@@ -84,9 +84,10 @@ def _on_one_gpu(arguments: TrainingArguments) -> TrainingArguments:
 
 class BatchesTrainer(Trainer):  # type: ignore[misc]
     """Trainer, but that its training batches are handed in, cut for its process already. A checkpoint counts once it
-    is whole.
+    is whole, and only then older ones make way.
 
-    fgm_epsilon: how far the embeddings of a batch are moved for its second, adversarial pass; None for no such pass.
+    save_total_limit: checkpoints kept beside the best. fgm_epsilon: how far the embeddings of a batch are moved for its
+    second, adversarial pass; None for no such pass.
     """
 
     def __init__(
@@ -94,12 +95,13 @@ class BatchesTrainer(Trainer):  # type: ignore[misc]
         *,
         batches: DataLoader[Any],
         callbacks: Sequence[TrainerCallback],
+        save_total_limit: int,
         early_stopping_patience: int | None,
         fgm_epsilon: float | None = None,
         **settings: Any,
     ) -> None:
         early = [EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else []
-        super().__init__(callbacks=[*callbacks, _MarkComplete(), *early], **settings)
+        super().__init__(callbacks=[*callbacks, _KeepWhole(save_total_limit), *early], **settings)
         self.remove_callback(PrinterCallback)
         self.batches = batches
         self.fgm_epsilon = fgm_epsilon
@@ -120,14 +122,24 @@ class BatchesTrainer(Trainer):  # type: ignore[misc]
         return adversarial_step(step, embeddings, self.fgm_epsilon, lambda: self.accelerator.no_sync(model))
 
 
-class _MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """A checkpoint counts only once every process has written its part."""
+class _KeepWhole(TrainerCallback):  # type: ignore[misc]
+    """A checkpoint counts only once every process has written its part. Trainer itself would delete older ones, maybe
+    the best, before that: a process killed in between could not go on."""
+
+    def __init__(self, save_total_limit: int) -> None:
+        self.save_total_limit = save_total_limit
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if args.world_size > 1:
             torch.distributed.barrier()
         if state.is_world_process_zero:
             mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            rotate_checkpoints(
+                output_dir=args.output_dir,
+                save_total_limit=self.save_total_limit + int(args.load_best_model_at_end),
+                best_model_checkpoint=state.best_model_checkpoint,
+                use_mtime=True,
+            )
 
 
 def build_trainer(
@@ -163,6 +175,7 @@ def build_trainer(
         preprocess_logits_for_metrics=lambda logits, labels: dev_rows.of_rows(logits),
         optimizers=(adamw(model, train.learning_rate, train.weight_decay, rate_factor), None),
         callbacks=callbacks,
+        save_total_limit=train.save_total_limit,
         early_stopping_patience=train.early_stopping_patience,
         fgm_epsilon=train.fgm_epsilon,
     )

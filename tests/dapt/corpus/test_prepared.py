@@ -125,7 +125,7 @@ def test_empty_texts_are_counted(prepare: Prepare) -> None:
         (b"\n<br>\n", r"raw\.txt: no text is left of 2 \(2 empty, 0 test texts\)"),
         ("很好\n很好！\n".encode(), r"raw\.txt: one distinct text, and none to measure the gain on"),
         ("好\n坏\n".encode(), r"raw\.txt: no text to measure on has two tokens, of which one could be masked"),
-        (b"\x89PNG\n\0", r"raw\.txt:1: a line that is not UTF-8"),
+        (b"\x89PNG\n\0", r"raw\.txt:1: a NUL byte: this is no text file"),
     ],
 )
 def test_a_corpus_without_text_is_one_line_and_leaves_nothing(

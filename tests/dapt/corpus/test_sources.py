@@ -106,6 +106,7 @@ def test_a_task_gives_its_training_texts_clean_and_neither_dev_nor_test(place: P
         ("a.txt", "很好\n不".encode() + b"\xff\n", "a.txt:2: a line that is not UTF-8. Save it as UTF-8"),
         ("a.txt", b"\xff\xfea\0", "a.txt:1: UTF-16 text"),
         ("a.txt", b"PNG\r\n\x1a\n\0\0\0", "a.txt:3: a NUL byte: this is no text file"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.txt:1: a NUL byte: this is no text file"),
         ("a.txt", "好".encode() * 1_000_001, "a.txt:1: a line of more than 1,000,000 characters"),
         ("a.txt", "好".encode() * 1_400_000, "a.txt:1: a line of more than 1,000,000 characters"),
         ("a.txt", b"\xef\xbb\xbf" + "好".encode() * 1_400_000, "a.txt:1: a line of more than 1,000,000 characters"),

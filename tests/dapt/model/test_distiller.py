@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -113,3 +114,16 @@ def test_an_empty_batch_teaches_nothing(lengths: list[int], distiller: Distiller
 def test_a_student_with_words_of_its_own_is_one_line(teacher: Base) -> None:
     with pytest.raises(LingyuError, match=r"the teacher .* does not know its token"):
         teacher_ids_of(find_base("embedded"), teacher)
+
+
+def test_a_teacher_in_the_student_s_words_says_what_the_teacher_says_of_them(teacher: Base, tmp_path: Path) -> None:
+    entries = len(teacher.tokenizer)
+    student_start(teacher, Shape(vocab_size=entries - 5), np.arange(entries), tmp_path / "student")
+    student = find_base(str(tmp_path / "student"))
+    distiller = Distiller(load(student), load(teacher), (2,), teacher_ids_of(student, teacher))
+    batch = flat_batch(LENGTHS, vocabulary=student.config.vocab_size)
+    narrowed = distiller.teacher_in_own_words()(**batch)
+    whole = load(teacher)(**batch | {"input_ids": distiller.teacher_ids[batch["input_ids"]]})
+    assert narrowed["logits"].shape[1] == entries - 5
+    torch.testing.assert_close(narrowed["logits"], whole["logits"][:, distiller.teacher_ids], atol=1e-6, rtol=1e-5)
+    assert len(distiller.teacher.head.bias) == teacher.config.vocab_size, "the teacher itself stays whole"

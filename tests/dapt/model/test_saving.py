@@ -1,7 +1,9 @@
 """The folder of a pretrained base: transformers reads all of it, and nothing of this machine is in it."""
 
 import json
+import resource
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,16 @@ def test_weights_that_are_too_large_for_float16_are_refused(tiny_base: Path, tmp
         save_base(model, find_base(str(tiny_base)), tmp_path / "new", "float16")
     assert caught.value.status == 1
     save_base(model, find_base(str(tiny_base)), tmp_path / "bfloat16", "bfloat16")
+
+
+def test_a_file_that_may_not_be_written_is_an_error_of_the_system(tiny_base: Path, tmp_path: Path) -> None:
+    base = find_base(str(tiny_base))
+    model = load_pretrainer(base, seed=1, sentence_order=False, dropout=None).model
+    before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_base(model, base, tmp_path / "base", "float32")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)

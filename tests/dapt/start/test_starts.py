@@ -1,9 +1,11 @@
 """Where mode scratch and a student start: what their words are counted on, and what they are not."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from lingyu.bases import find_base
 from lingyu.dapt.corpus.prepared import prepare_corpus
@@ -65,3 +67,18 @@ def test_a_student_is_cut_once_by_the_words_of_its_corpus(tiny_base: Path) -> No
     written = (student.folder / "model.safetensors").stat().st_mtime_ns
     again = student_base(asked, teacher, inputs, ENCODED, STARTS, silent)
     assert (again.folder / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_a_teacher_with_another_head_has_a_student_of_its_own(tiny_base: Path, tmp_path: Path) -> None:
+    asked = recipe(mode="distil", shape={"num_hidden_layers": 1})
+    students = []
+    for change in ({}, {"cls.predictions.bias": 0.5}):
+        folder = shutil.copytree(tiny_base, tmp_path / f"teacher-{len(change)}")
+        weights = load_file(folder / "model.safetensors")
+        save_file(
+            weights | {name: weights[name] + added for name, added in change.items()}, folder / "model.safetensors"
+        )
+        teacher = find_base(str(folder))
+        students.append(student_base(asked, teacher, find_inputs(asked.dapt, teacher), ENCODED, STARTS, silent))
+    biases = [load_file(student.folder / "model.safetensors")["cls.predictions.bias"] for student in students]
+    assert np.allclose(biases[1] - biases[0], 0.5)

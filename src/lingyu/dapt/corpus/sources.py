@@ -36,6 +36,7 @@ _TEXT: Final = (".txt", ".txt.gz")
 _TABLES: Final = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 _COLUMN: Final = "text"
 _LONGEST_CHARACTERS = 1_000_000  # more is a file without line ends; the tokenizer would take gigabytes for it
+_LOOK_AHEAD_BYTES = 4096
 _LONGEST_BYTES = len(codecs.BOM_UTF8) + 4 * _LONGEST_CHARACTERS + len(b"\r\n")
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -216,16 +217,22 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[str]:
         if number == 1 and line.startswith(_UTF16):
             raise LingyuError("UTF-16 text", where, _to_utf8("UTF-16"))
         if b"\0" in line:
-            raise LingyuError("a NUL byte: this is no text file", where, "Give text as UTF-8, a text a line")
+            raise _no_text(where)
         if len(line) > _LONGEST_BYTES:  # cut, maybe inside a character
             raise _too_long(where)
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
+            if b"\0" in stream.read(_LOOK_AHEAD_BYTES):
+                raise _no_text(where) from None
             raise LingyuError("a line that is not UTF-8", where, _to_utf8("GB18030")) from None
         if len(text) > _LONGEST_CHARACTERS:
             raise _too_long(where)
         yield text
+
+
+def _no_text(where: str) -> LingyuError:
+    return LingyuError("a NUL byte: this is no text file", where, "Give text as UTF-8, a text a line")
 
 
 def _too_long(where: str) -> LingyuError:

@@ -1,5 +1,6 @@
 """mode: distil. A student of fewer layers and words learns its teacher's hidden states beside the masked words."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,6 +40,16 @@ class Distiller(nn.Module):
     @property
     def teacher(self) -> Pretrainer:
         return self._teacher[0]
+
+    def teacher_in_own_words(self) -> Pretrainer:
+        """The teacher with the student's vocabulary: of what it says, what the student can say."""
+        embeddings, bias = self.teacher.encoder.get_input_embeddings().weight, self.teacher.head.bias
+        if len(bias) == len(self.teacher_ids):
+            return self.teacher
+        narrowed = copy.deepcopy(self.teacher)
+        narrowed.encoder.set_input_embeddings(nn.Embedding.from_pretrained(embeddings[self.teacher_ids]))
+        narrowed.head.bias = nn.Parameter(bias[self.teacher_ids], requires_grad=False)
+        return narrowed
 
     def forward(
         self,

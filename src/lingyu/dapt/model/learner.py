@@ -25,6 +25,11 @@ class Learner:
     new: frozenset[str]
     head_is_new: bool
 
+    @property
+    def before(self) -> Pretrainer:
+        """What the new base is measured against: what training starts from, but of a student its teacher."""
+        return self.model.teacher_in_own_words() if isinstance(self.model, Distiller) else self.pretrainer
+
     def parameters_line(self) -> str:
         counts = [(parameter.numel(), parameter.requires_grad) for parameter in self.model.parameters()]
         trained, total = sum(n for n, learns in counts if learns), sum(n for n, _ in counts)

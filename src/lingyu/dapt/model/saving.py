@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from transformers import MODEL_FOR_MASKED_LM_MAPPING
 
@@ -44,9 +44,9 @@ def save_model(model: Pretrainer, config: Any, folder: Path, dtype: str, without
     folder.mkdir(parents=True, exist_ok=True)
     _save_config(config, folder)
     named = {name: tensor for name, tensor in model.state_dict().items() if name not in without}
-    save_file(
-        _stored(_renamed(named, config), getattr(torch, dtype), folder), folder / WEIGHTS, metadata={"format": "pt"}
-    )
+    stored = _stored(_renamed(named, config), getattr(torch, dtype), folder)
+    # not save_file, which tells of a full disk by an error of its own
+    (folder / WEIGHTS).write_bytes(safetensors.torch.save(stored, metadata={"format": "pt"}))
 
 
 def copy_tokenizer(base: Base, folder: Path) -> None:

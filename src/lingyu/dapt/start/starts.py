@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lingyu.bases import Base, find_base
+from lingyu.bases import Base, find_base, weight_files
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import Report
 
@@ -19,7 +19,7 @@ from ..corpus.surveying import CorpusInputs, survey, vocabulary_inputs
 from .scratch import is_start, start_folder
 from .student import student_start
 
-_FORMAT = 1  # of what is made from the same key: counted up when that changes
+_FORMAT = 2  # of what is made from the same key: counted up when that changes
 _TOKENS_AT_ONCE = 1 << 20
 
 
@@ -66,11 +66,21 @@ def counts_of(ids: NDArray[np.int32], vocab_size: int) -> NDArray[np.int64]:
 def _key(recipe: PretrainingRecipe, teacher: Base, counted: NDArray[np.int64] | None) -> str:
     depends_on = {
         "format": _FORMAT,
-        "teacher": [teacher.weights_fingerprint, teacher.tokenizer_fingerprint],
+        # not its weights' fingerprint alone: the masked-LM head is none of it
+        "teacher": [*map(_sha256, _files_of(teacher)), teacher.tokenizer_fingerprint],
         "shape": recipe.dapt.shape.model_dump(),
         "counted": None if counted is None else hashlib.sha256(counted.astype("<i8").tobytes()).hexdigest(),
     }
     return "student-" + hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _files_of(teacher: Base) -> list[Path]:
+    return [teacher.folder / "config.json", *weight_files(teacher.folder)]
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _named(folder: Path) -> Base:
