@@ -43,12 +43,12 @@ class Distiller(nn.Module):
 
     def teacher_in_own_words(self) -> Pretrainer:
         """The teacher with the student's vocabulary: of what it says, what the student can say."""
-        embeddings, bias = self.teacher.encoder.get_input_embeddings().weight, self.teacher.head.bias
-        if len(bias) == len(self.teacher_ids):
+        if len(self.teacher.head.bias) == len(self.teacher_ids):
             return self.teacher
         narrowed = copy.deepcopy(self.teacher)
-        narrowed.encoder.set_input_embeddings(nn.Embedding.from_pretrained(embeddings[self.teacher_ids]))
-        narrowed.head.bias = nn.Parameter(bias[self.teacher_ids], requires_grad=False)
+        for holder, name in ((narrowed.encoder.get_input_embeddings(), "weight"), (narrowed.head, "bias")):
+            rows = getattr(holder, name)[self.teacher_ids]
+            setattr(holder, name, nn.Parameter(rows, requires_grad=False))
         return narrowed
 
     def forward(
