@@ -46,19 +46,30 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measure(recipe: str, most: int, bases: Sequence[str]) -> None:
-    """One JSON a recipe: of each encoder the right and the masked characters of every text."""
+    """One JSON a recipe: of each encoder the right and the masked characters of every text. Others in it stay.
+
+    Exits before anything is measured where the JSON is of other texts, or has another encoder under one of the names.
+    """
     loaded = load_recipe(REPO / f"recipes/{recipe}.yaml")
     texts = [text[:LONGEST] for text in load_splits(loaded.data, loaded.task).test.texts]
     texts = sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())[:most]
     masked = [places_of(text) for text in texts]
     content: dict[str, Any] = {"recipe": recipe, "texts": len(texts), "share": SHARE, "encoders": {}}
     content["masked"] = [len(places) for places in masked]
-    for name in bases:
-        base = find_base(name)
+    file = RESULTS / f"encoders-{recipe}.json"
+    before = json.loads(file.read_text("utf-8")) if file.exists() else content
+    if before["masked"] != content["masked"]:
+        sys.exit(f"{file}: is of other texts or other masks: delete it to measure every encoder anew")
+    content["encoders"] |= before["encoders"]
+    found = {Path(name).name: find_base(name) for name in bases}
+    for name, base in found.items():
+        if content["encoders"].get(name, {}).get("weights", base.weights_fingerprint) != base.weights_fingerprint:
+            sys.exit(f"{file}: has another encoder as {name}: give this one's folder another name")
+    for name, base in found.items():
         right = right_characters(base.folder, texts, masked)
-        content["encoders"][Path(name).name] = {"weights": base.weights_fingerprint, "right": right}
+        content["encoders"][name] = {"weights": base.weights_fingerprint, "right": right}
         print(recipe, name, f"{sum(right) / sum(content['masked']):.4f}", flush=True)
-    (RESULTS / f"encoders-{recipe}.json").write_text(json.dumps(content) + "\n", "utf-8")
+    file.write_text(json.dumps(content) + "\n", "utf-8")
 
 
 def places_of(text: str) -> Places:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lingyu.data import Part
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, load_adapter
 from lingyu.release import dev_rows_of, export_graph, merge
@@ -35,23 +36,27 @@ def main() -> None:
     WORK.mkdir(parents=True)
     store = Store(REPO / "adapters")
     versions = [store.open(name) for name in store.adapters()]
-    texts = {version.name: list(dev_rows_of(version).texts) for version in versions}
-    mixed = mixed_differences(versions, texts)
-    rows = [{"adapter": v.reference, "texts": len(texts[v.name]), "mixed": mixed[v.name], **gates(v)} for v in versions]
+    parts = {version.name: dev_rows_of(version) for version in versions}
+    mixed = mixed_differences(versions, parts)
+    rows = [{"adapter": v.reference, "texts": parts[v.name].rows, "mixed": mixed[v.name], **gates(v)} for v in versions]
     content = {"command": "python benchmarks/parity.py", "adapters": rows}
     RESULTS.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print(table(rows))
 
 
-def mixed_differences(versions: list[Version], texts: dict[str, list[str]]) -> dict[str, dict[str, float]]:
+def mixed_differences(versions: list[Version], parts: dict[str, Part]) -> dict[str, dict[str, float]]:
     """Largest difference of a probability, and changed labels, of each adapter's rows in a mix."""
-    asked = [(version.name, row, text) for version in versions for row, text in enumerate(texts[version.name])]
+    asked = [(version.name, row) for version in versions for row in range(parts[version.name].rows)]
     random.Random(0).shuffle(asked)
-    answers = Lingyu.load(REPO / "adapters").classify([text for *_, text in asked], [name for name, *_ in asked])
-    found = {(name, row): answer for (name, row, _), answer in zip(asked, answers, strict=True)}
+    answers = Lingyu.load(REPO / "adapters").classify(
+        [parts[name].texts[row] for name, row in asked],
+        [name for name, _ in asked],
+        text_pairs=[None if (pairs := parts[name].pairs) is None else pairs[row] for name, row in asked],
+    )
+    found = dict(zip(asked, answers, strict=True))
     differences = {}
     for version in versions:
-        alone = probabilities_alone(version, texts[version.name])
+        alone = probabilities_alone(version, parts[version.name])
         ours = [found[version.name, row].probabilities for row in range(len(alone))]
         mixed = np.array([list(each.values()) for each in ours])
         differences[version.name] = {
@@ -61,11 +66,11 @@ def mixed_differences(versions: list[Version], texts: dict[str, list[str]]) -> d
     return differences
 
 
-def probabilities_alone(version: Version, texts: list[str]) -> np.ndarray:
+def probabilities_alone(version: Version, part: Part) -> np.ndarray:
     """(texts, labels): the adapter in plain PEFT, with no other."""
     manifest, base = version.manifest, find_base_of(version)
     model = load_adapter(base, manifest.labels, version.folder)
-    rows = base.encode(texts, manifest.max_length)
+    rows = base.encode(part.texts, manifest.max_length, part.pairs)
     logits = logits_of(model, rows, pad_token_id=base.tokenizer.pad_token_id).numpy()
     return task_named(manifest.task, manifest.labels).probabilities(logits, manifest.calibration)
 

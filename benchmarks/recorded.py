@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lingyu.store import ANSWERS, read_answers
+from lingyu.store import ANSWERS, Store, read_answers
 from lingyu.tasks import SingleLabel
 
 REPO = Path(__file__).resolve().parent.parent
 RESULTS = REPO / "docs" / "results"
 PAGE = REPO / "docs" / "results.md"
+ADAPTERS = "adapters"
 SEED_OF_BOOTSTRAP = 42
 
 Labels = NDArray[np.int64]
@@ -36,13 +37,22 @@ def command_of(script: str, *words: str) -> list[str]:
     return ["accelerate", "launch", "-q", script, *words]
 
 
-def make_workplace(folder: Path) -> Path:
-    """A folder in which a run publishes to a store of its own, by the recipe as it stands."""
+def make_workplace(folder: Path, adapter: str) -> Path:
+    """A folder in which a run publishes to a store of its own, by the recipe as it stands.
+
+    Versions that ship are there already: what a run publishes is the next one, and can be carried over as it is.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("train_lora.py", "recipes", "data", "bases"):
         (folder / name).symlink_to(REPO / name)
+    if (REPO / ADAPTERS / adapter).exists():
+        shutil.copytree(REPO / ADAPTERS / adapter, folder / ADAPTERS / adapter)
     return folder
+
+
+def published_in(workplace: Path, adapter: str) -> Path:
+    return Store(workplace / ADAPTERS).open(adapter).folder
 
 
 def answers_of(version: Path) -> tuple[Labels, Labels]:

@@ -29,6 +29,7 @@ from recorded import (
     launch,
     make_workplace,
     packed,
+    published_in,
     task_of,
     unpacked,
     write_between,
@@ -74,10 +75,12 @@ def main(arguments: Sequence[str]) -> None:
 
 def run_once(recipe: str, base: str, seed: int) -> None:
     """Train, measure and keep the JSON, unless it is there."""
+    if base not in ("embedded", "random"):
+        sys.exit(f"{base}: a run is on embedded or random. Runs on earlier encoders are in docs/results/, renamed")
     file = RESULTS / f"shipped-{recipe}-{base}-s{seed}.json"
     if file.exists():
         return
-    workplace = make_workplace(REPO / "runs" / "results" / f"{recipe}-{base}-s{seed}")
+    workplace = make_workplace(REPO / "runs" / "results" / f"{recipe}-{base}-s{seed}", recipe)
     if base == "random":
         make_random_base()
     overrides = [f"train.seed={seed}", *([f"base={RANDOM_BASE}"] if base == "random" else [])]
@@ -85,7 +88,7 @@ def run_once(recipe: str, base: str, seed: int) -> None:
     command = launch("train_lora.py", f"recipes/{recipe}.yaml", *overrides, folder=workplace)
     seconds = time.monotonic() - began
     RESULTS.mkdir(exist_ok=True)
-    content = as_json(recipe, base, seed, command, seconds, workplace / "adapters" / recipe / "v1")
+    content = as_json(recipe, base, seed, command, seconds, published_in(workplace, recipe))
     file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
@@ -112,7 +115,8 @@ def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: 
     predictions, labels = answers_of(version)
     splits = load_splits(load_recipe(REPO / f"recipes/{recipe}.yaml").data, "single_label")
     train, test = splits.train, splits.test
-    tfidf = tfidf_baseline(Inputs(train.texts), train.labels, Inputs(test.texts), len(splits.labels)).predictions
+    inputs = [Inputs(part.texts, part.pairs) for part in (train, test)]
+    tfidf = tfidf_baseline(inputs[0], train.labels, inputs[1], len(splits.labels)).predictions
     hashes = read_hashes(version / HASHES)
     return {
         "recipe": recipe,
@@ -138,9 +142,14 @@ def as_json(recipe: str, base: str, seed: int, command: Sequence[str], seconds: 
 
 
 def results() -> list[Result]:
+    """Exits where one name stands for two encoders: its seeds would be averaged."""
     found = []
+    encoders: dict[tuple[str, str], str] = {}
     for file in sorted(RESULTS.glob("shipped-*.json")):
         content = json.loads(file.read_text("utf-8"))
+        weights = content["weights_fingerprint"]
+        if encoders.setdefault((content["recipe"], content["base"]), weights) != weights:
+            sys.exit(f"{file}: another encoder than that of the other seeds")
         answers = {name: unpacked(text) for name, text in content["answers"].items()}
         answers["leaked"] = answers["leaked"].astype(np.bool_)
         kept = {key: content[key] for key in ("recipe", "base", "seed", "seconds", "dev", "classes")}

@@ -2,7 +2,7 @@
 
     python benchmarks/tasks.py run restaurant goods:1,2,3 restaurant+fgm       recipe[+ARM][:seeds], seed 42 by default
     python benchmarks/tasks.py table                                         writes the tables into docs/results.md
-    python benchmarks/tasks.py aspects             whether restaurant's answers go by the aspect, or by the text alone
+    python benchmarks/tasks.py aspects      do the shipped runs of restaurant go by the aspect, or by the text alone?
 
 A run that has its JSON in docs/results/ is not run again; it holds what the version's metrics.json says. Runs of an arm
 are compared, row by row, with those of the recipe as it stands and the same seeds. Settings of an arm are looked for on
@@ -26,11 +26,13 @@ from recorded import (
     launch,
     make_workplace,
     packed,
+    published_in,
     task_of,
     unpacked,
     write_between,
 )
 
+from lingyu.bases import find_base
 from lingyu.data import load_splits
 from lingyu.evaluation import paired_difference, seeds_mean_interval
 from lingyu.recipe import FIGURES, load_recipe
@@ -76,7 +78,8 @@ def run_once(recipe: str, arm: str, seed: int) -> None:
     file = RESULTS / f"tasks-{name}-s{seed}.json"
     if file.exists():
         return
-    workplace = make_workplace(REPO / "runs" / "results" / f"{name}-s{seed}")
+    workplace = make_workplace(REPO / "runs" / "results" / f"{name}-s{seed}", recipe)
+    loaded = load_recipe(REPO / f"recipes/{recipe}.yaml")
     overrides = [f"train.seed={seed}", *(ARMS[arm][1] if arm else ())]
     began = time.monotonic()
     command = launch("train_lora.py", f"recipes/{recipe}.yaml", *overrides, folder=workplace)
@@ -89,7 +92,8 @@ def run_once(recipe: str, arm: str, seed: int) -> None:
         "seed": seed,
         "command": " ".join(command),
         "seconds": round(seconds, 1),
-        "task": load_recipe(REPO / f"recipes/{recipe}.yaml").task,
+        "task": loaded.task,
+        "weights_fingerprint": find_base(loaded.base).weights_fingerprint,
         "metrics": {key: of for key, of in metrics.items() if key != "test"} | {"test": figures_alone(metrics["test"])},
     }
     if content["task"] == "single_label":
@@ -100,8 +104,8 @@ def run_once(recipe: str, arm: str, seed: int) -> None:
 
 def measured_folder(workplace: Path, recipe: str) -> Path:
     """Where the figures are: a version, or the run whose model is no adapter."""
-    version = workplace / "adapters" / recipe / "v1"
-    return version if version.exists() else next(file.parent for file in workplace.glob(f"runs/{recipe}/*/{METRICS}"))
+    of_runs = list(workplace.glob(f"runs/{recipe}/*/{METRICS}"))
+    return of_runs[0].parent if of_runs else published_in(workplace, recipe)
 
 
 def figures_alone(test: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +116,12 @@ def figures_alone(test: dict[str, Any]) -> dict[str, Any]:
 
 
 def results() -> list[dict[str, Any]]:
-    return [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("tasks-*.json"))]
+    """Exits where they are of two encoders: an arm would be compared with another encoder's recipe."""
+    found = [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("tasks-*.json"))]
+    encoders = sorted({result["weights_fingerprint"][:12] for result in found})
+    if len(encoders) > 1:
+        sys.exit(f"docs/results/tasks-*.json: runs on two encoders or more: {', '.join(encoders)}. Run all on one")
+    return found
 
 
 def table_of_recipes() -> str:
@@ -204,20 +213,20 @@ def lines_of_aspects() -> Iterator[str]:
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, text in enumerate(test.take(np.argsort(test.hashes, kind="stable")).texts):
         rows_of[text].append(row)
-    for result in results():
-        if result["recipe"] == "restaurant" and not result["arm"]:
-            predictions, labels = (unpacked(result["answers"][of]) for of in ("predictions", "labels"))
-            torn = [rows for rows in rows_of.values() if len(set(labels[rows].tolist())) > 1]
-            among = np.concatenate(torn)
-            is_right = predictions == labels
-            one_answer = sum(np.bincount(labels[rows]).max() for rows in torn) / len(among)
-            answered_apart = sum(len(set(predictions[rows].tolist())) > 1 for rows in torn)
-            yield (
-                f"seed {result['seed']}: {len(among):,} rows of {len(torn):,} texts, "
-                f"right on {is_right[among].mean():.3f} (one answer a text at best {one_answer:.3f}), "
-                f"elsewhere on {np.delete(is_right, among).mean():.3f}; "
-                f"{answered_apart} of these texts are answered by the aspect"
-            )
+    for file in sorted(RESULTS.glob("shipped-restaurant-embedded-s*.json")):
+        result = json.loads(file.read_text("utf-8"))
+        predictions, labels = (unpacked(result["answers"][of]) for of in ("predictions", "labels"))
+        torn = [rows for rows in rows_of.values() if len(set(labels[rows].tolist())) > 1]
+        among = np.concatenate(torn)
+        is_right = predictions == labels
+        one_answer = sum(np.bincount(labels[rows]).max() for rows in torn) / len(among)
+        answered_apart = sum(len(set(predictions[rows].tolist())) > 1 for rows in torn)
+        yield (
+            f"seed {result['seed']}: {len(among):,} rows of {len(torn):,} texts, "
+            f"right on {is_right[among].mean():.3f} (one answer a text at best {one_answer:.3f}), "
+            f"elsewhere on {np.delete(is_right, among).mean():.3f}; "
+            f"{answered_apart} of these texts are answered by the aspect"
+        )
 
 
 def stacked(runs: Sequence[dict[str, Any]]) -> np.ndarray:

@@ -94,7 +94,7 @@ def test_a_new_head_learns_alone_before_anything_else_moves(
     assert np.abs(early["head.dense.weight"] - late["head.dense.weight"]).max() > 1e-4
     assert "means with a random one" in (there.base / "README.md").read_text("utf-8")
     rows = read_metrics(there.runs()[0] / "metrics.jsonl")
-    assert [row["step"] for row in rows if "dev" in row] == [4, 8, 10], "the end is measured too"
+    assert [row["step"] for row in rows if "dev" in row] == [0, 4, 8, 10], "the start and the end are measured too"
 
 
 UNTIL_IT_GETS_WORSE = (
@@ -128,7 +128,8 @@ def test_a_base_with_a_head_learns_as_a_whole_from_the_start(stopped_early: Pret
 
 def test_the_checkpoint_that_is_best_on_held_out_text_is_published(stopped_early: PretrainingPlace) -> None:
     (run,) = stopped_early.runs()
-    held_out = {row["step"]: row["dev"]["loss"] for row in read_metrics(run / "metrics.jsonl") if "dev" in row}
+    measured = (row for row in read_metrics(run / "metrics.jsonl") if "dev" in row)
+    held_out = {row["step"]: row["dev"]["loss"] for row in measured if row["step"]}  # the start is no checkpoint
     best = min(held_out, key=held_out.__getitem__)
     stage = json.loads((stopped_early.base / "lineage.json").read_text("utf-8"))["stages"][-1]
     assert best < max(held_out) < 16, "there is nothing to choose, or it did not stop early"
@@ -158,7 +159,8 @@ def test_wherever_a_run_is_interrupted_it_ends_as_one_that_was_not(
             assert dapt([*command, *resume]) == 2
         assert "interrupted" in capsys.readouterr().err
 
-    interrupted(Stopwatch, "on_step_end", step=6)
+    interrupted(Stopwatch, "on_step_end", step=2)  # before the first checkpoint
+    interrupted(Stopwatch, "on_step_end", "--resume", step=6)
     interrupted(training, "_save_with_proof", "--resume")
     (there.runs()[0] / "trained.json").unlink()
     interrupted(Run, "finished", "--resume")

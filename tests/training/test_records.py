@@ -122,6 +122,11 @@ def test_under_float16_a_gradient_that_overflows_is_the_search_for_a_scale(tmp_p
         stop_on_nan({"step": 1, "loss": math.nan}, is_loss_scaled=True)
 
 
+def test_before_the_first_step_it_is_the_base_that_gives_no_number() -> None:
+    with pytest.raises(LingyuError, match="dev loss is nan at step 0: so the base gives it"):
+        stop_on_nan({"step": 0, "dev": {"loss": math.nan}})
+
+
 # Whether W&B would ask
 
 

@@ -8,19 +8,17 @@ from lingyu.evaluation import plot_curves
 Row = Mapping[str, Any]
 
 
-def draw_curves(rows: Sequence[Row], metrics: Mapping[str, Any], best_step: int) -> bytes:
-    """PNG. rows: of metrics.jsonl. metrics: before and after; they give the curve its start, and the general text.
+def draw_curves(rows: Sequence[Row], general: Mapping[str, Any], best_step: int) -> bytes:
+    """PNG. rows: of metrics.jsonl. general: what was measured on general text before and after, as far as it was.
 
     best_step: whose weights were kept, so that after is a point there.
     """
-    start = {"step": 0, "dev": _figures(metrics["held_out"]["before"])}
-    general = metrics.get("general", {})
     beside = [
         {"step": step, "general": _figures(general[when])}
         for step, when in ((0, "before"), (best_step, "after"))
         if when in general
     ]
-    return plot_curves([start, *rows, *beside], ("accuracy",), "loss", measured="held-out text", beside="general")
+    return plot_curves([*rows, *beside], ("accuracy",), "loss", measured="held-out text", beside="general")
 
 
 def _figures(measured: Mapping[str, Any]) -> dict[str, float]:

@@ -121,6 +121,10 @@ class Stopwatch(TrainerCallback, ExportableState):  # type: ignore[misc]
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.since = time.monotonic()
 
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.global_step == 0:
+            self.since = time.monotonic()  # what is measured before the first step is no training
+
 
 class MeasureTheEnd(TrainerCallback):  # type: ignore[misc]
     """The last step is measured wherever eval_steps falls: with the rate at its lowest, it is mostly the best."""

@@ -180,6 +180,8 @@ def _before_lines(before: Measured) -> list[str]:
 def _fit(learner: Learner, job: Job, run: Run, tracker: Tracker, console: Console) -> Pretrainer:
     """The model as it is to be published."""
     recipe = job.recipe
+    arguments = training_arguments(recipe.train, run.checkpoints, job.precision)
+    arguments.eval_on_start = True  # where the curve starts, with the masks of its other points
 
     def trainer_with(callbacks: Sequence[TrainerCallback]) -> PretrainingTrainer:
         return build_trainer(
@@ -188,7 +190,7 @@ def _fit(learner: Learner, job: Job, run: Run, tracker: Tracker, console: Consol
             texts=job.corpus.train,
             held_out=job.corpus.held_out,
             composers=(job.composer, job.measuring),
-            arguments=training_arguments(recipe.train, run.checkpoints, job.precision),
+            arguments=arguments,
             steps=job.steps,
             callbacks=callbacks,
         )
@@ -258,6 +260,9 @@ def _measure_and_publish(job: Job, learner: Learner, run: Run, before: Measured,
     knew = job.parent is not None and not learner.head_is_new
     metrics = {part: compare(before[part], after[part], before_knew=knew) for part in before}
     trained = _read_trained(run)
+    general = dict(metrics.get("general", {}))
+    if recipe.dapt.mode == "distil":
+        general.pop("before", None)  # of the teacher: the student's curve does not start there
     record = Record(
         recipe=recipe,
         parent=job.parent,
@@ -266,7 +271,7 @@ def _measure_and_publish(job: Job, learner: Learner, run: Run, before: Measured,
         metrics=metrics,
         verdict=verdict(metrics),
         notes=_notes(job, learner),
-        curves=draw_curves(read_metrics(run.metrics), metrics, trained.best_step),
+        curves=draw_curves(read_metrics(run.metrics), general, trained.best_step),
     )
     try:
         publish(record, run.base)

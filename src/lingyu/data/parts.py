@@ -57,6 +57,14 @@ class Part:
         return self.texts + (self.pairs or ()) + (self.rejected or ())
 
     @property
+    def telling_texts(self) -> tuple[str, ...]:
+        """All texts, but the first alone where each holds its second, as reviews do the aspects they are judged by."""
+        if self.pairs is None or self.rejected is not None:
+            return self.all_texts
+        holds_its_own = all(pair in text for text, pair in zip(self.texts, self.pairs, strict=True))
+        return self.texts if holds_its_own else self.all_texts
+
+    @property
     def whole_texts(self) -> tuple[str, ...]:
         """(rows,) every text of a row in one, a line each."""
         columns = [column for column in (self.texts, self.pairs, self.rejected) if column is not None]

@@ -4,7 +4,7 @@ from .jieba_words import cut_by_jieba, cut_by_nothing
 from .personal import PERSONAL_KINDS, Span, personal_spans
 from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form, word_characters
 from .sealing import require_seal, sealed
-from .steps import STEPS, clean, places_of, readable
+from .steps import STEPS, clean, places_of, readable, whole_characters
 
 __all__ = [
     "PERSONAL_KINDS",
@@ -23,5 +23,6 @@ __all__ = [
     "require_seal",
     "same_text_form",
     "sealed",
+    "whole_characters",
     "word_characters",
 ]

@@ -107,11 +107,15 @@ def readable(text: str, steps: Sequence[str], name: str = "the text") -> str:
     if len(text) > LONGEST_TEXT:
         what = f"{name} has {len(text):,} characters, and at most {LONGEST_TEXT:,} are read"
         raise LingyuError(what, next="Give the part that it is to be judged by")
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # no tokenizer takes half a pair
-    cleaned = clean(whole, steps)
+    cleaned = clean(whole_characters(text), steps)
     if not cleaned:
         raise LingyuError(f"{name} is empty", next="Give it at least one character")
     return cleaned
+
+
+def whole_characters(text: str) -> str:
+    """Two surrogates that make a pair as one character, lone ones, which no tokenizer takes, as U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def places_of(text: str) -> list[int]:

@@ -66,8 +66,9 @@ def fit(
     if last is not None:
         console.print(f"resuming {run.folder} after {last.name}")
     if PartialState().is_main_process:
-        forget_after(run.metrics, int(last.name.rpartition("-")[2]) if last else 0)
+        forget_after(run.metrics, int(last.name.rpartition("-")[2]) if last else -1)
     trainer = trainer_with([MetricsFile(run.metrics), TrackerCallback(tracker), progress])
+    trainer.args.eval_on_start &= last is None  # Trainer would also measure where it goes on
     if last is not None and has_ended(state := _state_of(last)):
         console.print(f"training had ended with step {state.global_step}")
         _load_ended(trainer, state, last)

@@ -62,6 +62,10 @@ class TrainingProgress(TrainerCallback):  # type: ignore[misc]
             self.task = self.bar.add_task("", total=state.max_steps, completed=state.global_step, note="")
             self.bar.start()
 
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.global_step == self.first_step:
+            self.started = time.monotonic()  # what is measured before the first step is no training
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self.bar.live.is_started:
             self.bar.update(self.task, completed=state.global_step)

@@ -84,18 +84,22 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
 
 
 def stop_on_nan(row: Mapping[str, Any], *, is_loss_scaled: bool = False) -> None:
-    """Raises LingyuError where training has diverged: nothing after that is worth its time, nothing is published.
+    """Raises LingyuError where training has diverged, or the base itself gives no number.
 
-    is_loss_scaled: float16 finds its scale by gradients that overflow; those steps are left out, and the run is well.
+    Nothing after that is worth its time, nothing is published. is_loss_scaled: float16 finds its scale by gradients
+    that overflow; those steps are left out, and the run is well.
     """
     values = {"loss": row.get("loss"), "dev loss": row.get("dev", {}).get("loss")}
     if not is_loss_scaled:
         values["grad_norm"] = row.get("grad_norm")
+    why, first = "training has diverged", "Lower train.learning_rate"
+    if row["step"] == 0:
+        why, first = "so the base gives it", "Look at the base: lingyu verify BASE"
     for name, value in values.items():
         if value is not None and not math.isfinite(value):
             raise LingyuError(
-                f"{name} is {value} at step {row['step']}: training has diverged",
-                next="Lower train.learning_rate, or set train.bf16=false and train.fp16=false",
+                f"{name} is {value} at step {row['step']}: {why}",
+                next=f"{first}, or set train.bf16=false and train.fp16=false",
                 status=1,
             )
 

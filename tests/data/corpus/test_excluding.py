@@ -1,5 +1,6 @@
 """A paragraph that touches a test text is found, and at which level; one that does not is left alone."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,34 @@ def test_of_a_recipe_dev_and_test_are_taken_and_train_stays(tmp_path, monkeypatc
     assert found.name == "hotel"
     assert len(found.texts) == 8
     assert set(found.texts) < {row.partition(",")[2] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "taken"),
+    [(("味道", "不错"), set()), (("味道", "服务"), {"味道", "服务"})],  # aspects of the text; one that it does not hold
+)
+def test_second_texts_are_taken_unless_every_row_s_text_holds_its_own(seconds, taken, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"text": f"第{number}家店味道不错", "aspect": seconds[number // 2 % 2], "label": number % 2}
+        for number in range(80)
+    ]
+    Path("reviews.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    Path("food.yaml").write_text(
+        "name: food\ntask: single_label\ndata: {train: reviews.jsonl, text_pair: aspect, labels: {0: 负面, 1: 正面}}\n",
+        "utf-8",
+    )
+    (found,) = load_excluded(("food.yaml",), "text", "utf-8")
+    assert {text for text in found.texts if not text.startswith("第")} == taken
+    assert any(text.startswith("第") for text in found.texts)
+
+
+def test_a_reply_that_its_context_holds_is_a_test_text_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"text": f"{number}号要还是不要", "better": "要", "worse": "不要"} for number in range(40)]
+    Path("replies.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    Path("replies.yaml").write_text(
+        "name: replies\ntask: preference\ndata: {train: replies.jsonl, chosen: better, rejected: worse}\n", "utf-8"
+    )
+    (found,) = load_excluded(("replies.yaml",), "text", "utf-8")
+    assert {"要", "不要"} < set(found.texts)

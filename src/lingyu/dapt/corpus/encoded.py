@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
+from lingyu.text import whole_characters
 
 from .segmenters import Segmenter
 
@@ -87,7 +88,7 @@ def encode_batch(texts: Sequence[str], tokenizer: Any, segmenter: Segmenter, max
     at the end of a sentence where there is one, else between words. Lone surrogates, which no tokenizer takes, are
     read as U+FFFD.
     """
-    whole = [_without_lone_surrogates(text) for text in texts]
+    whole = [whole_characters(text) for text in texts]
     ids, begins, lengths = _tokenized(whole, tokenizer)
     offsets = _offsets(lengths)
     begins += np.repeat(_offsets([len(text) + 1 for text in whole])[:-1], lengths)  # in the lines of all texts
@@ -102,10 +103,6 @@ def encode_batch(texts: Sequence[str], tokenizer: Any, segmenter: Segmenter, max
     middles = _middles(offsets, starts_sentence)
     is_first = ~np.isin(offsets[:-1], cuts)
     return EncodedBatch(EncodedTexts(ids, starts_word, offsets, _keys(ids, offsets), middles, is_first), lengths > 0)
-
-
-def _without_lone_surrogates(text: str) -> str:
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _tokenized(texts: Sequence[str], tokenizer: Any) -> tuple[NDArray[np.int32], Counts, Counts]:

@@ -170,7 +170,7 @@ def _corpus_batches(folder: Path, manifest: CorpusManifest) -> Iterator[SourceBa
 def _task(path: Path, given: str) -> Source:
     """The training texts of a task: not its dev and test texts, and not its labels."""
     recipe = load_recipe(path)
-    card, texts = recipe.card, load_splits(recipe.data, recipe.task).train.all_texts
+    card, texts = recipe.card, load_splits(recipe.data, recipe.task).train.telling_texts
     return Source(
         name=shown_name(path),
         given=given,

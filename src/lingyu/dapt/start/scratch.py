@@ -22,13 +22,14 @@ from lingyu.bases import Base, masked_lm_of
 from lingyu.errors import LingyuError
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import Report
+from lingyu.text import whole_characters
 
 from ..corpus.kept import made_once
 from ..model.pretrainer import Pretrainer
 from ..model.saving import WEIGHTS, save_model
 from .cooccurrence import Ids, Vectors, word_vectors
 from .neighbours import OFFSETS, Circles, Matrix
-from .vocabulary import build_vocabulary, whole_characters, write_tokenizer
+from .vocabulary import build_vocabulary, write_tokenizer
 
 TextsOf = Callable[[tuple[str, ...]], Iterable[str]]
 """The cleaned texts of sources as a recipe names them (dapt.corpus). It is asked more than once."""

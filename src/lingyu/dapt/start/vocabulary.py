@@ -20,6 +20,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from lingyu.errors import LingyuError
+from lingyu.text import whole_characters
 
 from .pieces import CONTINUED, UNKNOWN, characters_of, spellings, word_pieces
 
@@ -104,11 +105,6 @@ def write_tokenizer(vocabulary: Vocabulary, folder: Path, max_length: int) -> No
     tokenizer.save_pretrained(folder)
     specials = {f"{entry.strip('[]').lower()}_token": entry for entry in SPECIALS}  # for transformers 4 and older tools
     (folder / "special_tokens_map.json").write_text(json.dumps(specials, indent=2) + "\n", encoding="ascii")
-
-
-def whole_characters(text: str) -> str:
-    """Lone surrogates, which no tokenizer takes, read as U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -65,7 +65,7 @@ def load_excluded(
 def _of_recipe(path: str) -> ExcludedSet:
     recipe = load_recipe(path)
     splits = load_splits(recipe.data, recipe.task)
-    return ExcludedSet(recipe.name, splits.dev.all_texts + splits.test.all_texts)
+    return ExcludedSet(recipe.name, splits.dev.telling_texts + splits.test.telling_texts)
 
 
 def _of_table(name: str, text: str, encoding: str, named_by: str) -> ExcludedSet:
