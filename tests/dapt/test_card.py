@@ -161,7 +161,7 @@ model = AutoModelForMaskedLM.from_pretrained("bases/[hotel](x)")
 
 What they were made of, with the licences as their sources state them:
 
-| source | part | texts | from | licence |
+| source | part | rows read | from | licence |
 | --- | --- | --- | --- | --- |
 | a\\|b.txt |  | 203 | not stated | not stated |
 | data/&lt;b&gt; | \\*x\\* | 7 | not stated | CC-BY-4.0 |

@@ -170,7 +170,7 @@ def _texts(card: CardFacts) -> Iterator[str]:
     sources = {source.fingerprint: source for stage in card.stages for source in stage.corpus.sources}
     yield "What they were made of, with the licences as their sources state them:"
     yield table(
-        ("source", "part", "texts", "from", "licence"),
+        ("source", "part", "rows read", "from", "licence"),
         (row for source in sources.values() for row in _parts_of(source)),
     )
     if card.data_license:
