@@ -70,7 +70,7 @@ def parsed() -> argparse.Namespace:
 
 def in_own_process(arguments: argparse.Namespace, loop: str) -> dict[str, Any]:
     command = [sys.executable, __file__, str(arguments.texts), "--base", arguments.base, "--loop", loop]
-    run = subprocess.run([*command, "--steps", str(arguments.steps)], check=True, capture_output=True, text=True)
+    run = subprocess.run([*command, "--steps", str(arguments.steps)], check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     print(loop, found, file=sys.stderr, flush=True)
     return found
