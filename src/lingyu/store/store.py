@@ -79,10 +79,12 @@ class Store:
             versions = self.versions(wanted.name)
             if version in versions:
                 return AdapterReference(wanted.name, version)
+            # A channel that moved on: its version was removed, and the listing may have missed the next one too.
+            if self._meant(wanted) != version:
+                continue
             if not versions:
                 raise self._no_adapter(wanted.name)
-            if self._meant(wanted) == version:  # else the channel moved on and the version was removed meanwhile
-                raise self._unknown(wanted, f"no version {version}", versions)
+            raise self._unknown(wanted, f"no version {version}", versions)
 
     def open(self, reference: str | AdapterReference) -> Version:
         """The version that is meant, every file of it verified. Raises LingyuError."""
