@@ -43,6 +43,22 @@ def test_a_version_that_was_deleted_by_hand_does_not_lend_its_number(store, hote
     assert store.publish("hotel", write_hotel, why="the third").version == "v3"
 
 
+def test_a_listing_that_missed_the_version_is_not_believed(store, hotel, monkeypatch):
+    """Where one version goes and the next one comes, readdir may give neither."""
+    real, listings = store_module._entries, []
+
+    def entries(folder):
+        listings.append(folder)
+        return [] if len(listings) == 1 else real(folder)
+
+    monkeypatch.setattr(store_module, "_entries", entries)
+    assert store.versions("hotel") == ("v1",)
+    listings.clear()
+    assert store.adapters() == ("hotel",)
+    listings.clear()
+    assert store.open("hotel").version == "v1"
+
+
 def test_a_number_that_was_taken_without_the_lock_is_passed_over(store, hotel, write_hotel):
     asked = []
 

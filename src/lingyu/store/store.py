@@ -55,8 +55,11 @@ class Store:
         folder = self._folder(name)
         if not folder.is_dir():
             return ()
-        found = [entry.name for entry in _entries(folder) if is_version(entry.name) and entry.is_dir()]
-        return tuple(sorted(found, key=version_number))
+        found = _listed_versions(folder)
+        # A listing may miss a version that comes while another goes: what two in a row agree on stands there.
+        while (again := _listed_versions(folder)) != found:
+            found = again
+        return found
 
     def channels(self, name: str) -> dict[str, str]:
         """channel: version."""
@@ -79,12 +82,10 @@ class Store:
             versions = self.versions(wanted.name)
             if version in versions:
                 return AdapterReference(wanted.name, version)
-            # A channel that moved on: its version was removed, and the listing may have missed the next one too.
-            if self._meant(wanted) != version:
-                continue
             if not versions:
                 raise self._no_adapter(wanted.name)
-            raise self._unknown(wanted, f"no version {version}", versions)
+            if self._meant(wanted) == version:  # else the channel moved on and the version was removed meanwhile
+                raise self._unknown(wanted, f"no version {version}", versions)
 
     def open(self, reference: str | AdapterReference) -> Version:
         """The version that is meant, every file of it verified. Raises LingyuError."""
@@ -339,6 +340,11 @@ def _fill(staged: Path, name: str, version: str, write: WriteVersion) -> Manifes
     write_synced(staged / MANIFEST, manifest.as_bytes())
     sync(staged)
     return manifest
+
+
+def _listed_versions(folder: Path) -> tuple[str, ...]:
+    found = (entry.name for entry in _entries(folder) if is_version(entry.name) and entry.is_dir())
+    return tuple(sorted(found, key=version_number))
 
 
 def _entries(folder: Path) -> list[Path]:
