@@ -16,7 +16,8 @@ What has its JSON in docs/results/ is not run again. Arms of a domain:
     lora        dapt by LoRA, merged (hotel only)
     order       dapt with word_order beside mlm (hotel only)
     sentences   dapt with sentence_order beside mlm (hotel only)
-    small-zh, embedded-v2    the encoders that shipped first and ship now, out of bases/
+    small-zh    the encoder that shipped first, in bases/small-zh
+    embedded    the one that ships
 
 A seed is a sample of labelled rows, a head and an order of rows; arms share the samples. Dev chooses the epoch. Of few
 rows another seed moves an accuracy by points, so that a gain has two intervals: over test rows, and over seeds.
@@ -89,10 +90,9 @@ PRETRAININGS = {
     "sentences-hotel": (GENERAL, "dapt-hotel", (*DAPT, "dapt.objective=[mlm,sentence_order]")),
 }
 OTHER = {"hotel": "customer_service", "customer_service": "hotel"}
-STAND_IN = "small-zh"
-ENCODERS = (STAND_IN, "embedded-v2")
+ENCODERS = {"small-zh": "bases/small-zh", "embedded": "embedded"}  # arm: its base
 ARMS = ("base", "tapt", "dapt", "both", "wrong", "longer", "lora", "order", "sentences", *ENCODERS)
-BESIDE = {"lora": "dapt", "order": "dapt", "sentences": "dapt", "embedded-v2": STAND_IN}  # what an arm differs from
+BESIDE = {"lora": "dapt", "order": "dapt", "sentences": "dapt", "embedded": "small-zh"}  # what an arm differs from
 SAMPLES = 2000  # draws of test rows
 
 # The same for all arms. Of 200 rows they were looked for on dev, on the base arm and samples of other seeds; beyond
@@ -171,7 +171,7 @@ def require_made_by(asked: PretrainingRecipe, folder: Path) -> None:
 
 def base_of(domain: str, arm: str) -> str:
     if arm in ENCODERS:
-        return f"bases/{arm}"
+        return ENCODERS[arm]
     of_any_domain = {"base": "general", "wrong": f"dapt-{OTHER[domain]}", "longer": "longer"}
     return f"{BASES}/{of_any_domain.get(arm, f'{arm}-{domain}')}"
 
@@ -238,7 +238,7 @@ def write_recipe(domain: str, arm: str, size: str, seed: int, name: str) -> Path
 
 
 def settings_of(domain: str, arm: str, size: str, seed: int) -> str:
-    longest = 128 if arm == STAND_IN else 256  # as far as each was pretrained
+    longest = 128 if arm == "small-zh" else 256  # as far as each was pretrained
     return SETTINGS[domain, size].rstrip("}") + f", max_length: {longest}, seed: {seed}}}"
 
 
