@@ -8,8 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPO = Path(__file__).resolve().parent.parent
+
+# Other tests run beside a property test: an example's wall clock says nothing of it. `--hypothesis-profile` wins.
+settings.register_profile("no-clock", deadline=None)
+settings.load_profile("no-clock")
 
 # Of a developer's shell or login, none of it must change what a test sees.
 FOREIGN_PREFIXES = ("WANDB_", "HF_", "ACCELERATE_", "TRANSFORMERS_", "FSDP_", "LINGYU_")

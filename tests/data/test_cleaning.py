@@ -89,7 +89,7 @@ def test_of_two_texts_one_may_be_empty(tmp_path: Path) -> None:
     assert done.counts.dropped["empty after cleaning"] == 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5), ending=st.sampled_from(["csv", "jsonl"]))
 def test_rows_in_are_rows_out_and_left_out_and_a_second_time_changes_nothing(tmp_path: Path, rows, ending) -> None:
     source = tmp_path / "in.jsonl"

@@ -183,7 +183,7 @@ def as_reference(task, part, at):
 def test_a_row_of_any_values_is_read_as_written_or_left_out_or_one_line(task):
     good = GOOD.get(task, {"text": "好", "label": "甲"})
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.fixed_dictionaries(dict.fromkeys(KEYS[task], VALUE)))
     def holds(row):
         try:

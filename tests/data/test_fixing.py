@@ -154,7 +154,7 @@ def test_a_list_opens_in_a_spreadsheet_as_chinese_and_without_formulas(files):
 labels = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=8).map(str.strip)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(labels, labels), min_size=1, max_size=4))
 def test_what_is_read_back_from_a_list_is_what_was_written(tmp_path_factory, cells):
     path = tmp_path_factory.mktemp("fixes") / "fixes.csv"
@@ -471,7 +471,7 @@ cells = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 tables = st.lists(st.tuples(cells, cells, st.sampled_from("ab")), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tables, st.integers(0, 2**16))
 def test_rows_in_are_rows_out_and_dropped_whatever_stands_in_them(tmp_path_factory, monkeypatch, found, seed):
     monkeypatch.chdir(tmp_path_factory.mktemp("fix"))

@@ -390,7 +390,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     LINES,
     st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\x00"]),
@@ -423,7 +423,7 @@ def test_bytes_of_any_kind_are_imported_set_aside_or_refused(write, lines, line_
 ANY_CELL = st.text(max_size=8) | st.text(st.sampled_from('a",\n\r\t\0\ud800\u2028\ufeff;好😀 '), max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 3).flatmap(lambda width: st.lists(st.lists(ANY_CELL, min_size=width, max_size=width), min_size=1)),
     st.sampled_from(["csv", "jsonl", "parquet"]),

@@ -156,7 +156,7 @@ def test_a_threshold_of_one_finds_nothing_but_the_same():
     assert len(near_pairs(texts, content_hashes(texts), Nearness(similarity=1.0))) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(st.characters(), min_size=0, max_size=60), max_size=12))
 def test_any_text_can_be_compared_and_no_pair_is_wrong(texts):
     texts = [*texts, *(text[:-1] + "的" for text in texts if text)]

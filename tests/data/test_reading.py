@@ -70,7 +70,7 @@ def test_texts_of_several_lines_in_a_single_column_stay_whole(write):
     assert texts(rows) == ["一\n二", "三"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.text(st.characters(exclude_categories=("Cs", "Cc"))), st.sampled_from("01")), min_size=1),
     st.sampled_from([(".csv", ","), (".tsv", "\t")]),

@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.data.splitting import sample_rows, split_by_time, split_groups, split_rows
@@ -25,7 +25,6 @@ shares = st.sampled_from([SHARES, {"test": 0.2}, {"dev": 0.5}, {"test": 0.4, "de
 seeds = st.integers(0, 1000)
 
 
-@settings(deadline=None)
 @given(labelled_hashes(), shares, seeds)
 def test_a_split_is_disjoint_and_whole_and_keeps_same_texts_together(data, shares, seed):
     hashes, labels = data
@@ -37,7 +36,6 @@ def test_a_split_is_disjoint_and_whole_and_keeps_same_texts_together(data, share
     assert all((np.diff(rows) > 0).all() for rows in parts.values())
 
 
-@settings(deadline=None)
 @given(labelled_hashes(), shares, seeds)
 def test_a_label_with_as_many_texts_as_parts_is_in_every_part(data, shares, seed):
     hashes, labels = data
@@ -48,7 +46,6 @@ def test_a_label_with_as_many_texts_as_parts_is_in_every_part(data, shares, seed
         assert served == list(parts)[:texts]
 
 
-@settings(deadline=None)
 @given(labelled_hashes(), shares, seeds, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(data, shares, seed, random):
     hashes, labels = data
@@ -82,7 +79,6 @@ def test_one_row_more_moves_few_others():
     assert len(before ^ after) <= 2
 
 
-@settings(deadline=None)
 @given(labelled_hashes(), st.integers(1, 80), seeds, st.randoms(use_true_random=False))
 def test_a_sample_keeps_texts_together_its_size_and_every_order_of_rows(data, rows, seed, random):
     hashes, labels = data
@@ -123,7 +119,6 @@ def customers(rows_each, customers, seed=5, probabilities=(0.7, 0.25, 0.05)):
     return groups, hashes, random.choice(len(probabilities), len(groups), p=probabilities)
 
 
-@settings(deadline=None)
 @given(grouped_rows(), shares, seeds)
 def test_a_group_is_on_one_side_and_each_row_in_one_part_whatever_its_label(data, shares, seed):
     groups, hashes, labels = data
@@ -133,7 +128,6 @@ def test_a_group_is_on_one_side_and_each_row_in_one_part_whatever_its_label(data
     assert sum(len(set(groups[rows].tolist())) for rows in parts.values()) == len(set(groups.tolist()))
 
 
-@settings(deadline=None)
 @given(grouped_rows(), shares, seeds, st.randoms(use_true_random=False))
 def test_neither_the_order_of_the_rows_nor_the_numbers_of_the_groups_change_anything(data, shares, seed, random):
     groups, hashes, labels = data
@@ -145,7 +139,6 @@ def test_neither_the_order_of_the_rows_nor_the_numbers_of_the_groups_change_anyt
         assert sorted(hashes[once[part]].tolist()) == sorted(hashes[order][again[part]].tolist())
 
 
-@settings(deadline=None)
 @given(labelled_hashes(), shares, seeds)
 def test_groups_of_one_label_are_dealt_as_if_the_other_labels_were_not_there(data, shares, seed):
     hashes, labels = data
@@ -200,7 +193,6 @@ def test_three_customers_with_all_the_rows_are_one_for_each_part():
 # ---- by time
 
 
-@settings(deadline=None)
 @given(grouped_rows(), shares, seeds, st.randoms(use_true_random=False))
 def test_by_time_no_part_begins_before_an_earlier_one(data, shares, seed, random):
     groups, hashes, _ = data

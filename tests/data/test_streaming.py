@@ -48,7 +48,7 @@ def piped(content, format="csv", encoding="utf-8"):
     return read_pipe(io.BytesIO(content), format, encoding)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXT, st.sampled_from(ENCODINGS), st.sampled_from(ENCODINGS), st.sampled_from(["csv", "tsv", "jsonl"]))
 def test_where_the_chunks_end_changes_nothing(text, written, read, ending):
     content = f"text,label\n{text}".encode(written, "replace")
@@ -61,7 +61,7 @@ def test_where_the_chunks_end_changes_nothing(text, written, read, ending):
             patch.undo()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=60), st.sampled_from(ENCODINGS))
 def test_bytes_of_any_kind_are_told_alike_wherever_the_chunks_end(content, encoding):
     whole = outcome(lambda: parse_table(b"text\n" + content, "a.csv", encoding))
@@ -73,7 +73,7 @@ def test_bytes_of_any_kind_are_told_alike_wherever_the_chunks_end(content, encod
             patch.undo()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(CELL, CELL, st.sampled_from("01")), min_size=1, max_size=12),
     st.sampled_from(["\n", "\r\n"]),

@@ -205,7 +205,7 @@ def test_labels_of_other_names_can_not_be_compared(tmp_path):
     st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=25),
     st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=25),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rows_are_paired_as_by_crossing_them_off_a_list(one, other):
     """Any tests, repeated texts among them: the n-th row of a text there is paired with its n-th row here."""
     a, b = (np.sort(np.array([row[0] for row in rows], dtype=np.int64)) for rows in (one, other))

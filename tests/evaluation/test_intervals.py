@@ -109,7 +109,7 @@ rows_of_labels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_s
 
 
 @given(rows_of_labels, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_value_is_that_of_scikit_learn_and_nothing_moves_when_rows_are_shuffled(rows, random):
     labels, predictions = np.array(rows).T
     found = scores_of(classes_of(5), labels, predictions, seed=0, samples=50)

@@ -162,7 +162,7 @@ def chains(draw: st.DrawFn) -> ChainRecipe:
 
 
 @given(chains())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_resolved_chain_reads_back_equal(tmp_path: Path, chain: ChainRecipe) -> None:
     path = tmp_path / "resolved.yaml"
     path.write_bytes(resolved_yaml(chain).encode())
@@ -172,7 +172,7 @@ def test_a_resolved_chain_reads_back_equal(tmp_path: Path, chain: ChainRecipe) -
 
 
 @given(st.dictionaries(st.sampled_from(["name", "corpus", "recipe", "set", "evaluate", "x"]), VALUES, max_size=4))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_stage_is_fine_or_told_in_plain_words(tmp_path: Path, stage: dict[str, Any]) -> None:
     try:
         load_chain(write(tmp_path, json.dumps({"name": "c", "stages": [stage]})))

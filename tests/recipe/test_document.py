@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
@@ -102,7 +102,6 @@ def test_broken_syntax_is_one_clear_line(text: str, line: str) -> None:
     assert str(failure.value).startswith(line)
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text("ab: -[]{},&*!|>'\"#%@`?\n\t", max_size=40)))
 def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
     try:

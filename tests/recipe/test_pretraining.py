@@ -218,7 +218,7 @@ def recipes(draw: st.DrawFn) -> PretrainingRecipe:
 
 
 @given(recipes())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_resolved_recipe_reads_back_equal(tmp_path: Path, recipe: PretrainingRecipe) -> None:
     path = tmp_path / "resolved.yaml"
     path.write_bytes(resolved_yaml(recipe).encode())

@@ -364,7 +364,7 @@ SMALLEST = {
 
 @pytest.mark.parametrize("kind", [TASK, DAPT], ids=lambda kind: kind.key)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_in_any_place_is_fine_or_told_in_plain_words(
     tmp_path: Path, kind: Kind[Section], data: st.DataObject
 ) -> None:

@@ -57,7 +57,7 @@ def read(model: PeftModel, folder: Path) -> list[AdapterWeights]:
     return [read_weights(folder / name) for name in model.peft_config]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(configs(is_first=True), st.lists(configs(), min_size=1, max_size=2), st.integers(0, 99), st.data())
 def test_the_concatenation_is_pefts_own(
     tmp_path_factory: pytest.TempPathFactory,
@@ -97,7 +97,7 @@ def adapter(lora: dict[str, LoraWeights], head: dict[str, LinearWeights]) -> Ada
     return AdapterWeights(LoraConfig(), lora, head, Path("an-adapter"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     out=st.integers(2, 30),
     in_=st.integers(2, 30),

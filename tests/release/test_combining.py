@@ -100,7 +100,7 @@ def several_kinds(draw: st.DrawFn) -> list[Kind]:
     return [kinds(draw, seed) for seed in range(draw(st.integers(2, 3)))]
 
 
-@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several_kinds(), st.data())
 def test_any_mix_is_the_mean_of_what_peft_merges(
     tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, mix: list[Kind], data: st.DataObject

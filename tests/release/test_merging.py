@@ -114,7 +114,7 @@ def test_every_family_answers_merged_as_by_plain_peft(family: str, tmp_path: Pat
     rslora=st.booleans(),
     dora=st.booleans(),
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_mix_of_ranks_targets_and_alphas_answers_as_by_plain_peft(
     ranks: dict[str, int],
     alphas: dict[str, int],

@@ -25,7 +25,7 @@ shapes = st.dictionaries(
 
 
 @given(shapes=shapes, dtype=st.sampled_from(sorted(DTYPES)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_library_reads_back_what_was_written(
     shapes: dict[str, tuple[int, ...]], dtype: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -45,7 +45,7 @@ def test_a_copy_is_as_good_as_what_was_written(folder: Path, merged: Merged) -> 
 
 
 @given(at=st.integers(0, 10**9), bit=st.integers(0, 7), number=st.integers(0, 10))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_in_any_file_is_noticed(at: int, bit: int, number: int, merged: Merged, folder: Path) -> None:
     names = sorted(name for name in merged.certificate.result.files)
     name = names[number % len(names)]
@@ -60,7 +60,7 @@ def test_a_flipped_bit_in_any_file_is_noticed(at: int, bit: int, number: int, me
 
 
 @given(at=st.integers(0, 10**9), bit=st.integers(0, 7))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_in_the_certificate_is_noticed(at: int, bit: int, merged: Merged, folder: Path) -> None:
     changed = bytearray((merged.folder / "certificate.json").read_bytes())
     changed[at % len(changed)] ^= 1 << bit

@@ -64,7 +64,7 @@ def of_row(logits: Logits, row: int) -> np.ndarray:
     return logits.tokens.get(row, logits.rows[row])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows_of)
 def test_every_row_of_a_random_mix_equals_its_adapter_alone_in_plain_peft(
     rows: list[tuple[int, list[int], list[int] | None]], residents: list[Resident], tiny_base: Path

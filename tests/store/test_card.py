@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -231,7 +231,6 @@ HOSTILE = st.text(
 ).filter(str.strip)
 
 
-@settings(deadline=None)
 @given(HOSTILE)
 def test_no_value_breaks_the_page(value):
     facts = CARD.facts.model_copy(

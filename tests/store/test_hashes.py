@@ -9,7 +9,7 @@ from lingyu.store import read_answers, read_hashes, write_answers, write_hashes,
 HASHES = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30)
 
 
-@settings(deadline=None, max_examples=40)  # it writes files, on a disk that others use too
+@settings(max_examples=40)
 @given(train=HASHES, dev=HASHES, test=HASHES)
 def test_hashes_come_back_sorted_with_every_repeat(tmp_path_factory, train, dev, test):
     path = tmp_path_factory.getbasetemp() / "hashes.safetensors"
@@ -20,7 +20,7 @@ def test_hashes_come_back_sorted_with_every_repeat(tmp_path_factory, train, dev,
     assert all(hashes.dtype == np.int64 for hashes in found.values())
 
 
-@settings(deadline=None, max_examples=40)  # it writes files, on a disk that others use too
+@settings(max_examples=40)
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=30))
 def test_answers_stand_in_the_order_of_the_sorted_hashes(tmp_path_factory, hashes):
     path = tmp_path_factory.getbasetemp() / "answers.safetensors"

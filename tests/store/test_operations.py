@@ -170,7 +170,7 @@ class OneAfterTheOther(RuleBasedStateMachine):
 
 
 OneAfterTheOther.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
 )
 test_any_order_of_operations_leaves_what_the_model_says = OneAfterTheOther.TestCase
 

@@ -174,7 +174,7 @@ def test_a_file_that_is_not_there_or_not_utf8_is_one_line(tmp_path: Path) -> Non
         read_tenants(tmp_path)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.floats(), st.text(max_size=9), st.sampled_from(["hotel", "shop@v2"])),

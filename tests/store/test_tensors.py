@@ -117,7 +117,7 @@ def refusal(path):
     return ""
 
 
-@settings(deadline=None, max_examples=60)  # it writes files, on a disk that others use too
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
@@ -125,7 +125,7 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory, data):
     assert "\n" not in refusal(path)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2000), st.integers(1, 255))
 def test_any_changed_byte_is_read_or_refused_in_one_line(tmp_path_factory, place, change):
     path = tmp_path_factory.getbasetemp() / "changed.safetensors"

@@ -332,7 +332,7 @@ def test_what_a_manifest_or_recipe_names_as_its_source_is_never_opened(store, ho
 BITS = st.integers(0, 10**9)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([*FILES, MANIFEST]), place=BITS)
 def test_any_flipped_bit_of_any_file_is_found(store, hotel, name, place):
     path = hotel.folder / name

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lingyu.tasks.metrics import ExpectedCalibrationError
 
-quickly = settings(max_examples=40, deadline=None)
+quickly = settings(max_examples=40)
 
 
 def slow_ece(probabilities, true):

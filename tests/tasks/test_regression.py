@@ -12,7 +12,7 @@ from lingyu.tasks import IGNORED, Calibration, Regression, regression_targets, t
 from lingyu.tasks.task import measured
 
 PLAIN = Calibration()
-quickly = settings(max_examples=60, deadline=None)
+quickly = settings(max_examples=60)
 
 
 @given(st.integers(3, 40), st.floats(-1000, 1000), st.floats(0.1, 50), st.integers(0, 1000))

@@ -31,7 +31,7 @@ TEXT = "华为mate40手机"
 # [CLS] 华 为 mate ##40 手 机 [SEP]
 SPANS = np.array([[0, 0], [0, 1], [1, 2], [2, 6], [6, 8], [8, 9], [9, 10], [0, 0]])
 OF_TEXT = Asked(read=Read(TEXT, SPANS))
-quickly = settings(max_examples=60, deadline=None)
+quickly = settings(max_examples=60)
 
 
 def sure_of(tags: list[int], certainty: float = 0.9) -> np.ndarray:

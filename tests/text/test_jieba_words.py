@@ -25,7 +25,7 @@ def cut(made: Tokenizer, text: str) -> list[tuple[str, tuple[int, int]]]:
     return made.pre_tokenizer.pre_tokenize_str(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3))).map("".join))
 def test_any_text_is_cut_as_by_transformers(text: str) -> None:
     from transformers.models.roformer.tokenization_utils import JiebaPreTokenizer

@@ -43,7 +43,7 @@ def test_any_text_has_a_hash_that_an_int64_holds(texts: list[str]) -> None:
     assert hashes.tolist() == [content_hash(text) for text in texts]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CHINESE | ANY)
 def test_a_form_is_what_the_definition_says(text: str) -> None:
     assert same_text_form(text) == by_the_definition(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.dapt.batches import batches
@@ -50,7 +50,6 @@ def windows_of(window: tuple[int, int]) -> Iterator[None]:
         yield
 
 
-@settings(deadline=None)
 @given(WINDOWS, LENGTHS, st.integers(84, 1000), SEEDS, st.integers(0, 9))
 def test_each_text_stands_once_no_batch_is_empty_or_over_the_budget(
     window: tuple[int, int], lengths: list[int], budget: int, seed: int, epoch: int
@@ -67,7 +66,6 @@ def test_each_text_stands_once_no_batch_is_empty_or_over_the_budget(
     assert len(pieces) == len(sampler)
 
 
-@settings(deadline=None)
 @given(WINDOWS, st.integers(1, 300), st.integers(1, 40), st.integers(0, 3))
 def test_texts_of_one_length_make_no_exception(window: tuple[int, int], count: int, length: int, epoch: int) -> None:
     sampler = TextBatches(texts_of([length] * count), 2 * (length + 2), seed=1)
@@ -79,7 +77,6 @@ def test_texts_of_one_length_make_no_exception(window: tuple[int, int], count: i
     assert max(found) <= 2
 
 
-@settings(deadline=None)
 @given(LENGTHS, st.integers(86, 1000), st.integers(1, 4), st.integers(1, 3))
 def test_pieces_of_all_processes_are_the_batches_of_one(
     lengths: list[int], budget: int, processes: int, steps: int
@@ -150,7 +147,6 @@ def test_long_and_short_texts_are_in_every_batch() -> None:
     assert abs(np.array(means) / whole - 1).max() < 0.25
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 8), st.integers(0, 9))
 def test_dealt_pieces_have_nearly_the_same_number_of_tokens(texts: int, pieces: int, seed: int) -> None:
     lengths = np.random.default_rng(seed).integers(1, 100, texts)

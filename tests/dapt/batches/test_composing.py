@@ -40,7 +40,7 @@ def real_composer(tokenizer: Any, **dapt: Any) -> Composer:
     return Composer.from_recipe(Dapt(corpus=("corpus",), **dapt), tokenizer, len(tokenizer), seed=42)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, OBJECTIVES, st.integers(0, 5))
 def test_a_batch_is_flat_without_padding_and_the_shortest_text_comes_first(
     texts: list[list[int]], objective: tuple[str, ...], epoch: int
@@ -61,7 +61,7 @@ def test_a_batch_is_flat_without_padding_and_the_shortest_text_comes_first(
         assert ids[-1] == SEP
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, st.booleans(), st.integers(0, 5))
 def test_with_its_labels_put_back_a_batch_is_the_texts(texts: list[list[int]], word_order: bool, epoch: int) -> None:
     encoded = hand_made(texts)
@@ -81,7 +81,7 @@ def of_each_text(batch: dict[str, torch.Tensor]) -> list[tuple[object, ...]]:
     return list(zip(*(map(tuple, pieces_of(column, lengths)) for column in columns), sentence, strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, OBJECTIVES, st.integers(0, 5), st.randoms())
 def test_a_text_is_the_same_whatever_else_is_in_the_batch(
     texts: list[list[int]], objective: tuple[str, ...], epoch: int, random: Any

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.dapt.batches.draws import Draws, Stream
@@ -25,7 +25,6 @@ def slow_bits(seed: int, epoch: int, stream: int, key: int, index: int) -> int:
     return mix((state + (index + 1) * 0x9E3779B97F4A7C15) & mask)
 
 
-@settings(deadline=None)
 @given(st.integers(), st.integers(), st.sampled_from(Stream), st.integers(0, 2**64 - 1), st.integers(0, 2**31))
 def test_a_draw_is_what_plain_integers_give(seed: int, epoch: int, stream: Stream, key: int, index: int) -> None:
     drawn = Draws(seed, epoch).bits(stream, np.array([key], dtype=np.uint64), index)

@@ -60,7 +60,7 @@ def slow_span(drawn: float, max_ngram: int) -> int:
     return max_ngram
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, NGRAMS, DRAWS)
 def test_masks_are_those_of_the_slow_way(texts: list[list[int]], share: float, max_ngram: int, draws: Draws) -> None:
     encoded = hand_made(texts)
@@ -74,7 +74,7 @@ def test_masks_are_those_of_the_slow_way(texts: list[list[int]], share: float, m
 # ---- what is chosen
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, NGRAMS, DRAWS)
 def test_words_are_masked_whole_and_special_tokens_never(
     texts: list[list[int]], share: float, max_ngram: int, draws: Draws
@@ -86,7 +86,7 @@ def test_words_are_masked_whole_and_special_tokens_never(
     assert (chosen[1:] == chosen[:-1])[inside_of_a_word[1:]].all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, NGRAMS, DRAWS)
 def test_each_text_of_two_tokens_has_something_to_guess(
     texts: list[list[int]], share: float, max_ngram: int, draws: Draws
@@ -96,7 +96,7 @@ def test_each_text_of_two_tokens_has_something_to_guess(
     assert all(any(text) for text in chosen if len(text) > 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, NGRAMS, DRAWS)
 def test_no_text_is_masked_by_more_than_its_share_and_a_word(
     texts: list[list[int]], share: float, max_ngram: int, draws: Draws
@@ -107,7 +107,7 @@ def test_no_text_is_masked_by_more_than_its_share_and_a_word(
         assert abs(sum(text) - share * sum(words)) < max(words) + 0.5 + 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, NGRAMS, DRAWS, st.randoms())
 def test_masks_of_a_text_do_not_depend_on_the_rest_of_the_batch(
     texts: list[list[int]], max_ngram: int, draws: Draws, random: object
@@ -190,7 +190,7 @@ def test_ngrams_stand_together() -> None:
 # ---- what stands in its place
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, DRAWS)
 def test_what_is_not_chosen_stays(texts: list[list[int]], share: float, draws: Draws) -> None:
     layout, masks = laid_out(hand_made(texts)), masking(share)

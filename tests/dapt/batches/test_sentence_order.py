@@ -35,7 +35,7 @@ def halves(texts: EncodedTexts, row: int) -> tuple[list[int], list[int]]:
     return (ids[:middle], ids[middle:]) if middle else (ids, [])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts_of_two_halves(), DRAWS)
 def test_each_label_is_true(texts: EncodedTexts, draws: Draws) -> None:
     parts, layout = arranged(texts, draws)
@@ -58,7 +58,7 @@ def test_each_label_is_true(texts: EncodedTexts, draws: Draws) -> None:
             assert any(half[: len(other)] == other for r, (_, half) in enumerate(all_halves) if r != row)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts_of_two_halves(), DRAWS)
 def test_no_text_becomes_longer_than_its_tokens_and_three(texts: EncodedTexts, draws: Draws) -> None:
     parts, layout = arranged(texts, draws)
@@ -67,7 +67,7 @@ def test_no_text_becomes_longer_than_its_tokens_and_three(texts: EncodedTexts, d
     assert (np.bincount(layout.text) == layout.lengths).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts_of_two_halves(), DRAWS)
 def test_words_move_along_with_their_tokens(texts: EncodedTexts, draws: Draws) -> None:
     _, layout = arranged(texts, draws)
@@ -83,7 +83,7 @@ def test_words_move_along_with_their_tokens(texts: EncodedTexts, draws: Draws) -
         assert not layout.starts_word[begin + 1 : end + 1].any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts_of_two_halves(), DRAWS)
 def test_the_second_half_and_its_separator_have_token_type_one(texts: EncodedTexts, draws: Draws) -> None:
     parts, layout = arranged(texts, draws)
@@ -155,7 +155,7 @@ def test_masks_are_drawn_in_what_stands_there_in_the_end() -> None:
         assert abs((chosen & tokens).sum() / tokens.sum() - 0.2) < 0.01
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts_of_two_halves(), DRAWS)
 def test_a_text_is_arranged_the_same_in_every_batch(texts: EncodedTexts, draws: Draws) -> None:
     together = arrange_halves(texts, np.arange(len(texts)), draws)

@@ -37,7 +37,7 @@ def trigrams(moved: np.ndarray) -> list[int]:
     return first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, DRAWS)
 def test_three_tokens_change_places_and_never_stay_in_their_order(
     texts: list[list[int]], share: float, draws: Draws
@@ -51,7 +51,7 @@ def test_three_tokens_change_places_and_never_stay_in_their_order(
     assert (ids[~moved] == layout.ids[~moved]).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, DRAWS)
 def test_a_trigram_lies_within_a_text_and_has_no_masked_or_special_token(
     texts: list[list[int]], share: float, draws: Draws
@@ -63,7 +63,7 @@ def test_a_trigram_lies_within_a_text_and_has_no_masked_or_special_token(
     assert all(len(set(layout.text[first : first + 3])) == 1 for first in trigrams(moved))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, SHARES, DRAWS)
 def test_trigrams_of_a_text_do_not_depend_on_the_rest_of_the_batch(
     texts: list[list[int]], share: float, draws: Draws

@@ -61,7 +61,7 @@ def test_a_whole_review_is_cut_into_its_words_where_one_rule_of_blanks_saw_one_w
     assert len(words) < len(texts.ids)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(texts=st.lists(st.text(st.one_of(st.characters(), st.sampled_from(ODD)), max_size=40), max_size=5))
 @pytest.mark.parametrize("name", ["jieba", "rjieba", "whitespace", "characters"])
 def test_any_text_keeps_the_tokenizers_own_ids_and_words_that_start_where_texts_do(
@@ -84,7 +84,7 @@ def test_any_text_keeps_the_tokenizers_own_ids_and_words_that_start_where_texts_
 SEGMENTERS = {name: segmenter_for(name) for name in ("jieba", "rjieba", "whitespace", "characters")}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(text=st.text(st.sampled_from(ODD), min_size=1, max_size=30), others=st.lists(st.text(max_size=9), max_size=3))
 def test_what_becomes_of_a_text_does_not_depend_on_the_texts_beside_it(
     text: str, others: list[str], tokenizer: Any
@@ -98,7 +98,7 @@ def test_what_becomes_of_a_text_does_not_depend_on_the_texts_beside_it(
         assert getattr(alone, name).tolist() == getattr(beside, name)[part].tolist(), name
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(text=st.text(st.sampled_from("房间很干净，酒店服务好！Wi-Fi 15.5 abc😀"), min_size=1, max_size=40))
 def test_a_word_starts_at_a_token_just_where_one_token_by_token_would_put_it(text: str, tokenizer: Any) -> None:
     encoded = encode_batch([text], tokenizer, SEGMENTERS["jieba"], 1000).texts

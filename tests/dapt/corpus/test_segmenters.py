@@ -14,7 +14,7 @@ NAMES: list[SegmenterName] = ["jieba", "rjieba", "whitespace", "characters"]
 SEGMENTERS = {name: segmenter_for(name) for name in NAMES}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 @pytest.mark.parametrize("name", NAMES)
 def test_the_words_of_any_text_make_the_text_again(name: SegmenterName, text: str) -> None:

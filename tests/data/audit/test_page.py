@@ -156,7 +156,7 @@ def test_no_text_gets_out_of_its_place(text: str) -> None:
     assert not set(html) & set("\x00\x1b\u202e\u2066\ud800")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ANY_TEXT, ANY_TEXT)
 def test_any_text_makes_a_page_that_can_be_written(text: str, other: str) -> None:
     html = page(*everywhere(text, other))

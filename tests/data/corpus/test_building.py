@@ -75,7 +75,7 @@ PARAGRAPH = st.sampled_from([REVIEW, REVIEW[:-5], "很好", "很 好", "ab", "",
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(PARAGRAPH, max_size=25), st.lists(PARAGRAPH, max_size=3), st.integers(1, 5), st.integers(16, 200))
 def test_what_is_kept_is_what_a_plain_reading_of_the_rules_keeps(tmp_path_factory, lines, tests, shortest, batch):
     folder = tmp_path_factory.mktemp("any")

@@ -15,7 +15,7 @@ def pairs(index, pages):
     return list(zip(pages_at.tolist(), forms_at.tolist(), strict=True))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(FORMS, PAGES, st.data())
 def test_what_is_found_is_what_stands_there(forms, pages, data):
     for form in forms:  # or hardly a page would hold one

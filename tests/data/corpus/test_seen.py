@@ -12,7 +12,7 @@ EDGES = st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
 BATCHES = st.lists(st.lists(st.integers(-20, 20) | EDGES, max_size=12), max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BATCHES)
 def test_what_is_new_is_what_a_set_says_is_new(batches):
     seen, known = SeenHashes(), set()

@@ -54,7 +54,7 @@ def test_a_line_that_is_not_of_the_encoding_costs_that_line_alone():
     assert paragraphs(write("b.txt", "好的\n很好\n".encode("gb18030")), encoding="gb18030") == (["好的", "很好"], {})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["好", "很好很好", "", "a" * 30, "\r"]), max_size=30), st.integers(3, 40), st.booleans()
 )
