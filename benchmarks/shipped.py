@@ -158,9 +158,12 @@ def results() -> list[Result]:
 
 
 def write_tables() -> None:
-    """Put the tables between their marks in docs/results.md."""
+    """Put the tables between their marks in docs/results.md. Exits where a recipe has none on the embedded."""
     found = results()
     recipes = list(dict.fromkeys(result.recipe for result in found))
+    if missing := set(recipes) - {result.recipe for result in found if result.base == "embedded"}:
+        wanted = " ".join(f"{recipe}:embedded:1,2,3" for recipe in sorted(missing))
+        sys.exit(f"no runs on the embedded encoder to compare with. Run: python benchmarks/shipped.py run {wanted}")
     tables = "\n\n".join(table_of(recipe, [r for r in found if r.recipe == recipe]) for recipe in recipes)
     write_between(BEGIN, END, tables)
 
