@@ -17,7 +17,7 @@ dapt:
 train:
   learning_rate: 5e-3
   max_steps: 16
-  tokens_per_batch: 256
+  tokens_per_batch: 640
   max_length: 48
   eval_steps: 4
   logging_steps: 1

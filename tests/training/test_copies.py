@@ -3,7 +3,7 @@
 import numpy as np
 
 from lingyu.bases import Encoded
-from lingyu.training import EncodedRows, EpochDataLoader, RowsWithCopies, TokenBudgetBatches
+from lingyu.training import EncodedRows, RowsWithCopies
 from lingyu.training.batches import FILL
 
 
@@ -35,14 +35,3 @@ def test_a_copy_never_takes_more_tokens_than_were_planned() -> None:
     rows = rows_with_copies()
     assert rows.lengths == [2, 2, 3, 3, 3]
     assert rows[4] == rows[2]
-
-
-def test_the_loader_tells_the_rows_their_epoch() -> None:
-    rows = rows_with_copies()
-    batches = TokenBudgetBatches(rows.lengths, 64, seed=0)
-    loader = EpochDataLoader(rows, batch_sampler=batches, collate_fn=rows.collator(0))
-    loader.set_epoch(3)
-    (batch,) = loader
-    assert rows.epoch == 3
-    assert [3, 2, 3] in batch["input_ids"].tolist()
-    assert sorted(batch["labels"].tolist()) == [0, 0, 1, 1, 1]

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import TrainerCallback
 
-from lingyu.bases import find_base
+from lingyu.bases import Encoded, find_base
 from lingyu.recipe import Train
 from lingyu.tasks import IGNORED, Preference, SingleLabel, Task, Token
 from lingyu.training import (
     BatchesTrainer,
     EncodedComparisons,
     EncodedRows,
+    RowsWithCopies,
     TrainingRows,
     build_trainer,
     chosen_precision,
@@ -39,7 +41,13 @@ def rows_of(task: Task, base: Path, texts: list[str]) -> TrainingRows:
 
 
 def trainer_of(
-    task: Task, base: Path, folder: Path, train_texts: list[str], dev_rows_a_batch: int, **settings: Any
+    task: Task,
+    base: Path,
+    folder: Path,
+    train_texts: list[str],
+    dev_rows_a_batch: int,
+    train_rows: RowsWithCopies | None = None,
+    **settings: Any,
 ) -> BatchesTrainer:
     settings = {"num_train_epochs": 1, "tokens_per_batch": 64, "max_length": 32} | settings
     train = Train(metric_for_best_model="loss", **settings)
@@ -49,7 +57,7 @@ def trainer_of(
         find_base(str(base)).load_classifier(task.output_names, seed=1, head=task.head).model,
         task,
         train,
-        train_rows=rows_of(task, base, train_texts),
+        train_rows=train_rows or rows_of(task, base, train_texts),
         dev_rows=rows_of(task, base, TEXTS),
         pad_token_id=0,
         arguments=arguments,
@@ -111,3 +119,53 @@ def test_a_process_that_is_killed_while_it_saves_goes_on_from_what_was_whole(
     assert run.last_checkpoint == (marked[-1] if marked else None)
     kept = sorted(run.checkpoints.glob("checkpoint-*/complete.json"))
     assert len(kept) == min(len(marked), 2), "the best and the last, which may be one"
+
+
+class Noted(TrainerCallback):
+    """What was read of which epoch, up to each step."""
+
+    def __init__(self) -> None:
+        self.read: list[tuple[int, int]] = []
+        self.at_step: dict[int, int] = {}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.at_step[state.global_step] = len(self.read)
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_run_that_goes_on_within_an_epoch_reads_that_epochs_batches_and_copies(
+    accumulated: int, tiny_base: Path, tmp_path: Path
+) -> None:
+    """Four steps an epoch; a checkpoint after the sixth."""
+    encoded = find_base(str(tiny_base)).encode(TEXTS, 32)
+    settings: dict[str, Any] = {
+        "num_train_epochs": 3,
+        "tokens_per_batch": 36,
+        "gradient_accumulation_steps": accumulated,
+        "eval_strategy": "steps",
+        "eval_steps": 6,
+        "save_total_limit": 9,
+        "load_best_model_at_end": False,
+    }
+
+    def train(resume_from: Path | None) -> tuple[Noted, dict[str, torch.Tensor]]:
+        noted = Noted()
+
+        def changed(row: int, source: int, epoch: int) -> Encoded:
+            noted.read.append((row, epoch))
+            return encoded.take([source])
+
+        rows = RowsWithCopies(rows_of(WEIGHTED, tiny_base, TEXTS), np.arange(len(TEXTS)), changed)
+        trainer = trainer_of(WEIGHTED, tiny_base, tmp_path / "run", TEXTS, 64, rows, **settings)
+        trainer.add_callback(noted)
+        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+        return noted, trainer.model.state_dict()
+
+    whole, weights = train(None)
+    assert max(whole.at_step) == 12
+    assert {epoch for _, epoch in whole.read} == {0, 1, 2}
+    resumed, same_weights = train(tmp_path / "run" / "checkpoint-6")
+    assert min(resumed.at_step) == 7
+    assert resumed.read == whole.read[whole.at_step[6] :]
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, same_weights[name]), name

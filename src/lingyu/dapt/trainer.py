@@ -13,7 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from lingyu.recipe import Dapt, PretrainingRecipe
-from lingyu.training import BatchesTrainer, EpochDataLoader
+from lingyu.training import BatchesTrainer
 
 from .batches.batches import PackedTexts, TextBatches
 from .batches.composing import CHOOSING, Composer
@@ -182,7 +182,7 @@ def _loader(
         specials=composer.specials,
     )
     on_gpu = arguments.device.type == "cuda"
-    return EpochDataLoader(
+    return DataLoader(
         PackedTexts(texts, composer),
         batch_sampler=batches,
         collate_fn=_only,

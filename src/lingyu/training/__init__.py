@@ -15,7 +15,6 @@ from .answering import logits_of
 from .batches import (
     EncodedComparisons,
     EncodedRows,
-    EpochDataLoader,
     TokenBudgetBatches,
     TrainingRows,
     batches_by_length,
@@ -52,7 +51,6 @@ __all__ = [
     "BatchesTrainer",
     "EncodedComparisons",
     "EncodedRows",
-    "EpochDataLoader",
     "Factor",
     "Inputs",
     "MetricsFile",

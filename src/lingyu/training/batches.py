@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from lingyu.bases import Encoded
 from lingyu.tasks import IGNORED
@@ -111,16 +111,6 @@ class HasEpochs(Protocol):
     """A batch sampler whose batches, or a dataset whose rows, are a pure function of the epoch."""
 
     def set_epoch(self, epoch: int) -> None: ...
-
-
-class EpochDataLoader(DataLoader[Any]):
-    """Passes on the epoch, which Trainer tells a data loader and not its batch sampler or its rows."""
-
-    def set_epoch(self, epoch: int) -> None:
-        assert isinstance(self.batch_sampler, HasEpochs), "batches of which nobody can say what an epoch's are"
-        self.batch_sampler.set_epoch(epoch)
-        if isinstance(self.dataset, HasEpochs):
-            self.dataset.set_epoch(epoch)
 
 
 class EncodedRows(torch.utils.data.Dataset[dict[str, Any]]):

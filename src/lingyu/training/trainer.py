@@ -26,7 +26,7 @@ from lingyu.recipe import FIGURES, Pretraining, Train
 from lingyu.tasks import IGNORED, Task, measured_on_dev
 
 from .adversarial import adversarial_step
-from .batches import EpochDataLoader, TokenBudgetBatches, TrainingRows
+from .batches import HasEpochs, TokenBudgetBatches, TrainingRows
 from .copies import RowsWithCopies
 from .optimizer import Factor, adamw
 from .precision import Precision, uses_cpu
@@ -101,7 +101,8 @@ class BatchesTrainer(Trainer):  # type: ignore[misc]
         **settings: Any,
     ) -> None:
         early = [EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else []
-        super().__init__(callbacks=[*callbacks, _KeepWhole(save_total_limit), *early], **settings)
+        of_batches = [_TellTheEpoch(batches), _KeepWhole(save_total_limit)]
+        super().__init__(callbacks=[*callbacks, *of_batches, *early], **settings)
         self.remove_callback(PrinterCallback)
         self.batches = batches
         self.fgm_epsilon = fgm_epsilon
@@ -120,6 +121,24 @@ class BatchesTrainer(Trainer):  # type: ignore[misc]
             return step()
         embeddings = self.accelerator.unwrap_model(model).get_input_embeddings()
         return adversarial_step(step, embeddings, self.fgm_epsilon, lambda: self.accelerator.no_sync(model))
+
+
+class _TellTheEpoch(TrainerCallback):  # type: ignore[misc]
+    """Batches and rows are those of the epoch, also where a resumed run begins within one.
+
+    There Trainer reads through a loader of its own that skips batches: it tells the rows no epoch, and before
+    transformers 5.17 the batch sampler none either.
+    """
+
+    def __init__(self, batches: DataLoader[Any]) -> None:
+        assert isinstance(batches.batch_sampler, HasEpochs), "batches of which nobody can say what an epoch's are"
+        self.pieces = len(batches)
+        self.told = [of for of in (batches.batch_sampler, batches.dataset) if isinstance(of, HasEpochs)]
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        epoch = state.global_step * args.gradient_accumulation_steps // self.pieces
+        for each in self.told:
+            each.set_epoch(epoch)
 
 
 class _KeepWhole(TrainerCallback):  # type: ignore[misc]
@@ -167,7 +186,7 @@ def build_trainer(
     return BatchesTrainer(
         model=model,
         args=arguments,
-        batches=EpochDataLoader(train_rows, batch_sampler=batches, collate_fn=collator),
+        batches=DataLoader(train_rows, batch_sampler=batches, collate_fn=collator),
         eval_dataset=dev_rows.sorted_by_length(),
         data_collator=collator,
         compute_loss_func=_loss_of(task),
