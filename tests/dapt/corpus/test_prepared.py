@@ -20,9 +20,10 @@ from lingyu.dapt.corpus.prepared import Corpus, corpus_texts, prepare_corpus
 from lingyu.dapt.corpus.record import CorpusRecord
 from lingyu.dapt.corpus.segmenters import segmenter_for
 from lingyu.dapt.corpus.surveying import find_inputs, vocabulary_inputs
+from lingyu.data import load_splits
 from lingyu.errors import LingyuError
-from lingyu.recipe import Dapt
-from lingyu.text import content_hashes
+from lingyu.recipe import Dapt, load_recipe
+from lingyu.text import clean, content_hashes
 
 CACHE = Path("runs/.encoded")
 TEXTS = [f"第{number}次入住，房间很干净。服务也好！早餐有{number}样" for number in range(120)]
@@ -191,6 +192,37 @@ def test_the_texts_for_a_vocabulary_are_those_that_are_trained_on(
     assert list(corpus_texts(find_inputs(_dapt(**settings), None), _silent)) == _texts(prepare(**settings).train, base)
     with pytest.raises(LingyuError, match="2 texts of the test set"):
         next(corpus_texts(find_inputs(_dapt(exclude=excluded_sets), None), _silent))
+
+
+WRITTEN = {
+    "repeats": "第{}间太太太太太太太太小了",
+    "urls": "第{}间见 http://example.com/a/{} 的照片",
+    "personal": "第{}间请打 13800138{:03d} 订",
+    "simplified": "第{}間房間很乾淨",
+}
+
+
+@pytest.mark.parametrize("step", WRITTEN)
+def test_a_corpus_holds_the_texts_of_a_recipe_as_they_were_before_its_text_steps(
+    step: str, place: Path, prepare: Prepare
+) -> None:
+    rows = [WRITTEN[step].format(number, number) for number in range(40)]
+    assert all(clean(row, [step]) != row for row in rows)
+    _write_lines("rows.csv", "label,text", *(f"{number % 2},{row}" for number, row in enumerate(rows)))
+    _write_lines(
+        "rooms.yaml",
+        "name: rooms",
+        "task: single_label",
+        f"data: {{train: rows.csv, labels: {{0: 差, 1: 好}}, clean: [{step}]}}",
+    )
+    _write_lines("raw.txt", *TEXTS, *rows)
+    data = load_recipe("rooms.yaml").data
+    splits = load_splits(data, "single_label")
+    with pytest.raises(LingyuError, match=f"{splits.dev.rows + splits.test.rows} texts of the test set rooms.yaml"):
+        prepare(exclude=["rooms.yaml"])
+    kept = prepare(exclude=["rooms.yaml"], drop_test_texts=True)
+    assert kept.record.removed == splits.dev.rows + splits.test.rows
+    assert kept.record.train.texts + kept.record.held_out.texts == len(TEXTS) + splits.train.rows
 
 
 def test_what_else_a_vocabulary_is_counted_on_goes_through_the_same_gate(place: Path, excluded_sets: list[str]) -> None:

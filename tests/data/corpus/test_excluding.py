@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from lingyu.data.corpus.excluding import LEVELS, ExcludedSet, ExcludedTexts, load_excluded
+from lingyu.data.corpus.excluding import (
+    LEVELS,
+    ExcludedSet,
+    ExcludedTexts,
+    load_excluded,
+    save_excluded,
+    saved_excluded,
+)
 from lingyu.errors import LingyuError
 from lingyu.text import form_hashes, same_text_form
 
@@ -120,6 +127,31 @@ def test_of_a_recipe_dev_and_test_are_taken_and_train_stays(tmp_path, monkeypatc
     assert found.name == "hotel"
     assert len(found.texts) == 8
     assert set(found.texts) < {row.partition(",")[2] for row in rows}
+
+
+def test_a_paragraph_is_also_compared_after_the_steps_of_a_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        f"{number % 2},第{number}間房間很乾淨，服務員的態度也非常好，離車站很近" for number in range(40)
+    ]
+    Path("reviews.csv").write_text("\n".join(["label,text", *rows]) + "\n", "utf-8")
+    Path("hotel.yaml").write_text(
+        "name: hotel\ntask: single_label\n"
+        "data: {train: reviews.csv, labels: {0: 负面, 1: 正面}, clean: [simplified]}\n",
+        "utf-8",
+    )
+    sets = load_excluded(("hotel.yaml",), "text", "utf-8")
+    paragraphs = [row.partition(",")[2] for row in rows]
+    for excluded in (sets, _through_a_file(sets, tmp_path / "sets.json")):
+        forms = [same_text_form(paragraph) for paragraph in paragraphs]
+        (touches,) = ExcludedTexts(excluded, ()).touched_by(paragraphs, forms, form_hashes(forms)).tolist()
+        assert touches.count(1 + LEVELS.index("exact")) == len(sets[0].texts)
+        assert set(touches) == {1 + LEVELS.index("exact"), 1 + LEVELS.index("near")}
+
+
+def _through_a_file(sets, path):
+    save_excluded(sets, path)
+    return saved_excluded(path)
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,14 @@ _SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class Excluded:
-    """A set of dapt.exclude. hashes: ascending, of its texts in every form in which a corpus may hold them."""
+    """A set of dapt.exclude. hashes: ascending, of its texts in every form in which a corpus may hold them. steps: see
+    ExcludedSet; what texts of a corpus go through to be compared once more."""
 
     given: str
     name: str
     fingerprint: str
     texts: int
+    steps: tuple[str, ...]
     hashes: Hashes
 
     def holds(self, hashes: Hashes) -> NDArray[np.bool_]:
@@ -51,7 +53,7 @@ def _test_set(given: str, excluded: ExcludedSet, steps: Sequence[Sequence[str]])
     versions = {clean(part, names) for names in [(), *steps] for part in parts}
     texts = len(np.unique(content_hashes(excluded.texts)))
     hashes = np.unique(content_hashes(versions))
-    return Excluded(given, excluded.name, excluded.fingerprint, texts, hashes)
+    return Excluded(given, excluded.name, excluded.fingerprint, texts, excluded.steps, hashes)
 
 
 def _long_lines(text: str) -> list[str]:
@@ -65,13 +67,18 @@ class Gate:
 
     def __init__(self, sets: Sequence[Excluded], sources: Sequence[Source]) -> None:
         self._sets, self._sources = sets, sources
+        self._steps = tuple({test_set.steps: None for test_set in sets if test_set.steps})
         self._found = np.zeros((len(sources), len(sets)), dtype=np.int64)
 
-    def removes(self, hashes: Hashes, source: int) -> NDArray[np.bool_]:
-        """(hashes,) which texts must not be trained on. source: their place among the sources. Counts them."""
+    def removes(self, texts: Sequence[str], hashes: Hashes, source: int) -> NDArray[np.bool_]:
+        """(texts,) which must not be trained on. hashes: theirs. source: their place among the sources. Counts them."""
         removed = np.zeros(len(hashes), dtype=np.bool_)
+        cleaned = {steps: content_hashes(clean(text, steps) for text in texts) for steps in self._steps}
         for number, test_set in enumerate(self._sets):
-            of_set = test_set.holds(hashes) & ~removed  # counted once, for the first set that has it
+            holds = test_set.holds(hashes)
+            if test_set.steps:
+                holds |= test_set.holds(cleaned[test_set.steps])
+            of_set = holds & ~removed  # counted once, for the first set that has it
             self._found[source, number] += of_set.sum()
             removed |= of_set
         return removed

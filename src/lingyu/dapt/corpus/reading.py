@@ -57,7 +57,7 @@ class Reading:
     def _allowed(self, texts: list[str], read: int, source: int) -> ReadTexts:
         self._empty += read - len(texts)
         hashes = content_hashes(texts)
-        kept = ~self.gate.removes(hashes, source)
+        kept = ~self.gate.removes(texts, hashes, source)
         if kept.all():
             return ReadTexts(texts, hashes)
         return ReadTexts([texts[at] for at in np.flatnonzero(kept).tolist()], hashes[kept])

@@ -49,8 +49,8 @@ class CorpusInputs:
             "corpus": [_identity(source) for source in self.sources],
             "general": [_identity(source) for source in self.general],
             "excluded": [
-                (excluded.name, excluded.fingerprint, hashlib.sha256(excluded.hashes.tobytes()).hexdigest())
-                for excluded in self.excluded
+                (each.name, each.fingerprint, hashlib.sha256(each.hashes.tobytes()).hexdigest(), each.steps)
+                for each in self.excluded
             ],
             "drops": self.drops,
             "held_out": self.held_out,

@@ -37,10 +37,11 @@ Touches = NDArray[np.int8]
 
 @dataclass(frozen=True)
 class ExcludedSet:
-    """A test set. texts: as they are tested on."""
+    """A test set. texts: as they are tested on. steps: the text steps that a recipe took them through to be that."""
 
     name: str
     texts: tuple[str, ...]
+    steps: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +66,8 @@ def load_excluded(
 def _of_recipe(path: str) -> ExcludedSet:
     recipe = load_recipe(path)
     splits = load_splits(recipe.data, recipe.task)
-    return ExcludedSet(recipe.name, splits.dev.telling_texts + splits.test.telling_texts)
+    texts = splits.dev.telling_texts + splits.test.telling_texts
+    return ExcludedSet(recipe.name, texts, tuple(recipe.data.clean))
 
 
 def _of_table(name: str, text: str, encoding: str, named_by: str) -> ExcludedSet:
@@ -104,7 +106,8 @@ def save_excluded(sets: Sequence[ExcludedSet], path: Path) -> None:
 
 
 def saved_excluded(path: Path) -> tuple[ExcludedSet, ...]:
-    return tuple(ExcludedSet(entry["name"], tuple(entry["texts"])) for entry in json.loads(path.read_text("ascii")))
+    entries = json.loads(path.read_text("ascii"))
+    return tuple(ExcludedSet(entry["name"], tuple(entry["texts"]), tuple(entry["steps"])) for entry in entries)
 
 
 def _long_lines(text: str) -> list[str]:
@@ -120,8 +123,14 @@ class ExcludedTexts:
 
     def __init__(self, sets: Sequence[ExcludedSet], steps: Sequence[str]) -> None:
         """steps: what the paragraphs have gone through. A text is compared as it stands and after them: where they
-        mask a number in it, they have masked it in the paragraph too."""
+        mask a number in it, they have masked it in the paragraph too. And a paragraph is compared as it stands and
+        after the steps of a set, of whose texts nobody knows what they were before."""
         self._sets = len(sets)
+        self._steps_of_sets = {
+            names: [number for number, each in enumerate(sets) if each.steps == names]
+            for names in dict.fromkeys(excluded.steps for excluded in sets)
+            if names
+        }
         self._exact: dict[str, set[int]] = {}
         for number, excluded in enumerate(sets):
             for text in excluded.texts:
@@ -141,6 +150,17 @@ class ExcludedTexts:
 
     def touched_by(self, texts: Sequence[str], forms: Sequence[str], hashes: Hashes) -> Touches:
         """How the paragraphs touch the sets. forms, hashes: the same-text form and content hash of each."""
+        touches = self._touched_as_they_stand(texts, forms, hashes)
+        for steps, sets in self._steps_of_sets.items():
+            cleaned = [clean(text, steps) for text in texts]
+            changed = [at for at, text in enumerate(texts) if cleaned[at] != text]
+            others = [cleaned[at] for at in changed]
+            again = self._touched_as_they_stand(others, list(map(same_text_form, others)), content_hashes(others))
+            among = np.ix_(sets, changed)
+            touches[among] = np.maximum(touches[among], again[sets])
+        return touches
+
+    def _touched_as_they_stand(self, texts: Sequence[str], forms: Sequence[str], hashes: Hashes) -> Touches:
         touches = np.zeros((self._sets, len(texts)), dtype=np.int8)
         if not len(self._hashes) or not texts:
             return touches
