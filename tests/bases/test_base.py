@@ -235,6 +235,24 @@ def test_how_far_a_base_was_trained_is_known_of_those_made_here(
     assert find_base(str(folder)).trained_length == known
 
 
+@pytest.mark.parametrize(
+    "hashes",
+    [
+        torch.zeros(3, dtype=torch.bfloat16),
+        torch.zeros(3, dtype=torch.float32),
+        torch.zeros(3, dtype=torch.uint8),
+        torch.zeros((3, 1), dtype=torch.int64),
+    ],
+    ids=lambda hashes: f"{hashes.dtype} {hashes.ndim}-D",
+)
+def test_hashes_that_are_none_are_one_line(hashes: torch.Tensor, tiny_base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_base, folder)
+    save_file({"corpus": hashes}, folder / "hashes.safetensors")
+    with pytest.raises(LingyuError, match=r"hashes\.safetensors: holds no hashes that can be read"):
+        _ = find_base(str(folder)).corpus_hashes
+
+
 def test_the_seed_decides_over_fresh_weights_only(tiny_base: Path) -> None:
     base = find_base(str(tiny_base))
     one, same, other = (base.load_classifier(["a", "b"], seed=seed) for seed in (1, 1, 2))

@@ -1,6 +1,7 @@
 """Whether a stage runs: by the content of what it reads and of what it left, and by what an interrupted call left."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,10 @@ from lingyu.chain.deciding import begun, decide
 from lingyu.chain.state import Entry
 from lingyu.chain.targets import file_target
 from lingyu.data import CorpusRequest, build_corpus
+from lingyu.recipe import PretrainingRecipe
+from lingyu.training import Inputs, start_run
+
+RUN_INPUTS = Inputs(base_weights="", base_tokenizer="", train="", dev=None, num_processes=1, precision="float32")
 
 CHAIN = """\
 name: c
@@ -136,3 +141,46 @@ def test_what_was_begun_on_a_change_that_was_taken_back_is_skipped(job: Job) -> 
     entry = begun(job, decide(job, entry), entry)
     Path("raw/a.txt").write_text(before, "utf-8")
     assert decide(job, entry).action == "skip"
+
+
+SCRATCH = """\
+name: reviews
+dapt: {mode: scratch, corpus: [raw]}
+publish: {to: bases/reviews}
+"""
+
+
+@pytest.fixture
+def pretraining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Job]:
+    """The stage, with lines added to its recipe."""
+    monkeypatch.chdir(tmp_path)
+    Path("raw").mkdir()
+    Path("raw/a.txt").write_text("房间很干净，下次还来\n", "utf-8")
+    Path("chain.yaml").write_text("name: c\nstages:\n  - {name: dapt, recipe: reviews.yaml}\n", "utf-8")
+
+    def read(more: str) -> Job:
+        Path("reviews.yaml").write_text(SCRATCH + more, "utf-8")
+        return read_chain(Path("chain.yaml")).jobs[0]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("more", "action"),
+    [
+        ("", "resume"),
+        ("card: {license: MIT}\n", "resume"),
+        ("report_to: [wandb]\n", "resume"),
+        ("train: {learning_rate: 3e-4}\n", "run"),
+    ],
+)
+def test_an_interrupted_pretraining_goes_on_unless_a_weight_would_be_another(
+    more: str, action: str, pretraining: Callable[[str], Job]
+) -> None:
+    job = pretraining("")
+    entry = begun(job, decide(job, Entry()), Entry())
+    assert isinstance(job.recipe, PretrainingRecipe)
+    run = start_run(job.recipe, RUN_INPUTS)
+    found = decide(pretraining(more), entry)
+    assert found.action == action
+    assert found.run == (run.folder if action == "resume" else None)

@@ -163,3 +163,11 @@ def test_a_stage_that_leaves_no_adapter_is_refused_before_the_first_is_run() -> 
         "recipes/hotel-chain.yaml:9: stages.recipe: hotel.yaml has method: full: its model stays in its run, where no "
         "stage finds it. Train it alone: python train_lora.py recipes/hotel.yaml; or take method: lora, or head"
     )
+
+
+def test_two_stages_that_leave_at_one_place_are_refused_before_either_runs() -> None:
+    other = DAPT.replace("dapt-hotel", "other").replace("bases/hotel", "./bases/hotel")
+    Path("recipes/other.yaml").write_text(other, "utf-8")
+    again = "  - {name: again, recipe: other.yaml}\n"
+    with pytest.raises(Faults, match="stages dapt and again both leave at bases/hotel"):
+        chain(STAGES + again)

@@ -63,12 +63,12 @@ def a_stage(**changes: object) -> Stage:
     return Stage.model_validate(stage | changes)
 
 
-def a_card(base: Path, *stages: Stage) -> str:
+def a_card(base: Path, *stages: Stage, parent: Path | None = None) -> str:
     return render_card(
         CardFacts(
             name="bases/[hotel](x)",
             base=find_base(str(base)),
-            parent=None,
+            parent=find_base(str(parent)) if parent else None,
             stages=stages,
             metrics=MEASURED,
             verdict=["Held-out text: better."],
@@ -93,6 +93,9 @@ def test_what_is_said_of_a_pooler_is_true(tiny_base: Path, tiny_base_with_pooler
     made = a_card(tiny_base_with_pooler, a_stage(mode="scratch"))
     assert "the pooler holds random numbers, which nothing has trained" in made
     assert "UNEXPECTED" in made
+    later = a_card(tiny_base_with_pooler, a_stage(mode="scratch"), a_stage(), parent=tiny_base_with_pooler)
+    assert "the pooler holds random numbers, which nothing has trained" in later
+    assert "the pooler was not trained" in a_card(tiny_base_with_pooler, a_stage(), parent=tiny_base_with_pooler)
     ordered = a_card(tiny_base_with_pooler, a_stage(), a_stage(objective=["mlm", "sentence_order"]))
     assert "the pooler was trained by the order of sentences" in ordered
     assert "it saw 65 at most" in ordered

@@ -11,7 +11,7 @@ import pytest
 
 from lingyu.errors import LingyuError
 from lingyu.recipe import Recipe, load_recipe
-from lingyu.training import Inputs, Run, find_run, require_same_inputs, start_run
+from lingyu.training import Inputs, Run, find_or_start, find_run, require_same_inputs, start_run
 from lingyu.training.runs import mark_complete
 
 INPUTS = Inputs(
@@ -108,8 +108,22 @@ def test_a_recipe_that_has_changed_is_refused_naming_the_keys(recipe: Recipe, ru
     changed = recipe.model_copy(update={"train": train, "report_to": ("wandb",)})
     with pytest.raises(LingyuError, match=r"the recipe has changed: .*learning_rate") as caught:
         find_run(changed, None, runs)
-    assert "report_to" in caught.value.what
+    assert "report_to" not in caught.value.what
     assert "lora" not in caught.value.what
+
+
+def test_what_changes_no_weight_may_change_and_counts_from_then_on(
+    recipe: Recipe, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(runs.parent)
+    run = start_run(recipe, INPUTS)
+    card = recipe.card.model_copy(update={"license": "MIT"})
+    changed = recipe.model_copy(update={"card": card, "report_to": ("wandb",)})
+    assert find_or_start(changed, INPUTS, True, None) == run
+    assert load_recipe(run.folder / "recipe.yaml") == changed
+    with run.held(), pytest.raises(LingyuError, match="another process works on this run"):
+        find_or_start(recipe, INPUTS, True, None)
+    assert load_recipe(run.folder / "recipe.yaml") == changed
 
 
 def test_other_inputs_are_refused_with_both_sides(recipe: Recipe, runs: Path) -> None:

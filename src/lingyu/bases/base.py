@@ -182,11 +182,14 @@ class Base:
         file = self.folder / "hashes.safetensors"
         none: Hashes = np.zeros(0, dtype=np.int64)
         try:
-            return load_file(file).get(tensor, none) if file.is_file() else none
-        except (SafetensorError, OSError):
+            hashes = load_file(file).get(tensor, none) if file.is_file() else none
+        except (SafetensorError, OSError, TypeError):  # numpy knows no bfloat16
+            hashes = None
+        if hashes is None or hashes.dtype != np.int64 or hashes.ndim != 1:
             raise LingyuError(
                 "holds no hashes that can be read", where=file, next="Copy the base anew from where it was made"
-            ) from None
+            )
+        return hashes
 
     @cached_property
     def lineage(self) -> tuple[Ancestor, ...]:

@@ -9,15 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Card, Data, PretrainingRecipe, Recipe, Section, is_recipe_file, load_recipe, values_of
+from lingyu.recipe import ONLY_TOLD, Data, PretrainingRecipe, Recipe, Section, is_recipe_file, load_recipe, values_of
 from lingyu.store import MANIFEST, Store
 
 from .contents import base_fingerprint, file_fingerprint, text_fingerprint
-
-_ONLY_TOLD = frozenset(
-    ["report_to", "publish.replace", "train.logging_steps", "train.save_total_limit"]
-    + [f"card.{name}" for name in Card.model_fields]
-)
 
 
 @dataclass(frozen=True)
@@ -55,14 +50,14 @@ def together(parts: Iterable[Reads]) -> Reads:
 
 
 def settings_of(section: Section, prefix: str = "") -> dict[str, str]:
-    """The values of a recipe by dotted key, but for those that change no weight: a word of the card costs no hours.
+    """The values of a recipe by dotted key, but for those that change no weight.
 
     A mapping is one value, in its order: that of the labels is the order of the logits.
     """
     return {
         key: json.dumps(value, ensure_ascii=False)
         for key, value in values_of(section, prefix).items()
-        if key not in _ONLY_TOLD
+        if key not in ONLY_TOLD
     }
 
 

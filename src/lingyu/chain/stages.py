@@ -1,6 +1,8 @@
 """The stages of a chain, resolved: what each reads, what it leaves, and the words of the process that does it."""
 
 import json
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,7 +24,7 @@ from lingyu.recipe import (
 
 from .sources import Reads, of_adapter, of_pretraining, of_rows, of_texts, of_training, settings_of, together
 from .state import Inputs
-from .targets import AdapterTarget, Target, base_target, corpus_target, file_target
+from .targets import AdapterTarget, PlaceTarget, Target, base_target, corpus_target, file_target
 
 Kind = Literal["corpus", "dapt", "train", "evaluate"]
 _REPLACE = "publish.replace=true"
@@ -84,9 +86,22 @@ def read_chain(path: Path) -> Chain:
             jobs.append(_job(stage, whole))
         except LingyuError as error:
             faults += error.faults if isinstance(error, Faults) else [error]
+    faults += _one_place_left_at_twice(jobs, path)
     if faults:
         raise Faults(faults)
     return Chain(path, whole.chain, tuple(jobs))
+
+
+def _one_place_left_at_twice(jobs: Sequence[Job], path: Path) -> Iterator[LingyuError]:
+    """A store takes version after version; a folder or file has room for one output."""
+    first: dict[Path, Job] = {}
+    for job in jobs:
+        if isinstance(job.target, PlaceTarget):
+            place = Path(os.path.normpath(job.target.place))
+            other = first.setdefault(place, job)
+            if other is not job:
+                what = f"stages {other.name} and {job.name} both leave at {place}"
+                yield LingyuError(what, path, "Give one of them another place, in its publish.to or corpus.to")
 
 
 def _job(stage: Stage, whole: WholeChain) -> Job:

@@ -100,7 +100,7 @@ def _parts(card: CardFacts) -> str:
         return "The masked-LM head is part of it; there is no pooler."
     if any("sentence_order" in stage.objective for stage in card.stages):
         pooler = "was trained by the order of sentences"
-    elif card.parent is None or not _has_pooler(card.parent):
+    elif card.parent is None or not _has_pooler(card.parent) or card.stages[0].mode == "scratch":
         pooler = "holds random numbers, which nothing has trained"
     else:
         pooler = "was not trained"

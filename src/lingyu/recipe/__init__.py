@@ -18,12 +18,13 @@ from .reading import (
 from .schema import NAME_PATTERN, RUNS, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
 from .stages import WholeChain, load_whole_chain
 from .task_rules import KEEPS_PLACES, TASK_RULES, TaskName
-from .writing import deviations, differences, explain, json_schema, resolved_yaml
+from .writing import ONLY_TOLD, deviations, differences, explain, json_schema, resolved_yaml
 
 __all__ = [
     "FIGURES",
     "KEEPS_PLACES",
     "NAME_PATTERN",
+    "ONLY_TOLD",
     "RUNS",
     "TASK_RULES",
     "AnyRecipe",

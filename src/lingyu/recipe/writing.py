@@ -5,14 +5,14 @@ import math
 import re
 from collections.abc import Container
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from lingyu.errors import LingyuError
 
 from .chaining import Stage
 from .document import scalar_value
 from .kinds import DAPT, KINDS, STAGES, TASK, AnyRecipe, Kind, is_list_of_sections, join, values_of
-from .schema import Section
+from .schema import Card, Section
 from .suggestions import next_step_for_dotted
 from .task_rules import default_by_task, type_by_task
 
@@ -82,13 +82,20 @@ def _escape(char: str) -> str:
     return "\\" + char if char in '"\\' else f"\\U{ord(char):08X}"
 
 
+ONLY_TOLD: Final = frozenset(
+    ["report_to", "publish.replace", "train.logging_steps", "train.save_total_limit"]
+    + [f"card.{name}" for name in Card.model_fields]
+)
+"""The dotted keys that change no weight, so that a word of the card costs no hours."""
+
+
 def differences(one: AnyRecipe, other: AnyRecipe) -> list[str]:
-    """The dotted keys whose values differ, of two recipes of one kind.
+    """The dotted keys whose values differ, of two recipes of one kind, but for those that change no weight.
 
     The order of the labels counts: it is that of the logits. Stages are one value.
     """
     ones, others = values_of(one), values_of(other)
-    return [key for key in ones if _ordered(key, ones[key]) != _ordered(key, others[key])]
+    return [key for key in ones if key not in ONLY_TOLD and _ordered(key, ones[key]) != _ordered(key, others[key])]
 
 
 def deviations(recipe: AnyRecipe, also: Container[str] = ()) -> dict[str, str]:

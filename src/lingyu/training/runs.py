@@ -1,6 +1,6 @@
 """The folder of a run: `runs/<recipe name>/<time>-<short hash>/`, and finding one to resume.
 
-recipe.yaml      resolved; a difference at --resume is an error that names the keys
+recipe.yaml      resolved; a difference at --resume that would change a weight is an error that names the keys
 run.json         what the run was started on, and whether it has finished
 audit.json       what was found in the rows before training; audit.html shows the worst of them
 metrics.jsonl    a line a log step and a measurement of dev
@@ -26,6 +26,7 @@ from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import RUNS, PretrainingRecipe, Recipe, differences, load_pretraining, load_recipe, resolved_yaml
 
 AnyRecipe = Recipe | PretrainingRecipe
+_RECIPE = "recipe.yaml"
 _COMPLETE = "complete.json"
 
 
@@ -129,7 +130,7 @@ def start_run(recipe: AnyRecipe, inputs: Inputs, runs: Path = RUNS) -> Run:
     folder.mkdir(parents=True)
     run = Run(folder, inputs)
     run.checkpoints.mkdir()
-    (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
+    _write_recipe(folder, recipe)
     run._write()
     return run
 
@@ -147,7 +148,7 @@ def find_run(recipe: AnyRecipe, which: str | None, runs: Path = RUNS) -> Run:
             f"this run has finished as {run.version}", where=folder, next="Leave out --resume to start afresh"
         )
     load = load_recipe if isinstance(recipe, Recipe) else load_pretraining
-    changed = differences(load(folder / "recipe.yaml"), recipe)
+    changed = differences(load(folder / _RECIPE), recipe)
     if changed:
         raise LingyuError(
             f"cannot resume, the recipe has changed: {'; '.join(changed)}",
@@ -158,10 +159,23 @@ def find_run(recipe: AnyRecipe, which: str | None, runs: Path = RUNS) -> Run:
 
 
 def find_or_start(recipe: AnyRecipe, inputs: Inputs, resume: bool, which: str | None) -> Run:
-    """A new run, or to resume the one that `find_run` finds. Raises LingyuError where it began with other inputs."""
-    run = find_run(recipe, which) if resume else start_run(recipe, inputs)
+    """A new run, or to resume the one that `find_run` finds, by this recipe from now on.
+
+    Raises LingyuError where it began with other inputs, and where another process works on it.
+    """
+    if not resume:
+        return start_run(recipe, inputs)
+    run = find_run(recipe, which)
     require_same_inputs(run, inputs)
+    with run.held():
+        _write_recipe(run.folder, recipe)
     return run
+
+
+def _write_recipe(folder: Path, recipe: AnyRecipe) -> None:
+    temporary = folder / ".recipe.yaml"
+    temporary.write_text(resolved_yaml(recipe), "utf-8")
+    temporary.replace(folder / _RECIPE)
 
 
 def require_same_inputs(run: Run, inputs: Inputs) -> None:

@@ -132,8 +132,9 @@ class _TellTheEpoch(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, batches: DataLoader[Any]) -> None:
         assert isinstance(batches.batch_sampler, HasEpochs), "batches of which nobody can say what an epoch's are"
-        self.pieces = len(batches)
-        self.told = [of for of in (batches.batch_sampler, batches.dataset) if isinstance(of, HasEpochs)]
+        both: tuple[object, object] = (batches.batch_sampler, batches.dataset)
+        self.told: list[HasEpochs] = [of for of in both if isinstance(of, HasEpochs)]
+        self.pieces: int = len(batches)
 
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         epoch = state.global_step * args.gradient_accumulation_steps // self.pieces

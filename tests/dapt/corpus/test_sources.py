@@ -135,6 +135,12 @@ def test_what_is_not_there_or_named_twice_is_one_line(place: Path) -> None:
         _one("hotle.txt")
     with pytest.raises(LingyuError, match=r"dapt\.corpus names it twice"):
         find_sources(["hotel.txt", "./hotel.txt"], STEPS, "dapt.corpus")
+    _write_lines(place / "hotel.csv", "text,reply", "很好,谢谢")
+    with pytest.raises(LingyuError, match=r"dapt\.corpus names it twice"):
+        find_sources(["hotel.csv", "hotel.csv:text"], STEPS, "dapt.corpus")
+    assert len(find_sources(["hotel.csv", "hotel.csv:reply"], STEPS, "dapt.corpus")) == 2
+    with pytest.raises(LingyuError, match=r"hotel\.txt:text: a column, 'text', of a file that has none\. Leave it out"):
+        _one("hotel.txt:text")
 
 
 def test_a_source_is_known_by_its_content_and_its_name_says_nothing_of_the_machine(place: Path) -> None:

@@ -131,9 +131,7 @@ def test_of_a_recipe_dev_and_test_are_taken_and_train_stays(tmp_path, monkeypatc
 
 def test_a_paragraph_is_also_compared_after_the_steps_of_a_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = [
-        f"{number % 2},第{number}間房間很乾淨，服務員的態度也非常好，離車站很近" for number in range(40)
-    ]
+    rows = [f"{number % 2},第{number}間房間很乾淨，服務員的態度也非常好，離車站很近" for number in range(40)]
     Path("reviews.csv").write_text("\n".join(["label,text", *rows]) + "\n", "utf-8")
     Path("hotel.yaml").write_text(
         "name: hotel\ntask: single_label\n"

@@ -74,9 +74,10 @@ def find_sources(given: Sequence[str], steps: Sequence[str], key: str) -> tuple[
     key: where they were named, such as dapt.corpus. Reads each file once, for its fingerprint. Raises LingyuError for
     what is not there, of no known form, damaged, or named twice.
     """
-    found: dict[str, str] = {}
+    found: dict[tuple[Path, str], str] = {}
     for name in given:
-        first = found.setdefault(str(Path(name).resolve()), name)
+        path, column = file_and_column(name)
+        first = found.setdefault((path.resolve(), column or _COLUMN), name)
         if first is not name:
             raise LingyuError(f"{key} names it twice", where=name, next="Name it once")
     return tuple(_source(name, tuple(steps), key) for name in given)
@@ -91,6 +92,9 @@ def _source(given: str, steps: tuple[str, ...], key: str) -> Source:
     if not path.is_file():
         raise LingyuError("a pipe or a device", where=given, next="Save the text as a file")
     ending = path.name.lower()
+    if column is not None and not ending.endswith(_TABLES):
+        what = f"a column, {column!r:.40}, of a file that has none"
+        raise LingyuError(what, where=given, next=f"Leave it out: {path}")
     if is_recipe_file(ending):
         return _task(path, given)
     if ending.endswith(_TEXT):
