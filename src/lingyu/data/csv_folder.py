@@ -47,9 +47,15 @@ def _require_ours(out: Path, names: Sequence[str]) -> None:
         raise LingyuError("stands there and is no folder", out, "Name another with --out")
     if not out.name or out.name.startswith("."):
         raise LingyuError("can't be the name of the folder", out, "Name it like data/hotel")
-    others = sorted(file.name for file in out.iterdir() if file.name not in names) if out.exists() else []
+    if out.exists():
+        require_nothing_lost(out, lambda file: file.name in names)
+
+
+def require_nothing_lost(out: Path, is_ours: Callable[[Path], bool]) -> None:
+    """Raises LingyuError where a folder that is to be replaced holds anything but what was written there by us."""
+    others = sorted(file.name for file in out.iterdir() if not is_ours(file))
     if others:
-        what = f"the folder holds {others[0]}" + (f" and {len(others) - 1} more files" if others[1:] else "")
+        what = f"the folder holds {others[0]}" + (f" and {len(others) - 1} more" if others[1:] else "")
         raise LingyuError(f"{what}, which would be lost", out, "Name a folder of its own with --out")
 
 

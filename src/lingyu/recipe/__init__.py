@@ -15,7 +15,7 @@ from .reading import (
     load_recipe,
     load_recipe_with_origins,
 )
-from .schema import NAME_PATTERN, RUNS, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
+from .schema import NAME_PATTERN, RUNS, VERSION_LIKE, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
 from .stages import WholeChain, load_whole_chain
 from .task_rules import KEEPS_PLACES, TASK_RULES, TaskName
 from .writing import ONLY_TOLD, deviations, differences, explain, json_schema, resolved_yaml
@@ -27,6 +27,7 @@ __all__ = [
     "ONLY_TOLD",
     "RUNS",
     "TASK_RULES",
+    "VERSION_LIKE",
     "AnyRecipe",
     "Augment",
     "Card",

@@ -16,6 +16,8 @@ from .method_rules import rules_of_method
 from .task_rules import TaskName, rules_of_task, with_defaults_of_task
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+VERSION_LIKE = r"^v[0-9]+$"
+"""What no channel may be called: it could not be told from a version."""
 RUNS = Path("runs")
 """Where the runs of recipes lie, each below the name of its recipe."""
 
@@ -369,9 +371,17 @@ class Train(Section):
         return self
 
 
+def _no_version(channel: str) -> str:
+    if re.fullmatch(VERSION_LIKE, channel):
+        raise ValueError(f"{channel} can't name a channel: it reads as a version; take a word, such as canary")
+    return channel
+
+
 class Publish(Section):
     to: str = Field(default="adapters", description="The store that gets the new version.")
-    channel: Name | None = Field(default="stable", description="The channel that is set to it; null for none.")
+    channel: Annotated[Name, AfterValidator(_no_version)] | None = Field(
+        default="stable", description="The channel that is set to it; null for none."
+    )
 
 
 class Card(Section):

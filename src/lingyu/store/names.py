@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import NAME_PATTERN
+from lingyu.recipe import NAME_PATTERN, VERSION_LIKE
 
 STABLE = "stable"
 
 _VERSION = re.compile(r"v[1-9][0-9]{0,8}")
-_LIKE_A_VERSION = re.compile(r"v[0-9]+")
 _NAME_RULE = "Lower-case letters, digits, - and _, at most 64 of them, the first a letter or digit"
 _SHOWN_CHARACTERS = 70
 
@@ -33,7 +32,7 @@ def check_name(name: str, what: str = "an adapter") -> str:
 
 def check_channel(channel: str) -> str:
     """The channel's name; a channel that looked like a version could not be told from one."""
-    if _LIKE_A_VERSION.fullmatch(channel):
+    if re.fullmatch(VERSION_LIKE, channel):
         raise LingyuError(f"{channel} can't name a channel: it reads as a version", next="Take a word, such as canary")
     return check_name(channel, "a channel")
 

@@ -235,6 +235,18 @@ def test_a_corpus_that_is_there_is_replaced_by_force_only_and_anything_else_neve
     assert sorted(path.name for path in place.iterdir()) == ["out", "photos", "raw"]
 
 
+def test_what_lies_in_the_folder_of_a_corpus_is_never_lost(build, place, write_lines):
+    write_lines("raw/a.txt", "第一段很长的话")
+    build("raw")
+    build("raw", out=Path("out/mine"))
+    write_lines("raw/a.txt", "第二段很长的话")
+    with pytest.raises(LingyuError, match="out: the folder holds mine, which would be lost"):
+        build("raw", force=True)
+    assert list(corpus_paragraphs("out/mine")) == ["第一段很长的话"]
+    build("raw", out=Path("out/mine"), force=True)
+    assert list(corpus_paragraphs("out/mine")) == ["第二段很长的话"]
+
+
 def test_what_a_killed_build_left_is_removed_and_a_build_that_goes_on_is_not_disturbed(build, place, write_lines):
     write_lines("raw/a.txt", "第一段很长的话")
     (place / ".out.building" / "corpus").mkdir(parents=True)

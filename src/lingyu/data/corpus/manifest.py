@@ -21,6 +21,7 @@ MANIFEST = "corpus.json"
 HASHES = "hashes.safetensors"
 TENSOR = "corpus"
 COLUMN = "text"
+SHARD_NAME = r"^part-[0-9-]+\.parquet$"
 
 _BATCH_ROWS = 4096
 _BUILD_AGAIN = "Build it with: lingyu data corpus SOURCES... --out FOLDER"
@@ -77,7 +78,7 @@ class CorpusCounts(_Model):
 class Shard(_Model):
     """A parquet file with the column text. rows: paragraphs."""
 
-    file: Annotated[str, Field(pattern=r"^part-[0-9-]+\.parquet$")]
+    file: Annotated[str, Field(pattern=SHARD_NAME)]
     sha256: Sha256
     bytes: Count
     rows: Count

@@ -1,5 +1,6 @@
 """A folder that is there whole or not at all: made in a hidden one beside it, then given its name by one rename."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
 
+from ..csv_folder import require_nothing_lost
 from ..writing import sync
-from .manifest import MANIFEST
+from .manifest import HASHES, MANIFEST, SHARD_NAME
 
 
 @contextmanager
@@ -63,3 +65,8 @@ def _require_free(out: Path, replace: bool) -> None:
     if not replace:
         next_step = "Replace it with --force, or name another folder"
         raise LingyuError("the corpus is there already", where=out, next=next_step)
+    require_nothing_lost(out, _is_of_a_corpus)
+
+
+def _is_of_a_corpus(file: Path) -> bool:
+    return file.is_file() and (file.name in (MANIFEST, HASHES) or re.fullmatch(SHARD_NAME, file.name) is not None)
