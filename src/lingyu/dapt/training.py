@@ -1,5 +1,9 @@
 """The pretraining job: a recipe to a base folder. `pretrain` tells it from top to bottom."""
 
+from lingyu.training import import_bitsandbytes
+
+import_bitsandbytes()  # before what follows imports peft, which would import it its own way
+
 import json
 import shutil
 from collections.abc import Sequence
