@@ -283,7 +283,7 @@ class Base:
         and no other file of the folder has a say.
         Raises LingyuError for an encoder that holds what its config has no place for.
         """
-        from transformers import set_seed
+        from accelerate.utils import set_seed  # transformers' own brings peft, and bitsandbytes with it
 
         config = copy.deepcopy(self.config)
         config.id2label = dict(enumerate(labels))
