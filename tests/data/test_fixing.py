@@ -433,6 +433,8 @@ def test_a_list_without_what_was_suggested_overrules_nothing(files):
 
 def test_a_list_without_what_stands_beside_it_or_a_column_says_so(files):
     proposed(finding("train.csv:3"))
+    with pytest.raises(LingyuError, match=r"fixs\.csv: no such file\. Did you mean fixes\.csv\?"):
+        apply_fixes(Path("fixs.csv"), Path("out"), quiet)
     Path("fixes.sources.json").rename("moved.json")
     with pytest.raises(LingyuError, match=r"fixes\.sources\.json: no such file.*--sources"):
         applied()

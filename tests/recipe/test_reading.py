@@ -121,6 +121,13 @@ zzz: 1
     ]
 
 
+def test_a_channel_that_reads_as_a_version_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    assert faults_of(write(tmp_path, GOOD), "publish.channel=v12") == [
+        "command line: publish.channel: v12 can't name a channel: it reads as a version; take a word, such as canary"
+    ]
+    assert load_recipe(write(tmp_path, GOOD), ["publish.channel=v12b"]).publish.channel == "v12b"
+
+
 def test_missing_keys_stand_at_their_section_or_at_line_one(tmp_path: Path) -> None:
     assert faults_of(write(tmp_path, "base: embedded\ndata:\n  text: review\n")) == [
         "r.yaml:1: name: missing. Add for instance name: hotel",

@@ -24,7 +24,7 @@ CHUNK_ROWS = 512
 
 _ADDED = ("version", "truncated", "error")  # behind what the answer itself adds
 _OF_LABELS = ("predicted_label", "probability")  # where no row of the first is answered, and nobody knows better
-_OTHER_FORMATS = (".tsv", ".json", ".parquet", ".xlsx", ".xls")
+_FORMATS = (".csv", ".jsonl")
 _ITS_OWN = "Name --out .jsonl, where each row keeps its own columns"
 
 
@@ -43,8 +43,6 @@ class Output(Protocol):
 def check_out(out: str, source: str) -> None:
     """Raises LingyuError where the answers to source can't go to this file."""
     path = Path(out)
-    if path.suffix.lower() in _OTHER_FORMATS:
-        raise LingyuError("--out is written as csv or jsonl", where=out, next=f"Name it {path.with_suffix('.csv')}")
     if path.is_dir():
         raise LingyuError("--out is a folder", where=out, next="Name a file in it")
     if path.exists() and not path.is_file():
@@ -55,6 +53,8 @@ def check_out(out: str, source: str) -> None:
         raise LingyuError("--out is where the screen's lines go", where=out, next="Leave it out: the answers go there")
     if path.exists() and Path(source).exists() and path.samefile(source):
         raise LingyuError("--out is the file itself", where=out, next="Name another file")
+    if path.suffix.lower() not in _FORMATS:
+        raise LingyuError("--out is written as csv or jsonl", where=out, next=f"Name it {path.with_suffix('.csv')}")
 
 
 def _is_stream(path: Path, number: int) -> bool:

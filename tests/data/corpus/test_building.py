@@ -204,7 +204,7 @@ def test_the_manifest_names_no_path_of_the_machine_and_holds_no_text(build, plac
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"steps": ("html", "ctrl")}, "does not know the text step 'ctrl'"),
+        ({"steps": ("html", "ctrl")}, "--steps: 'ctrl': no such text step. Did you mean control?"),
         ({"shortest": 50}, "raw: no paragraph is left of 2: too short 2. See --shortest, --exclude and the sources"),
         ({"out": Path("raw")}, "a source that lies in --out"),
         ({"exclude": ("no.csv",)}, "no.csv: no such file"),

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lingyu.data.cleaning import CORPUS_STEPS
+from lingyu.data.cleaning import CORPUS_STEPS, require_steps
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.text import clean
 
 from .excluding import ExcludedSet, load_excluded
 from .sifting import Rules
@@ -60,7 +59,7 @@ class Plan:
 
 
 def planned(request: CorpusRequest) -> Plan:
-    clean("", request.steps)  # raises for a name that is no step
+    require_steps(request.steps, "--steps")
     files = find_sources(request.sources, request.out)
     for option, notes in (("--licence", request.licences), ("--source", request.origins)):
         _require_known_names(notes, files, option)

@@ -16,7 +16,7 @@ from lingyu.reporting import Report
 from ..audit.report import Check
 from ..counts import Counts, StoredCounts
 from ..csv_folder import write_folder
-from ..reading import sha256_of
+from ..reading import find_file, sha256_of
 from ..tables import TableRow
 from ..whole_tables import WholeTable, first_of
 from ..writing import write_csv
@@ -116,6 +116,7 @@ def apply_fixes(
     Raises LingyuError for a source that has changed since the audit, a line that can't be carried out (an unknown
     action or label, a row that is not there), and a folder that holds something else; nothing is written then.
     """
+    find_file(str(fix_list))  # before what lies beside it, which a wrong name would lack too
     about = read_sources(sources or sources_path(fix_list))
     report("applying", 0, 2)
     fixes = read_list(fix_list, encoding)
