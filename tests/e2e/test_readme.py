@@ -28,9 +28,8 @@ def block_with(repo: Path, readme: str, language: str, words: str) -> str:
 
 
 def run_script(script: str, folder: Path, repo: Path) -> subprocess.CompletedProcess[str]:
-    """A block as a user pastes it, with the commands of this environment in the place of .venv's."""
+    """A block as a user pastes it, in this environment."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    script = script.replace(".venv/bin/", "")
     for name in ("train_lora.py", "dapt.py", "merge.py"):
         script = script.replace(f" {name} ", f" {repo / name} ")
     return subprocess.run(
@@ -99,7 +98,7 @@ def test_rows_of_a_spreadsheet_go_through_the_tools_as_the_readme_says(checkout:
     assert f"kept {len(rows) + 3:,} of {len(rows) + 3:,} rows" in done.stdout
     assert "duplicates" in (checkout / "data/mended/dropped.csv").read_text("utf-8")
     tests = len((checkout / "data/split/test.csv").read_text("utf-8").splitlines()) - 1
-    corpus = json.loads((checkout / "data/corpus/corpus.json").read_text("utf-8"))
+    corpus = json.loads((checkout / "data/corpus/pages/corpus.json").read_text("utf-8"))
     assert corpus["counts"]["removed"]["touch an excluded set"] >= tests > 0
 
 
