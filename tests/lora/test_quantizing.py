@@ -172,15 +172,13 @@ def test_without_the_package_one_line_names_the_extra(
 
 @in_4_bits
 def test_answering_with_bitsandbytes_installed_asks_no_hub_and_waits_for_no_compiler(tmp_path: Path) -> None:
-    """A `kernels` that would fetch code stands where bitsandbytes looks for it."""
-    (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__):\n    raise SystemExit('asked a hub')\n", "utf-8")
     script = (
         "import lingyu.serving.engine, sys, torch; assert {'bitsandbytes', 'peft'} <= sys.modules.keys(); "
         "print({'torch._inductor.compile_fx', 'transformers.trainer', 'datasets', 'sklearn'} & sys.modules.keys()); "
         "print(torch.compile.__module__); import kernels; print(kernels.get_kernel)"
     )
     said = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, env=_with_path(tmp_path)
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, env=_with_kernels_in(tmp_path)
     )
     assert said.returncode == 0, said.stderr
     assert "kernels" not in said.stderr
@@ -200,12 +198,14 @@ def test_answering_with_bitsandbytes_installed_asks_no_hub_and_waits_for_no_comp
     ],
 )
 def test_nothing_that_is_begun_asks_a_hub_for_bitsandbytes(script: str, tmp_path: Path) -> None:
-    (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__):\n    raise SystemExit('asked a hub')\n", "utf-8")
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=_with_path(tmp_path))
+    environment = _with_kernels_in(tmp_path)
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert (said.returncode, said.stderr) == (0, "")
 
 
-def _with_path(folder: Path) -> dict[str, str]:
+def _with_kernels_in(folder: Path) -> dict[str, str]:
+    """An environment in which a `kernels` that would fetch code stands where bitsandbytes looks for it."""
     import os
 
+    (folder / "kernels.py").write_text("def get_kernel(*_, **__):\n    raise SystemExit('asked a hub')\n", "utf-8")
     return {**os.environ, "PYTHONPATH": str(folder)}

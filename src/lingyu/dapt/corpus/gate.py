@@ -67,7 +67,7 @@ class Gate:
 
     def __init__(self, sets: Sequence[Excluded], sources: Sequence[Source]) -> None:
         self._sets, self._sources = sets, sources
-        self._steps = tuple({test_set.steps: None for test_set in sets if test_set.steps})
+        self._steps = {test_set.steps for test_set in sets if test_set.steps}
         self._found = np.zeros((len(sources), len(sets)), dtype=np.int64)
 
     def removes(self, texts: Sequence[str], hashes: Hashes, source: int) -> NDArray[np.bool_]:
