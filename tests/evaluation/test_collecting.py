@@ -107,6 +107,21 @@ def test_a_version_that_can_not_be_read_or_keeps_no_hashes_is_a_note(place: Work
     assert any(note.startswith("adapter shop@v1 is left out: ") and "hashes.safetensors" in note for note in notes)
 
 
+def test_hashes_that_are_no_hashes_are_a_note(place: Workplace) -> None:
+    first = Store(STORE).open("hotel@v1")
+
+    def unsorted(folder: Path, version: str):
+        for name in first.manifest.files:
+            (folder / name).write_bytes((first.folder / name).read_bytes())
+        save_file({part: np.array([3, 1, 2]) for part in ("train", "dev", "test")}, folder / "hashes.safetensors")
+        return first.manifest
+
+    Store(STORE).publish("odd", unsorted, why="a test")
+    collections, notes = found(store=STORE)
+    assert collections
+    assert any("adapter odd@v1 is left out: " in note and "is not sorted" in note for note in notes)
+
+
 def test_a_recipe_that_leaks_is_read_all_the_same(place: Workplace) -> None:
     leaking = place.recipe.read_text("utf-8").replace("  text:", "  test: data/reviews.csv\n  text:")
     (place.folder / "leaking.yaml").write_text(leaking)

@@ -108,6 +108,15 @@ def test_leaked_rows_are_measured_apart():
     assert judgement(measured) == judgement(measured_alone)
 
 
+def test_rows_known_by_heart_silence_no_alarm():
+    """Right on what it has read, and one answer to everything else."""
+    leaked = np.arange(400) < 200
+    found = report(np.where(leaked, LABELS, 1), np.ones(400, dtype=np.int64), leaked=leaked)
+    assert found.alarms == (
+        "the model does not beat always answering 正面: accuracy +0.0 points [0.0, 0.0] against that",
+    )
+
+
 def test_a_test_that_stands_in_train_whole_is_an_alarm():
     found = report(LABELS, LABELS, leaked=np.ones(400, dtype=bool))
     assert found.alarms == ("every test text stands in train, so the test proves nothing",)

@@ -89,7 +89,16 @@ def test_an_adapter_that_can_not_be_read_is_said_and_stops_nobody(place: Workpla
     (place.folder / "adapters/shop/v1/hashes.safetensors").write_bytes(b"no tensors")
     lines = check_data(recipe(place, "data.split.seed=7"))
     assert len(notes_of(lines)) == 1
-    assert any("whether adapter shop was trained on test texts is not known" in line for line in lines)
+    assert any("whether adapter shop@v1 was trained on test texts is not known" in line for line in lines)
+
+
+def test_a_version_without_hashes_hides_no_leak_of_another(place: Workplace) -> None:
+    before = notes_of(check_data(recipe(place, "data.split.seed=7")))
+    shutil.copytree(place.folder / "adapters/shop/v1", place.folder / "adapters/shop/v2")
+    (place.folder / "adapters/shop/v2/hashes.safetensors").unlink()
+    lines = check_data(recipe(place, "data.split.seed=7"))
+    assert notes_of(lines) == before
+    assert any("whether adapter shop@v2 was trained on test texts is not known" in line for line in lines)
 
 
 def test_the_command_prints_the_notes(place: Workplace, capsys: pytest.CaptureFixture[str]) -> None:

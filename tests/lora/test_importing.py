@@ -244,3 +244,10 @@ def test_a_head_with_one_output_is_refused_by_name(tiny_base: Path, tmp_path: Pa
     changed(folder, task_type="SEQ_CLS")
     with pytest.raises(LingyuError, match="its head has one output: a number or a score"):
         imported(folder, store, tiny_base, labels=("score",))
+
+
+def test_what_is_trained_whole_beside_the_head_is_refused_before_it_is_published(tiny_base, tmp_path, store):
+    folder = save_foreign(tiny_base, tmp_path / "foreign", modules_to_save=["pooler.dense", "word_embeddings"])
+    with pytest.raises(LingyuError, match="word_embeddings"):
+        imported(folder, store, tiny_base)
+    assert store.versions("shop") == ()

@@ -19,6 +19,8 @@ from lingyu.recipe import Lora
 from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from lingyu.training import logits_of, pad
 
+from .foreign import save_foreign
+
 LABELS = ("负面", "中性", "正面")
 VARIANTS = {
     "LoRA": Lora(),
@@ -176,3 +178,24 @@ def test_heads_and_lora_are_float32_on_a_half_precision_base(tiny_base: Path) ->
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
     counted = count_parameters(model)
     assert counted.trained == sum(tensor.numel() for tensor in adapter_tensors(model).values())
+
+
+def test_what_is_no_plain_lora_never_reaches_peft(tiny_base: Path, tmp_path: Path) -> None:
+    """PEFT would open the adapters that an X-LoRA names, wherever they lie, and change the base by PiSSA."""
+    save_foreign(tiny_base, tmp_path / "secret")
+    folder = save_foreign(tiny_base, tmp_path / "foreign")
+    config = json.loads((folder / ADAPTER_CONFIG).read_text("utf-8"))
+    elsewhere = {"peft_type": "XLORA", "hidden_size": 32, "adapters": {"0": str(tmp_path / "secret")}}
+    opened: list[str] = []
+
+    def hook(event: str, about: tuple[object, ...]) -> None:  # there is no way to take one away
+        if event == "open" and str(tmp_path) in str(about[0]):
+            opened.append(str(about[0]))
+
+    sys.addaudithook(hook)
+    for changes, says in ((elsewhere, "peft_type is 'XLORA'"), ({"init_lora_weights": "pissa"}, "'pissa'")):
+        (folder / ADAPTER_CONFIG).write_text(json.dumps({**config, **changes}), "utf-8")
+        with pytest.raises(LingyuError, match=says):
+            load_adapter(find_base(str(tiny_base)), LABELS, folder)
+    assert any("foreign" in path for path in opened), "the hook sees what is opened"
+    assert not any("secret" in path for path in opened)

@@ -114,6 +114,12 @@ def test_what_is_not_understood_is_refused_by_name(keys: dict[str, object], says
         ({"exclude_modules": "("}, "exclude_modules"),
         ({"layers_to_transform": "all"}, "layers_to_transform"),
         ({"layers_pattern": 3}, "layers_pattern"),
+        ({"exclude_modules": r"(([a-z0-9_]+)*\.?)+!"}, "exclude_modules.*could take for ever"),
+        ({"target_modules": ".*a.*b.*c.*d"}, "target_modules.*could take for ever"),
+        ({"target_modules": "(a|a)(a|a)(a|a)"}, "target_modules.*could take for ever"),
+        ({"modules_to_save": ["(?:x+)+"]}, r"modules_to_save\.0.*could take for ever"),
+        ({"rank_pattern": {"(a*)*": 4}}, "rank_pattern.*could take for ever"),
+        ({"alpha_pattern": {f".*{number}": 4 for number in range(17)}}, "17 patterns with repeats"),
     ],
 )
 def test_a_config_with_values_that_mean_nothing_is_one_line(keys: dict[str, object], says: str, folder: Path) -> None:
@@ -121,6 +127,26 @@ def test_a_config_with_values_that_mean_nothing_is_one_line(keys: dict[str, obje
     with pytest.raises(LingyuError, match=says) as caught:
         read_weights(folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r".*\.(query|value)",
+        r".*layer\.[0-9]+\.attention\.self\.(query|value)",
+        "(.*?)(query|value)",
+        r".*\(\)\*\+[(*+?{]+",
+    ],
+)
+def test_patterns_as_people_write_them_are_read(pattern: str, folder: Path) -> None:
+    change_config(folder, target_modules=pattern)
+    assert read_weights(folder).config.target_modules == pattern
+
+
+def test_a_path_longer_than_any_modules_is_no_place(folder: Path) -> None:
+    change_tensors(folder, {f"base_model.model.{'a' * 300}.weight": np.zeros((2, 2), "f4")})
+    with pytest.raises(LingyuError, match=r"holds tensors without a place: 'base_model\.model\.aaa"):
+        read_weights(folder)
 
 
 def test_alphas_and_ranks_of_single_layers_are_read(folder: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import is_recipe_file, load_any, load_recipe, load_recipe_with_origins
+from lingyu.recipe import is_recipe_file, load_any, load_recipe, load_recipe_with_origins, load_stored_recipe
 from lingyu.recipe.kinds import DAPT, TASK, Kind
 from lingyu.recipe.layers import Layers
 from lingyu.recipe.reading import kind_in
@@ -392,3 +392,13 @@ def test_any_value_in_any_place_is_fine_or_told_in_plain_words(
 )
 def test_a_recipe_is_known_by_its_ending(name: str, is_one: bool) -> None:
     assert is_recipe_file(name) is is_one
+
+
+def test_the_recipe_of_a_version_names_no_other_file(tmp_path: Path) -> None:
+    plain, other = tmp_path / "recipe.yaml", tmp_path / "other.yaml"
+    plain.write_text(GOOD, "utf-8")
+    assert load_stored_recipe(plain) == load_recipe(plain)
+    other.write_text(f"extends: {plain}\n", "utf-8")
+    assert load_recipe(other) == load_recipe(plain)
+    with pytest.raises(LingyuError, match="extends: the recipe of a version names no other"):
+        load_stored_recipe(other)

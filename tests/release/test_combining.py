@@ -18,6 +18,9 @@ from transformers import ElectraConfig, ElectraModel
 
 from lingyu.bases import Encoded, find_base
 from lingyu.errors import LingyuError
+from lingyu.lora.attaching import attach_head
+from lingyu.lora.saving import save_adapter
+from lingyu.recipe import Lora
 from lingyu.release import Combined, combine
 from lingyu.release.combined import making as room
 from lingyu.store import (
@@ -400,3 +403,33 @@ def test_what_reads_back_as_something_else_is_not_published(place: Path, monkeyp
     monkeypatch.setattr(room, "write_plain_lora", write_wrongly)
     said = refusal(place, adapters, status=1)
     assert "what was written answers differently from the average" in said
+
+
+def publish_head(place: Path, name: str, seed: int) -> Version:
+    """As method: head leaves it: no LoRA."""
+    base = find_base(str(place / "bases/tiny"))
+    kind = Kind(seed=seed, labels=LABELS)
+
+    def write(folder: Path, version: str) -> VersionFacts:
+        save_adapter(attach_head(base.load_classifier(LABELS, seed=seed), base), base, Lora(), folder, initial=None)
+        (folder / "README.md").unlink(missing_ok=True)
+        facts = facts_of(base.weights_fingerprint, base.tokenizer_fingerprint, kind)
+        return facts.model_copy(update={"method": "head"})
+
+    return Store(place / "adapters").publish(name, write, why="a test")
+
+
+def test_heads_without_lora_are_averaged_and_stay_heads(place: Path) -> None:
+    heads = [publish_head(place, "one", 1), publish_head(place, "two", 2)]
+    made = combined(place, heads, weights=[3, 1]).version
+    assert made.manifest.method == "head"
+    assert distance_from_mean(made, heads, (0.75, 0.25), place / "bases/tiny") < TOLERANCE
+    with pytest.raises(LingyuError, match="heads without LoRA, so there is nothing to cut"):
+        combined(place, heads, combination_type="svd")
+
+
+def test_a_head_and_a_lora_are_averaged_to_a_lora(place: Path) -> None:
+    adapters = [publish_head(place, "one", 1), *published(place, Kind(seed=2, labels=LABELS))]
+    made = combined(place, adapters).version
+    assert made.manifest.method == "lora"
+    assert distance_from_mean(made, adapters, (0.5, 0.5), place / "bases/tiny") < TOLERANCE

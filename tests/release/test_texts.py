@@ -1,5 +1,6 @@
 """What a gate compares on: what was given, the recipe's dev rows where they are at hand, else sentences of our own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,11 @@ def test_our_own_sentences_are_many_different_and_of_many_lengths() -> None:
     assert len(set(SENTENCES)) == len(SENTENCES)
     assert min(map(len, SENTENCES)) == 1
     assert max(map(len, SENTENCES)) > 128
+
+
+def test_a_recipe_that_came_along_names_no_file_of_this_machine(place: Workplace, tmp_path: Path) -> None:
+    hotel = hotel_of(place)
+    recipe = hotel.folder / "recipe.yaml"
+    (tmp_path / "recipe.yaml").write_text(f"extends: {recipe}\n", "utf-8")
+    with pytest.raises(LingyuError, match="the recipe of hotel@v1 is none that this lingyu reads"):
+        dev_rows_of(replace(hotel, folder=tmp_path))

@@ -11,7 +11,10 @@ from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model,
 
 from lingyu.bases import FAMILIES, Encoded, find_base
 from lingyu.errors import LingyuError
+from lingyu.serving import mixing
 from lingyu.serving.engine import Engine, Logits, Resident
+from lingyu.serving.mixing import Fitted, Spot, Stack, stackable
+from lingyu.serving.mixing import Head as HeadWeights
 from lingyu.store import open_version
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
@@ -211,7 +214,40 @@ def _assert_mixes(base: Path, store: Path, targets: tuple[str, ...]) -> None:
         assert np.abs(found - alone.numpy()).max() < TOLERANCE
 
 
+# What goes into one stack
+
+
+def of_rank(rank: int) -> Fitted:
+    """Of one layer of 1,000 inputs and outputs and a head of two labels: 8,000 bytes a rank and 8,008."""
+    spot = Spot(torch.zeros(1000, rank), torch.zeros(rank, 1000), None)
+    return Fitted({"query": spot}, {"classifier": HeadWeights(torch.zeros(2, 1000), torch.zeros(2))}, "row")
+
+
+def test_a_large_adapter_does_not_blow_up_the_stack_of_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapters = [of_rank(rank) for rank in [8] * 30 + [256] + [8] * 33]
+    assert [len(group) for group in stackable(adapters, 100)] == [64], "little memory, whatever it is of"
+    monkeypatch.setattr(mixing, "_SMALL_STACK_BYTES", 0)
+    small, large = stackable(adapters, 100)
+    assert (small, large) == ([*range(30), *range(31, 64)], [30])
+    for group in (small, large):
+        stack = Stack.of([adapters[number] for number in group])
+        tensors = [stack.spots["query"].A, stack.spots["query"].B]
+        tensors += list(vars(stack.heads["row"].layers["classifier"]).values())
+        own = sum(adapters[number].size_bytes for number in group)
+        assert sum(tensor.nbytes for tensor in tensors) <= 2 * own
+    assert [len(group) for group in stackable(adapters[:8], 3)] == [3, 3, 2]
+    assert stackable([], 3) == []
+
+
 # What does not fit
+
+
+def test_an_adapter_that_reads_more_than_its_base_can_is_refused(
+    residents: list[Resident], tiny_base: Path, tmp_path: Path
+) -> None:
+    version = publish(tmp_path / "adapters", "long", tiny_base, Kind(seed=1, max_length=100_000))
+    with pytest.raises(LingyuError, match=r"reads 100,000 tokens of a text, but its base .* 64 at most"):
+        residents[0].engine.admit(version)
 
 
 def test_an_adapter_of_another_shape_is_refused(residents: list[Resident], tiny_base: Path, tmp_path: Path) -> None:

@@ -19,9 +19,12 @@ from lingyu.bases import Base, find_base
 from lingyu.errors import Faults, LingyuError
 from lingyu.lora import find_base_of
 from lingyu.serving import engine, tenancy
+from lingyu.serving.engine import Resident
+from lingyu.serving.pool import Pool
 from lingyu.store import (
     ADAPTER_CONFIG,
     MANIFEST,
+    AdapterReference,
     Store,
     Tenant,
     Version,
@@ -383,6 +386,26 @@ def test_an_ensemble_averages_the_probabilities_of_adapters_that_share_their_lab
         mean = (zero.probabilities[label] + one.probabilities[label]) / 2
         assert both.probabilities[label] == pytest.approx(mean, abs=1e-6)
     assert both.probability == max(both.probabilities.values())
+
+
+def test_a_member_that_is_replaced_while_another_is_loaded_is_answered_by_as_it_is_now(
+    fresh: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = fresh.publish("a1"), fresh.publish("a2")
+    (fresh.store / "tenants.yaml").write_text("tenants:\n  both: {adapters: [a1, a2]}\n", "utf-8")
+    load, store, replaced = Pool._load, Store(fresh.store), list[Version]()
+
+    def load_slowly(pool: Pool, found: AdapterReference) -> Resident:
+        if not replaced:
+            replaced.append(fresh.publish("a2"))
+            store.set_channel("a2", "stable", replaced[0].version, "a test")
+            store.remove("a2", second.version, "a test")
+        return load(pool, found)
+
+    monkeypatch.setattr(Pool, "_load", load_slowly)
+    answer = Lingyu.load(fresh.store).classify(TEXTS[:1], "both")[0]
+    assert isinstance(answer, Result)
+    assert answer.version == f"{first.reference}+{replaced[0].reference}"
 
 
 def test_an_ensemble_knows_labels_by_name_not_by_place(fresh: Maker, tiny_base: Path) -> None:

@@ -175,3 +175,12 @@ def test_a_damaged_version_is_not_replaced_by_another(store, hotel, elsewhere, w
     with pytest.raises(LingyuError, match="adapter_model"):
         store.receive(elsewhere.open("hotel@v1"), why="copied")
     assert contents(hotel.folder) == before
+
+
+def test_a_number_that_leaves_none_for_those_to_come_is_not_taken_in(hotel, elsewhere, tmp_path):
+    folder = tmp_path / "made up" / "hotel" / "v999999999"
+    shutil.copytree(hotel.folder, folder)
+    (folder / MANIFEST).write_bytes(hotel.manifest.model_copy(update={"version": folder.name}).as_bytes())
+    with pytest.raises(LingyuError, match="hotel@v999999999 would leave its name few numbers"):
+        elsewhere.receive(open_version(folder), why="a test")
+    assert elsewhere.versions("hotel") == ()

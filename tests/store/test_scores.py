@@ -29,7 +29,9 @@ def test_the_shipped_files_are_read(repo):
         assert list(found.test.figures) == ["accuracy", "macro_f1"]
         assert list(found.versus_baseline.fair.figures) == ["accuracy", "macro_f1"]
         assert found.baseline.name == "TF-IDF"
-        assert (found.trivial, found.column_baseline) == (None, None)
+        assert found.trivial.name == "majority"
+        assert 0 < found.trivial.figures["macro_f1"].value < found.baseline.figures["macro_f1"].value
+        assert found.column_baseline is None
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,22 @@ def test_a_damaged_version_can_be_removed(store, hotel, write_hotel, name):
     assert store.versions("hotel") == ("v2",)
 
 
+def test_a_version_whose_manifest_is_a_symlink_can_be_removed(store, hotel, write_hotel, tmp_path):
+    store.publish("hotel", write_hotel, why="the second")
+    (hotel.folder / MANIFEST).rename(tmp_path / "elsewhere.json")
+    (hotel.folder / MANIFEST).symlink_to(tmp_path / "elsewhere.json")
+    store.remove("hotel", "v1", "damaged")
+    assert store.versions("hotel") == ("v2",)
+    assert (tmp_path / "elsewhere.json").is_file()
+
+
+def test_where_no_number_is_left_nothing_is_published(store, hotel, write_hotel):
+    (hotel.folder.parent / "v999999999").mkdir()
+    with pytest.raises(LingyuError, match="its last number is taken"):
+        store.publish("hotel", write_hotel, why="one too many")
+    assert sorted(entry.name for entry in hotel.folder.parent.glob("v*")) == ["v1", "v999999999"]
+
+
 @pytest.mark.parametrize("version", ["v9", "canary", "../v1", "..", "v1/../v1", ""])
 def test_what_is_no_version_can_not_be_removed(store, hotel, version, tmp_path):
     before = sorted(path for path in tmp_path.rglob("*") if ".locks" not in path.parts)

@@ -19,6 +19,12 @@ def test_a_task_of_a_later_lingyu_is_one_line() -> None:
         task_named("extraction", ["负面", "正面"])
 
 
+@pytest.mark.parametrize(("name", "labels"), [("single_label", ()), ("multi_label", ()), ("ordinal", ("差",))])
+def test_labels_that_leave_nothing_to_answer_are_one_line(name: str, labels: tuple[str, ...]) -> None:
+    with pytest.raises(LingyuError, match=f"the task {name} .*answers nothing"):
+        task_named(name, labels)
+
+
 def test_the_task_to_train_has_its_weights_from_train_and_the_stored_one_none() -> None:
     trained = task_to_train("single_label", ["负面", "正面"], np.array([0, 0, 0, 1]), class_weights="balanced")
     assert trained == SingleLabel(("负面", "正面"), class_weights=(4 / 6, 2.0))

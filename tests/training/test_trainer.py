@@ -1,5 +1,6 @@
 """The Trainer of a classifier: the loss that dev is told by, and batches in which nothing counts."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 from lingyu.bases import Encoded, find_base
+from lingyu.errors import Stopped
 from lingyu.recipe import Train
 from lingyu.tasks import IGNORED, Preference, SingleLabel, Task, Token
 from lingyu.training import (
@@ -24,6 +26,7 @@ from lingyu.training import (
 )
 from lingyu.training.optimizer import same_rate
 from lingyu.training.runs import Inputs, Run, mark_complete
+from lingyu.training.trainer import train_to_end
 
 NO_INPUTS = Inputs(base_weights="", base_tokenizer="", train="", dev="", num_processes=1, precision="float32")
 TEXTS = ["好", "房间很干净", "差", "服务差", "早餐很好房间也好", "好好好好", "房间差", "很"]
@@ -169,3 +172,45 @@ def test_a_run_that_goes_on_within_an_epoch_reads_that_epochs_batches_and_copies
     assert resumed.read == whole.read[whole.at_step[6] :]
     for name, tensor in weights.items():
         assert torch.equal(tensor, same_weights[name]), name
+
+
+class SignalAt(TrainerCallback):
+    """Ctrl-C after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("stopped_at", [5, 6, 7, 8])
+def test_a_run_stopped_within_an_epoch_measures_and_ends_as_if_it_had_not_been(
+    stopped_at: int, tiny_base: Path, tmp_path: Path
+) -> None:
+    """Four steps an epoch, dev measured after each: what comes between is in no schedule, and no patience's matter."""
+    settings: dict[str, Any] = {"num_train_epochs": 3, "tokens_per_batch": 18, "max_length": 18}
+
+    def trainer(folder: str) -> tuple[BatchesTrainer, Run]:
+        run = Run(tmp_path / folder, NO_INPUTS)
+        return trainer_of(WEIGHTED, tiny_base, run.checkpoints, TEXTS, 64, **settings), run
+
+    def told(trainer: BatchesTrainer) -> dict[int, float]:
+        return {row["step"]: row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row}
+
+    whole, run = trainer("whole")
+    train_to_end(whole, run, resume_command="", resume_from=None)
+    stopped, run = trainer("stopped")
+    stopped.add_callback(SignalAt(stopped_at))
+    with pytest.raises(Stopped, match=f"stopped after step {stopped_at}, which is saved"):
+        train_to_end(stopped, run, resume_command="", resume_from=None)
+    assert list(told(stopped)) == [step for step in (4, 8) if step <= stopped_at]
+    assert run.last_checkpoint is not None
+    assert run.last_checkpoint.name == f"checkpoint-{stopped_at}"
+    resumed, run = trainer("stopped")
+    train_to_end(resumed, run, resume_command="", resume_from=run.last_checkpoint)
+    assert list(told(whole)) == [4, 8, 12]
+    assert told(resumed) == told(whole)
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[name]), name

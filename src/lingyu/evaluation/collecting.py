@@ -187,11 +187,10 @@ def _add_store(store: Store, found: _Found) -> None:
     beside = store.root.resolve().parent
     for adapter in store.adapters():
         alike: dict[_Rows, tuple[list[str], Mapping[str, Hashes]]] = {}
-        for version in _readable(store, adapter, found):
+        for version, hashes in _readable(store, adapter, found):
             base = Path(version.manifest.base.id)  # whoever made the version may be anybody: no way out of here
             if not base.is_absolute() and ".." not in base.parts:
                 _add_base(version.manifest.base.id, beside, found)
-            hashes = read_hashes(version.folder / HASHES)
             alike.setdefault(_rows(hashes), ([], hashes))[0].append(version.version)
         for versions, hashes in alike.values():
             name = f"{adapter}@{', '.join(versions)}"
@@ -221,13 +220,13 @@ def _is_of_recipe(adapter: str, name: str, hashes: Mapping[str, Hashes], found: 
     return True
 
 
-def _readable(store: Store, adapter: str, found: _Found) -> Iterator[Version]:
-    """The versions that keep hashes of their rows; the others are a note each."""
+def _readable(store: Store, adapter: str, found: _Found) -> Iterator[tuple[Version, Mapping[str, Hashes]]]:
+    """The versions that keep hashes of their rows, with those; the others are a note each."""
     for name in store.versions(adapter):
         try:
             version = store.open(f"{adapter}@{name}")
             if HASHES in version.manifest.files:
-                yield version
+                yield version, read_hashes(version.folder / HASHES)
                 continue
             why = "it keeps no content hashes of its rows"
         except LingyuError as error:

@@ -146,7 +146,7 @@ def evaluate_answers(task: Task, answers: Answers, baselines: Baselines, seed: i
         found = model.against(rival)
         return replace(found, without_leaks=clean.against(_only(rival, kept))) if clean else found
 
-    trivial = model.against(baselines.trivial)
+    trivial = against(baselines.trivial)
     column = against(baselines.column) if baselines.column else None
     return Metrics(
         task=task,

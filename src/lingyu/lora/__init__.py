@@ -10,7 +10,7 @@ from lingyu.training import import_bitsandbytes
 
 import_bitsandbytes()  # before what follows imports peft, which would import it its own way
 
-from .origin import BaseNotFound, find_base_of
+from .origin import BaseNotFound, find_base_of, require_base_of
 from .weights import AdapterWeights, LinearWeights, LoraWeights, read_weights
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ __all__ = [
     "package_versions",
     "read_foreign",
     "read_weights",
+    "require_base_of",
     "train",
 ]
 

@@ -3,7 +3,6 @@
 The same text is the gates' business; a near-duplicate across two parts is said beside them, and stops nobody.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +72,12 @@ def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
     unread = []
     store = Store(Path(recipe.publish.to))
     for adapter in store.adapters() if store.root.is_dir() else ():
-        try:
-            if adapter != recipe.name:
-                collections[f"the training data of adapter {adapter}"] = np.concatenate(
-                    list(_train_hashes(store, adapter))
-                )
-        except LingyuError as error:
-            unread.append(f"whether adapter {adapter} was trained on test texts is not known: {error}")
+        if adapter != recipe.name:
+            known, faults = _train_hashes(store, adapter)
+            collections[f"the training data of adapter {adapter}"] = known
+            if faults:
+                names, error = ", ".join(faults), next(iter(faults.values()))
+                unread.append(f"whether adapter {adapter}@{names} was trained on test texts is not known: {error}")
     test = splits.test
     stand_there = {
         name: np.concatenate([found, test.hashes[np.isin(test.first_hashes, found)]])
@@ -88,7 +86,13 @@ def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
     return [*map(str, overlaps(test.hashes, stand_there)), *unread]
 
 
-def _train_hashes(store: Store, adapter: str) -> Iterator[Hashes]:
-    """Of every version."""
+def _train_hashes(store: Store, adapter: str) -> tuple[Hashes, dict[str, LingyuError]]:
+    """Of every version that keeps them, and why those of the others can't be read."""
+    known: list[Hashes] = [np.zeros(0, dtype=np.int64)]
+    faults: dict[str, LingyuError] = {}
     for version in store.versions(adapter):
-        yield read_hashes(store.root / adapter / version / HASHES)["train"]
+        try:
+            known.append(read_hashes(store.root / adapter / version / HASHES)["train"])
+        except LingyuError as error:
+            faults[version] = error
+    return np.concatenate(known), faults

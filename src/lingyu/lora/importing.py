@@ -35,7 +35,7 @@ from lingyu.tasks import SingleLabel, Task, Token, task_named
 from lingyu.text import STEPS
 
 from .publishing import package_versions
-from .saving import load_adapter, save_tensors
+from .saving import place_adapter, save_tensors
 from .weights import read_weights
 
 _MAX_LENGTH: int = Train.model_fields["max_length"].default
@@ -111,8 +111,10 @@ def import_adapter(
         prepared = Path(temporary)
         _rewrite(foreign, base, prepared)
         try:
-            read_weights(prepared)  # what is read here is all that is ever mixed, merged or combined
-            load_adapter(base, task.output_names, prepared, head=task.head)
+            # what is read here, and has its place by that, is all that is ever mixed, merged or combined
+            classifier = base.load_classifier(task.output_names, head=task.head)
+            read_weights(prepared).require_fit(classifier.model, classifier.fresh, task.num_outputs)
+            place_adapter(classifier, prepared, base.id)
         except LingyuError as error:
             raise _at(foreign.folder, error) from None
 

@@ -19,16 +19,28 @@ def find_base_of(version: Version) -> Base:
     """The base that a version was trained on, under the name that the version gives it.
 
     Raises BaseNotFound where it is nowhere, and LingyuError where it has other weights or another tokenizer: then it
-    names both sides.
+    names both sides; or where it can't read as much of a text as the version does.
     """
     base = _found(version)
+    require_base_of(version, base)
+    return base
+
+
+def require_base_of(version: Version, base: Base) -> None:
+    """Raises LingyuError unless the version was trained on this base, and reads no more of a text than the base can."""
     require_base(
         version,
         base.id,
         weights_fingerprint=base.weights_fingerprint,
         tokenizer_fingerprint=base.tokenizer_fingerprint,
     )
-    return base
+    max_length = version.manifest.max_length
+    if max_length > base.max_length:
+        raise LingyuError(
+            f"reads {max_length:,} tokens of a text, but its base {base.id} {base.max_length:,} at most",
+            where=version.folder,
+            next="No training here makes one like it: take another version",
+        )
 
 
 def _found(version: Version) -> Base:

@@ -14,10 +14,11 @@ from torch import nn
 from lingyu.bases import Base, Classifier, Encoded, Head
 from lingyu.errors import LingyuError
 from lingyu.recipe import Lora
-from lingyu.store import ADAPTER_WEIGHTS, read_tensors
+from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_tensors
 from lingyu.training import logits_of
 
 from .conversion import to_plain_lora
+from .weights import read_config
 
 # Largest difference of a logit, float32: the order of sums differs between the live model and the converted adapter.
 TOLERANCE = 1e-4
@@ -67,6 +68,7 @@ def load_adapter(
 
 def place_adapter(classifier: Classifier, folder: Path, base: str) -> PeftModel:
     """The adapter on this model, as load_adapter does it. base: its name."""
+    read_config(folder / ADAPTER_CONFIG)
     in_file = set(read_tensors(folder / ADAPTER_WEIGHTS))  # all finite, or refused
     try:
         with warnings.catch_warnings():

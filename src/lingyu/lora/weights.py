@@ -11,13 +11,13 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
 from peft import LoraConfig
 from peft.tuners.tuners_utils import check_target_module_exists
 from peft.utils.other import get_pattern_key
-from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat, PositiveInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FiniteFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from lingyu.errors import LingyuError
@@ -40,15 +40,43 @@ _UNDERSTOOD = frozenset(
 _LEAVES_BASE_ALONE = (True, False, "gaussian", "eva", "orthogonal")  # the other ways to start change its weights
 
 
-def _compilable(pattern: str) -> str:
+_MOST_REPEATS, _MOST_GROUPS, _MOST_PATTERNS = 3, 2, 16
+_LONGEST_PATH = 200
+
+
+def _repeats(pattern: str) -> int:
+    """How often it may go on or stop: each multiplies the ways to split a path."""
+    return len(re.findall(r"[*+?{]", _shape(pattern)))
+
+
+def _shape(pattern: str) -> str:
+    """Without what a backslash or a class makes literal, and with one sign a repeat or group: .*? is .* here."""
+    literal = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "x", pattern, flags=re.DOTALL)
+    return re.sub(r"([*+?}])[?+]", r"\1", literal.replace("(?", "("))
+
+
+def _quick(pattern: str) -> str:
+    """A pattern that Python's matcher is through with at once, whatever the module's path: one that may try many ways
+    to split it would keep the process busy for ever, all its threads, and an adapter may come from anywhere."""
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError):
         raise ValueError(f"{pattern!r:.60} is no pattern") from None
+    shape = _shape(pattern)
+    if re.search(r"\)[*+?{]", shape) or _repeats(pattern) > _MOST_REPEATS or shape.count("(") > _MOST_GROUPS:
+        raise ValueError(
+            f"{pattern!r:.60} could take for ever to match; it may have {_MOST_REPEATS} repeats and {_MOST_GROUPS} "
+            "groups, and no group that repeats"
+        )
     return pattern
 
 
-_Pattern = Annotated[str, AfterValidator(_compilable)]
+def _listed(names: object) -> object:
+    return [names] if isinstance(names, str) else names
+
+
+_Pattern = Annotated[str, AfterValidator(_quick)]
+_Patterns = Annotated[list[_Pattern] | None, BeforeValidator(_listed)]
 
 
 class _Typed(BaseModel):
@@ -62,11 +90,19 @@ class _Typed(BaseModel):
     alpha_pattern: dict[_Pattern, FiniteFloat] = {}
     use_rslora: bool = False
     use_dora: bool = False
-    modules_to_save: list[_Pattern] | None = None
-    target_modules: list[_Pattern] | _Pattern | None = None
-    exclude_modules: list[_Pattern] | _Pattern | None = None
+    modules_to_save: _Patterns = None
+    target_modules: _Patterns = None
+    exclude_modules: _Patterns = None
     layers_to_transform: list[int] | int | None = None
-    layers_pattern: list[_Pattern] | _Pattern | None = None
+    layers_pattern: _Patterns = None
+
+    @model_validator(mode="after")
+    def _few_patterns(self) -> Self:
+        listed = (self.modules_to_save, self.layers_pattern, self.rank_pattern, self.alpha_pattern)
+        found = sum(_repeats(name) > 0 for names in listed for name in names or ())
+        if found > _MOST_PATTERNS:
+            raise ValueError(f"{found:,} patterns with repeats; at most {_MOST_PATTERNS} are read")
+        return self
 
 
 @dataclass(frozen=True)
@@ -159,7 +195,7 @@ class AdapterWeights:
 
 def read_weights(folder: Path) -> AdapterWeights:
     """The adapter in a version's folder. Raises LingyuError for what is not finite, not whole, or not understood."""
-    config = _read_config(folder / ADAPTER_CONFIG)
+    config = read_config(folder / ADAPTER_CONFIG)
     arrays = read_tensors(folder / ADAPTER_WEIGHTS)
     tensors = {name: _finite(torch.from_numpy(array).float(), name, folder) for name, array in arrays.items()}
     lora: dict[str, dict[str, Tensor]] = {}
@@ -175,7 +211,9 @@ def read_weights(folder: Path) -> AdapterWeights:
     )
 
 
-def _read_config(file: Path) -> LoraConfig:
+def read_config(file: Path) -> LoraConfig:
+    """Raises LingyuError for what is no config of a LoRA, or holds what is not understood here. PEFT itself would act
+    on it: open the adapters that another kind names, or change the base by an initialisation."""
     refuse_remote_code(file)
     try:
         written = json.loads(file.read_bytes())
@@ -215,8 +253,9 @@ def _place(name: str, where: Path) -> tuple[str, str]:
             (".weight", "weight"),
             (".bias", "bias"),
         ):
-            if path.endswith(end) and ".lora_" not in path.removesuffix(end):
-                return path.removesuffix(end), part
+            module = path.removesuffix(end)
+            if module != path and ".lora_" not in module and len(module) <= _LONGEST_PATH:
+                return module, part
     raise LingyuError(f"holds tensors without a place: {name!r:.100}", where=where, next=_ANEW)
 
 

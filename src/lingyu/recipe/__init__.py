@@ -14,6 +14,7 @@ from .reading import (
     load_pretraining_with_origins,
     load_recipe,
     load_recipe_with_origins,
+    load_stored_recipe,
 )
 from .schema import NAME_PATTERN, RUNS, VERSION_LIKE, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
 from .stages import WholeChain, load_whole_chain
@@ -67,6 +68,7 @@ __all__ = [
     "load_pretraining_with_origins",
     "load_recipe",
     "load_recipe_with_origins",
+    "load_stored_recipe",
     "load_whole_chain",
     "read_document",
     "resolved_yaml",

@@ -12,7 +12,7 @@ from lingyu.errors import LingyuError, did_you_mean
 
 from . import phrases
 from .chaining import ChainRecipe
-from .document import Fault, MappingNode, Node, Place, ScalarNode, SequenceNode
+from .document import Fault, MappingNode, Node, Place, ScalarNode, SequenceNode, read_document
 from .kinds import DAPT, KINDS, STAGES, TASK, AnyRecipe, Kind, join
 from .layers import Layers
 from .pretraining import PretrainingRecipe
@@ -47,6 +47,15 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     of another kind is one fault, which names its command; so with the other loaders.
     """
     return load_recipe_with_origins(path, overrides).recipe
+
+
+def load_stored_recipe(path: Path) -> Recipe:
+    """The recipe that lies in a version's folder, resolved when it was written. Raises as load_recipe does, and for
+    `extends`: whoever made the version may be anybody, and would name any file of this machine."""
+    root = read_document(path, "recipe").root
+    if isinstance(root, MappingNode) and "extends" in root.entries:
+        raise LingyuError("extends: the recipe of a version names no other", where=path)
+    return load_recipe(path)
 
 
 def load_recipe_with_origins(path: Path | str, overrides: Sequence[str] = ()) -> Loaded[Recipe]:

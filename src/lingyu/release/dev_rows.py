@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from lingyu.data import Part, is_hub_set, load_splits
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data, Recipe, load_recipe
+from lingyu.recipe import Data, Recipe, load_stored_recipe
 from lingyu.store import Version
 
 _RECIPE = "recipe.yaml"
@@ -45,7 +45,7 @@ def dev_rows_now(version: Version) -> DevRows:
 
 def _recipe_of(version: Version) -> Recipe:
     try:
-        return load_recipe(version.folder / _RECIPE)
+        return load_stored_recipe(version.folder / _RECIPE)
     except LingyuError:
         raise LingyuError(f"the recipe of {version.reference} is none that this lingyu reads") from None
 

@@ -1,6 +1,6 @@
 """From rows, each with its own adapters, to an answer a row: one forward for whatever is asked together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,19 +87,23 @@ def _ask_all(asks: Sequence[_Ask]) -> list[Said]:
 
 
 def _groups(asks: Sequence[_Ask]) -> Iterator[list[int]]:
-    """What goes through one base's layers together: all asks of up to MAX_STACKED adapters."""
+    """What goes through one base's layers together: all asks of up to MAX_STACKED adapters of like size."""
     numbers: dict[Engine, dict[Resident, list[int]]] = {}
     for number, ask in enumerate(asks):
         numbers.setdefault(ask.resident.engine, {}).setdefault(ask.resident, []).append(number)
-    for by_resident in numbers.values():
-        residents = list(by_resident)
-        for start in range(0, len(residents), MAX_STACKED):
-            yield [number for resident in residents[start : start + MAX_STACKED] for number in by_resident[resident]]
+    for engine, by_resident in numbers.items():
+        for together in engine.stackable(_in_order(by_resident), MAX_STACKED):
+            yield [number for resident in together for number in by_resident[resident]]
+
+
+def _in_order(residents: Iterable["Resident"]) -> tuple["Resident", ...]:
+    """So that the same adapters make the same stack."""
+    return tuple(sorted(residents, key=lambda resident: resident.version.reference))
 
 
 def _ask_together(asks: Sequence[_Ask]) -> list[Said]:
-    """One engine, a few dozen adapters at most. Sorted, so that the same adapters make the same stack."""
-    residents = tuple(sorted({ask.resident for ask in asks}, key=lambda resident: resident.version.reference))
+    """One engine, a few dozen adapters at most."""
+    residents = _in_order({ask.resident for ask in asks})
     place = {resident: number for number, resident in enumerate(residents)}
     index = np.array([place[ask.resident] for ask in asks])
     encoded = _encoded(asks)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,15 +15,15 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from lingyu.bases import Base, Classifier, Encoded, Head
 from lingyu.errors import LingyuError
-from lingyu.lora import find_base_of, read_weights
+from lingyu.lora import find_base_of, read_weights, require_base_of
 from lingyu.recipe import KEEPS_PLACES
-from lingyu.store import Version, require_base
+from lingyu.store import Version
 from lingyu.tasks import Calibration, Task, TruncationSide, task_named
 from lingyu.text import clean
 from lingyu.training import batches_by_length, pad
 
 from .first_token import all_tokens, keep_first_token_only
-from .mixing import Fitted, Layers, Stack, head_logits, make_mixed, make_mixed_head, take_encoder
+from .mixing import Fitted, Layers, Stack, head_logits, make_mixed, make_mixed_head, stackable, take_encoder
 
 # So many that a batch is worth its calls, so few that what passes between two layers stays in the cache.
 TOKENS_PER_BATCH = 1024
@@ -41,7 +41,7 @@ class Resident:
     calibration: Calibration
     weights: Fitted
 
-    @cached_property
+    @property
     def size_bytes(self) -> int:
         return self.weights.size_bytes
 
@@ -92,16 +92,12 @@ class Engine:
         self._tokenizing = threading.Lock()
         # kept for the next chunk of a file, or the next request, which mostly asks for the same adapters
         self.stack = lru_cache(maxsize=_KEPT_STACKS)(_stack_of)
+        self.stackable = lru_cache(maxsize=_KEPT_STACKS)(_stackable)
 
     def admit(self, version: Version) -> Resident:
         """The version's adapter on this base. Raises LingyuError unless it was trained on it and fits it whole."""
         manifest = version.manifest
-        require_base(
-            version,
-            self.base.id,
-            weights_fingerprint=self.base.weights_fingerprint,
-            tokenizer_fingerprint=self.base.tokenizer_fingerprint,
-        )
+        require_base_of(version, self.base)
         clean("", manifest.text_steps)  # raises for a step of a later lingyu
         task = task_named(manifest.task, manifest.labels)
         if task.head == "token":
@@ -234,6 +230,11 @@ def _without_values(classifier: Classifier) -> nn.Module:
 
 def _stack_of(residents: tuple[Resident, ...]) -> Stack:
     return Stack.of([resident.weights for resident in residents])
+
+
+def _stackable(residents: tuple[Resident, ...], most: int) -> tuple[tuple[Resident, ...], ...]:
+    groups = stackable([resident.weights for resident in residents], most)
+    return tuple(tuple(residents[number] for number in group) for group in groups)
 
 
 class Engines:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from lingyu.errors import LingyuError
-from lingyu.store import TENANTS, Store, Version
+from lingyu.store import TENANTS, Store, Tenant, Version
 from lingyu.tasks import Failed, Result, checked_pairs, checked_texts, require_probability, require_threshold
 
 from .tenancy import Tenancy
 
 if TYPE_CHECKING:
+    from .engine import Resident
     from .pool import Pool
     from .respondent import Respondent
 
@@ -44,7 +45,7 @@ class Lingyu:
         """tenants: a tenants.yaml; by default the one in the store. Where there is none, a tenant is an adapter.
 
         budget_bytes: of the adapters in memory; the least recently used go out. The last two mixes of up to 64 of them
-        are kept besides, each a copy.
+        are kept besides: each takes up to twice as much as its adapters, or 256 MiB.
         Raises LingyuError for a tenants.yaml with faults, all of them at once.
         """
         if tenants is not None and not Path(tenants).is_file():
@@ -138,14 +139,25 @@ class Lingyu:
 
         def respondent(name: str) -> "Respondent | LingyuError":
             try:
-                tenant = self._tenancy.now(name)
-                residents = tuple(self._pool.get(reference) for reference in tenant.adapters)
+                tenant, residents = self._loaded(name)
                 return Respondent(residents, threshold, tenant.thresholds, tenant.where)
             except LingyuError as error:
                 return error
 
         self._tenancy.refresh()
         return {name: respondent(name) for name in names}
+
+    def _loaded(self, name: str) -> "tuple[Tenant, tuple[Resident, ...]]":
+        """The tenant as it is now, and its adapters. Raises LingyuError where one of them can't be had."""
+        tenant = self._tenancy.now(name)
+        while True:
+            try:
+                return tenant, tuple(self._pool.get(reference) for reference in tenant.adapters)
+            except LingyuError:
+                # a version may have been replaced and removed while another one of the ensemble was loaded
+                before, tenant = tenant, self._tenancy.now(name)
+                if tenant.adapters == before.adapters:
+                    raise
 
 
 def load(version: Version) -> "LoadedAdapter":

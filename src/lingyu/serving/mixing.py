@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -132,11 +133,16 @@ class Fitted:
             kind,
         )
 
+    @cached_property
+    def bytes_of(self) -> Mapping[tuple[str, str], int]:
+        """(kind, path) -> what a layer takes: those of one kind and path lie in one tensor of a stack."""
+        spots = {("spot", path): _bytes(spot.A, spot.B, spot.gain) for path, spot in self.spots.items()}
+        heads = {(str(self.kind), path): _bytes(head.weight, head.bias) for path, head in self.heads.items()}
+        return {**spots, **heads}
+
     @property
     def size_bytes(self) -> int:
-        tensors = [tensor for spot in self.spots.values() for tensor in (spot.A, spot.B, spot.gain)]
-        tensors += [tensor for head in self.heads.values() for tensor in (head.weight, head.bias)]
-        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+        return sum(self.bytes_of.values())
 
 
 @dataclass(frozen=True)
@@ -278,6 +284,38 @@ def make_mixed(model: nn.Module, layers: Layers) -> None:
 def make_mixed_head(model: nn.Module, kind: HeadKind, layers: Layers) -> None:
     for path in layers.head:
         model.set_submodule(path, MixedHead(kind, path))
+
+
+def _bytes(*tensors: Tensor | None) -> int:
+    return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
+
+# What a stack may take whatever it is of, and by how much more than its adapters do where they take more.
+_SMALL_STACK_BYTES = 256 * 2**20
+_MOST_PADDING = 2
+
+
+def stackable(adapters: Sequence[Fitted], most: int) -> list[list[int]]:
+    """The adapters by number, those together that one stack may hold: `most` at most, and little of it padding.
+
+    In a stack each adapter takes as much as the one with the largest rank, in every layer that any of them changes:
+    one of rank 256 among 63 of rank 8 would make a stack of forty times their size.
+    """
+    groups: list[list[int]] = []
+    widest: dict[tuple[str, str], int] = {}
+    own = 0
+    for number in sorted(range(len(adapters)), key=lambda at: adapters[at].size_bytes):
+        adapter = adapters[number]
+        wider = {**widest, **{key: max(size, widest.get(key, 0)) for key, size in adapter.bytes_of.items()}}
+        count = len(groups[-1]) + 1 if groups else 1
+        allowed = max(_SMALL_STACK_BYTES, _MOST_PADDING * (own + adapter.size_bytes))
+        if groups and count <= most and count * sum(wider.values()) <= allowed:
+            groups[-1].append(number)
+            widest, own = wider, own + adapter.size_bytes
+        else:
+            groups.append([number])
+            widest, own = dict(adapter.bytes_of), adapter.size_bytes
+    return groups
 
 
 def take_encoder(model: Any) -> Any:

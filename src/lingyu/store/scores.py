@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from .documents import MAX_JSON_BYTES, read_bytes, validated
 from .judging import Interval
@@ -115,7 +115,7 @@ class StoredScores(_Part):
     test_without_leaks: Measured | None = None
     baseline: Baseline | None = None
     versus_baseline: Differences | None = None
-    trivial: Trivial | None = None
+    trivial: Trivial | None = Field(default=None, validation_alias=AliasChoices("trivial", "majority"))
     column_baseline: Baseline | None = None
     versus_column_baseline: Differences | None = None
     alarms: tuple[str, ...] = ()

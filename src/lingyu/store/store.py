@@ -28,6 +28,7 @@ from .staging import LOCKS, claim, hidden_path, hide, sync, write_synced, writer
 from .verification import Version, check_kind, checked_entries, digest, open_version, refuse_symlink
 
 _LONGEST_WHY = 1000
+_HIGHEST_RECEIVED = 99_999_999  # of nine digits that a number may have
 _NOTHING_KEPT = "Nothing half-written was kept"
 
 # Writes a version's files, all but the manifest, into a folder, given the version's number; tells what it is.
@@ -138,6 +139,7 @@ class Store:
             check_channel(channel)
         with self._writing(check_name(source.name)) as folder:
             target = folder / source.version
+            _require_numbers_left(source)
             _require_not_removed(folder, source)
             change = prepare_change(folder, channel, source.version, _checked_why(why)) if channel else None
             is_new = not target.exists() or is_damaged(target, source)
@@ -197,7 +199,8 @@ class Store:
             self.find(wanted)
             self._require_unnamed(wanted)
             gone = self._version_folder(name, version)
-            manifest = digest(gone / MANIFEST).sha256 if (gone / MANIFEST).is_file() else None
+            is_file = (gone / MANIFEST).is_file() and not (gone / MANIFEST).is_symlink()
+            manifest = digest(gone / MANIFEST).sha256 if is_file else None
             removal = sign_removal(version, manifest, _checked_why(why))
             # The history first: of a writer that is killed in between, the number stays taken and the version whole.
             prepare_removal(folder, removal).commit()
@@ -358,11 +361,24 @@ def _entries(folder: Path) -> list[Path]:
 def _next_version(folder: Path) -> str:
     """One more than any number that stands there, whatever it is, or that the history names: v3 is one thing for ever.
 
-    Raises LingyuError where the history can't be read.
+    Raises LingyuError where the history can't be read, or no number is left.
     """
     there = {entry.name for entry in folder.iterdir() if is_version(entry.name)}
     taken = there | named_versions(read_history(folder))
-    return f"v{max(map(version_number, taken), default=0) + 1}"
+    wanted = f"v{max(map(version_number, taken), default=0) + 1}"
+    if not is_version(wanted):
+        raise LingyuError("its last number is taken", where=folder, next="Publish under another name")
+    return wanted
+
+
+def _require_numbers_left(arriving: Version) -> None:
+    """Raises LingyuError for a number so high that whoever made it up left none for those to come."""
+    if version_number(arriving.version) > _HIGHEST_RECEIVED:
+        raise LingyuError(
+            f"{arriving.reference} would leave its name few numbers; up to v{_HIGHEST_RECEIVED} are taken in",
+            where=arriving.folder,
+            next="Have whoever made it publish it under another name",
+        )
 
 
 def _require_not_removed(folder: Path, arriving: Version) -> None:

@@ -28,13 +28,18 @@ WITH_THRESHOLDS = tuple(name for name, task in TASKS.items() if task.traits.take
 def task_named(name: str, labels: Sequence[str], calibration: Calibration = PLAIN) -> Task:
     """The task object that answers for a stored adapter, or with its calibration measures as its training did.
 
-    Raises LingyuError for a task of a later lingyu.
+    Raises LingyuError for a task of a later lingyu, and for labels that leave it nothing to answer.
     """
     if name not in TASKS:
         raise LingyuError(f"this lingyu does not know the task {name!r}", next="Update it: pip install -U lingyu")
     if name == Regression.name:
         return Regression(offset=calibration.offset, scale=calibration.scale)
-    return TASKS[name](labels=tuple(labels))
+    task = TASKS[name](labels=tuple(labels))
+    if task.num_outputs < 1:
+        raise LingyuError(
+            f"the task {name} with {len(labels)} labels answers nothing", next="Don't use it; train it anew"
+        )
+    return task
 
 
 def task_to_train(

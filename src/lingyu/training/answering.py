@@ -32,12 +32,14 @@ def logits_of(
     for rows in batches_by_length(encoded.lengths, tokens_per_batch):
         read = encoded.take(rows)
         batch = pad(read.input_ids, pad_token_id, read.token_type_ids)
-        parts.append(model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu())
+        logits = model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu()
+        if logits.dim() == 3:
+            logits *= batch["attention_mask"].unsqueeze(2)
+        parts.append(logits)
         order += rows
         on_rows(len(rows))
     model.train(was_training)
-    logits = torch.cat(_as_wide_as_the_last(parts))
-    return logits[torch.argsort(torch.tensor(order))]
+    return torch.cat(_as_wide_as_the_last(parts))[torch.argsort(torch.tensor(order))]
 
 
 def _as_wide_as_the_last(parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -51,6 +51,16 @@ class StopAtSignal(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
         return control
 
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Trainer calls this where it leaves an epoch in its middle, too: a measurement there is in nobody's schedule.
+        It would draw random numbers, count for patience, perhaps be the best, and go into the checkpoint that was just
+        saved: a run that goes on from it would not be the one that was never stopped."""
+        if self.received is not None and state.epoch is not None and not state.epoch.is_integer():
+            control.should_evaluate = control.should_save = False
+        return control
+
 
 def _largest_of_all_processes(number: int | None) -> int | None:
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):

@@ -94,6 +94,7 @@ class CombinedVersion:
                 for parent, weight in zip(self.agreed.adapters, self.agreed.weights, strict=True)
             ),
             packages=package_versions(),
+            method=first.method if len({parent.manifest.method for parent in self.agreed.adapters}) == 1 else "lora",
         )
 
     def _temperature(self) -> float:

@@ -57,7 +57,7 @@ def publish_average(
     task_named(agreed.adapters[0].manifest.task, agreed.labels)
     base = find_base_of(agreed.adapters[0])
     parents = _read(agreed, base)
-    rank = (svd_rank or _largest_rank(parents)) if is_cut else None
+    rank = _rank_of_cut(parents, svd_rank) if is_cut else None
     dev_sets = _dev_sets(agreed)
     with tempfile.TemporaryDirectory(prefix="lingyu-combine-") as scratch:
         folder = Path(scratch)
@@ -96,8 +96,16 @@ def _read(agreed: Agreement, base: Base) -> list[AdapterWeights]:
     return found
 
 
-def _largest_rank(parents: Sequence[AdapterWeights]) -> int:
-    return max(len(lora.A) for parent in parents for lora in parent.lora.values())
+def _rank_of_cut(parents: Sequence[AdapterWeights], svd_rank: int | None) -> int:
+    """Raises LingyuError where none of them has LoRA."""
+    ranks = [len(lora.A) for parent in parents for lora in parent.lora.values()]
+    if not ranks:
+        raise LingyuError(
+            "the adapters are heads without LoRA, so there is nothing to cut",
+            where="--combination-type",
+            next="Leave it out",
+        )
+    return svd_rank or max(ranks)
 
 
 def _dev_sets(agreed: Agreement) -> list[DevSet]:

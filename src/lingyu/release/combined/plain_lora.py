@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from peft import LoraConfig
+from peft.utils.constants import DUMMY_TARGET_MODULES
 
 from lingyu.bases import Base
 from lingyu.store import ADAPTER_WEIGHTS, write_tensors
@@ -31,7 +32,7 @@ def write_plain_lora(folder: Path, base: Base, adapter: Average) -> None:
 
 def _config(base: Base, adapter: Average) -> LoraConfig:
     ranks = {path: len(lora.A) for path, lora in adapter.lora.items()}
-    usual = Counter(ranks.values()).most_common(1)[0][0]
+    usual = Counter(ranks.values()).most_common(1)[0][0] if ranks else 1
     others = {path: rank for path, rank in ranks.items() if rank != usual}
     return LoraConfig(
         task_type=base.family.peft_task_type(),
@@ -43,7 +44,7 @@ def _config(base: Base, adapter: Average) -> LoraConfig:
         rank_pattern=others,
         alpha_pattern=others,
         lora_dropout=0.0,
-        target_modules=sorted(ranks),
+        target_modules=sorted(ranks) or DUMMY_TARGET_MODULES,
         modules_to_save=sorted(adapter.head),
         init_lora_weights=True,
     )

@@ -15,7 +15,7 @@ from lingyu.bases import Ancestor, Base, find_base
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, package_versions, read_weights
-from lingyu.recipe import load_recipe
+from lingyu.recipe import load_stored_recipe
 from lingyu.reporting import Report, counted
 from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, FileRecord, LineageEntry, Version
 from lingyu.tasks import Task, task_named
@@ -223,6 +223,6 @@ def _license(version: Version) -> str | None:
     if _RECIPE not in version.manifest.files:
         return None
     try:
-        return load_recipe(version.folder / _RECIPE).card.license
+        return load_stored_recipe(version.folder / _RECIPE).card.license
     except LingyuError:
         return None
