@@ -57,6 +57,10 @@ def test_copy_takes_a_version_out_and_into_another_store(place, capsys):
         "channel": "stable",
     }
     assert [line.why for line in Store("mine").history("hotel")] == ["from the share"]
+    Store("mine").set_channel("hotel", "prod", "v1", "a test")
+    assert main(["adapters", "copy", "hotel", "--to", "mine"]) == 0
+    assert capsys.readouterr().out.endswith("nothing was copied.\nChannels prod, stable name it.\n")
+    Store("mine").remove_channel("hotel", "prod", "a test")
     assert main(["adapters", "copy", "hotel", "--to", "mine"]) == 0
     assert "already, the very same: nothing was copied" in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 """The command's skeleton: help without heavy imports, errors in one line with their status."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,18 @@ def test_a_reader_that_goes_away_is_no_traceback(words: list[str]) -> None:
     process.stderr.close()
     assert process.wait() in (0, 2)
     assert talk == ""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_stopped_says_by_its_status_by_which_signal(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "lingyu", "data", "import", "-", "--out", "rows.csv"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdin is not None
+    running.stdin.write(b"text,label\n" + "好,1\n".encode() * 50_000)  # more than a pipe holds: it reads
+    running.stdin.flush()
+    running.send_signal(number)
+    running.communicate(timeout=60)
+    assert running.returncode == status
+    assert not (tmp_path / "rows.csv").exists()

@@ -365,8 +365,8 @@ def test_a_tenant_has_its_adapter_its_thresholds_and_nobody_elses(fresh: Maker) 
         f"  odd:\n    adapter: a0\n    thresholds: {{label-9999: 0.5}}\n",
     )
     lingyu = Lingyu.load(fresh.store)
-    acme, beijing, careful, odd, unknown, by_adapter = lingyu.classify(
-        ["好"] * 6, ["acme", "北京分公司", "strict", "odd", "acmee", "a0"]
+    acme, beijing, careful, odd, unknown, by_adapter, nobody = lingyu.classify(
+        ["好"] * 7, ["acme", "北京分公司", "strict", "odd", "acmee", "a0", ""]
     )
     assert (acme.version, acme.label) == ("a0@v2", strict)
     assert beijing.version == "a1@v1"
@@ -375,6 +375,7 @@ def test_a_tenant_has_its_adapter_its_thresholds_and_nobody_elses(fresh: Maker) 
     assert "tenants.yaml:" in str(odd.error)
     assert "Did you mean `acme`?" in str(unknown.error)
     assert "no tenant 'a0'" in str(by_adapter.error), "an adapter's name is no way around the tenants"
+    assert "no tenant is named. Fill in the cell" in str(nobody.error)
 
 
 def test_an_ensemble_averages_the_probabilities_of_adapters_that_share_their_labels(fresh: Maker) -> None:

@@ -369,6 +369,14 @@ def test_a_version_that_is_removed_while_it_is_read_is_not_there_rather_than_dam
 # Naming what is not there
 
 
+@pytest.mark.parametrize("file", ["config.json", "graph.json"])
+def test_a_model_by_itself_is_no_adapter_and_what_loads_it_is_told(store, hotel, file):
+    (store.root / "merged").mkdir()
+    (store.root / "merged" / file).write_text("{}")
+    with pytest.raises(LingyuError, match=r"no adapter named `merged`\. It is a model by itself: transformers loads"):
+        store.open("merged")
+
+
 @pytest.mark.parametrize(
     ("reference", "says"),
     [

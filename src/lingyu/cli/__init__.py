@@ -111,8 +111,9 @@ def _invoke(command: click.Command, name: str, words: list[str]) -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         raise LingyuError("a command is missing", where=_path(name, words), next="The lines above name them") from None
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as abort:  # which click makes of Ctrl-C, and of the SIGTERM that is raised as one
+        cause = abort.__cause__
+        raise (cause if isinstance(cause, KeyboardInterrupt) else KeyboardInterrupt()) from None
     except click.ClickException as error:
         raise _as_our_error(error, _path(name, words)) from None
     except SystemExit as stop:

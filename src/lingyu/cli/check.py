@@ -49,7 +49,8 @@ def check(
     """Say everything that is wrong with recipes, or with a tenants.yaml and its store, before anything runs.
 
     A recipe of any kind: one with task (train_lora.py), dapt (dapt.py) or stages (lingyu chain). KEY=VALUE overrides a
-    key of every recipe named, as in training; a chain has none.
+    key of every recipe named, as in training; a chain has none. What only the base and this machine can tell, such as a
+    layer that lora.target_modules names or a store that can't be written, is told by train_lora.py RECIPE --dry-run.
 
     \b
     Examples:

@@ -183,12 +183,21 @@ def _tell_arrival(version: "Version", is_new: bool, channel: str | None, *, as_j
         click.echo(f"{version.reference} is in {version.folder}, every file verified.")
     else:
         click.echo(f"{version.reference} is in {version.folder} already, the very same: nothing was copied.")
-    if channel:
-        click.echo(f"Channel {channel} names it.")
+    naming = [name for name, named in _channels_of(version) if named == version.version]
+    if len(naming) > 1:
+        click.echo(f"Channels {', '.join(naming)} name it.")
+    elif naming:
+        click.echo(f"Channel {naming[0]} names it.")
     else:
         store = shlex.quote(str(version.folder.parent.parent))
         click.echo("No channel was set to it. Have it answer with:")
         click.echo(f"  lingyu adapters promote {version.reference} --to stable --store {store} --why WHY")
+
+
+def _channels_of(version: "Version") -> list[tuple[str, str]]:
+    from lingyu.store import Store
+
+    return sorted(Store(version.folder.parent.parent).channels(version.name).items())
 
 
 def _ask_labels(foreign: "Foreign") -> str:

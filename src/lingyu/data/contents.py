@@ -119,4 +119,4 @@ def _unpacked(stream: BinaryIO, source: str) -> Iterator[bytes]:
 
 
 def _empty(source: str) -> LingyuError:
-    return LingyuError("the file is empty", source, "It needs a first line that names the columns, and rows")
+    return LingyuError("the file is empty", source, "It needs rows, below a line of names in csv and tsv")

@@ -62,6 +62,8 @@ class Tenancy:
             return Tenant(
                 name=name, adapters=(AdapterReference.parse(name),), thresholds={}, where=str(self._store.root)
             )
+        if not name:
+            raise LingyuError("no tenant is named", where=self._file, next="Fill in the cell, or take the row out")
         if name not in tenants:
             near = did_you_mean(name, tenants)
             next_step = f"Did you mean `{near}`?" if near else f"Write it into {self._file}"

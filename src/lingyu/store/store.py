@@ -290,7 +290,9 @@ class Store:
     def _no_adapter(self, name: str) -> LingyuError:
         known = self.adapters()
         near = did_you_mean(name, known)
-        if near:
+        if (self.root / name / "config.json").is_file() or (self.root / name / "graph.json").is_file():
+            next = "It is a model by itself: transformers loads a merged one, lingyu.Graph an exported one"
+        elif near:
             next = f"Did you mean `{near}`?"
         elif known:
             next = f"There are: {', '.join(known[:10])}"

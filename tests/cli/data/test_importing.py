@@ -48,6 +48,12 @@ def test_a_hint_about_the_encoding_names_the_option(ragged):
         run(ragged, "--out", "b.csv", "--encoding", "gkb")
 
 
+def test_a_column_is_not_renamed_to_two_names(ragged, tmp_path):
+    with pytest.raises(LingyuError, match="--label: review is --text already"):
+        run(ragged, "--out", "b.csv", "--text", "review", "--label", "review")
+    assert not (tmp_path / "b.csv").exists()
+
+
 def test_an_import_of_nothing_readable_ran_and_says_no(tmp_path, run_command):
     (tmp_path / "a.csv").write_bytes(b"text,label\n\xff\xff,1\n")
     done = run_command("lingyu", "data", "import", "a.csv", "--out", "b.csv", "--encoding", "utf-8")

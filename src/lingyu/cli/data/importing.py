@@ -8,6 +8,7 @@ import click
 
 from lingyu.cli.data.working import at_work
 from lingyu.cli.stdin import piped_bytes
+from lingyu.errors import LingyuError
 
 if TYPE_CHECKING:
     from lingyu.data import Imported
@@ -62,6 +63,9 @@ def import_(
     """
     from lingyu.data import ImportRequest, import_rows
 
+    if text is not None and text == label:
+        next_step = "Name the column of the texts and that of their labels"
+        raise LingyuError(f"{text} is --text already", where="--label", next=next_step)
     renamed = {old: new for old, new in ((text, "text"), (label, "label")) if old is not None}
     request = ImportRequest(source, out, encoding, format_, quarantine, repair, force, renamed)
     with at_work() as report:
