@@ -17,12 +17,15 @@ from safetensors.torch import load_file, save_file
 from transformers import ElectraConfig, ElectraModel
 
 from lingyu.bases import Encoded, find_base
+from lingyu.data import Part
+from lingyu.data.labelling import Labelled
 from lingyu.errors import LingyuError
 from lingyu.lora.attaching import attach_head
 from lingyu.lora.saving import save_adapter
 from lingyu.recipe import Lora
 from lingyu.release import Combined, combine
 from lingyu.release.combined import making as room
+from lingyu.release.combined import parents_dev
 from lingyu.store import (
     HASHES,
     PartRecord,
@@ -34,6 +37,7 @@ from lingyu.store import (
     read_scores,
     write_hashes,
 )
+from lingyu.text import content_hashes
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
 from ..serving.random_adapters import Kind, facts_of, logits_by_plain_peft, plain_base, publish, write_adapter
@@ -433,3 +437,18 @@ def test_a_head_and_a_lora_are_averaged_to_a_lora(place: Path) -> None:
     made = combined(place, adapters).version
     assert made.manifest.method == "lora"
     assert distance_from_mean(made, adapters, (0.5, 0.5), place / "bases/tiny") < TOLERANCE
+
+
+def test_the_labels_of_a_dev_set_are_brought_into_the_order_agreed_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three labels in a circle: an order and its inverse are two things."""
+    version = publish(place / "adapters", "shop", place / "bases/tiny", Kind(labels=("乙", "丙", "甲")))
+    texts = ("二", "三", "一")
+    own = np.array([0, 1, 2])
+    rows = Part(texts, Labelled(own, own, own), content_hashes(texts))
+    monkeypatch.setattr(parents_dev, "dev_rows_of", lambda _: rows)
+    found = parents_dev.read_dev_set(version, (2, 0, 1), content_hashes(["三"])).rows
+    assert found is not None
+    assert [("甲", "乙", "丙")[label] for label in found.labels] == ["乙", "甲"]
+    assert found.texts == ("二", "一")
