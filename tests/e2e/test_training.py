@@ -114,28 +114,33 @@ def test_the_launchers_end_by_sigterm_leaves_a_checkpoint(trained: Workplace, wo
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "setting",
+    "settings",
     [
-        "lora.init_lora_weights=pissa_niter_4",
-        "train.gradient_accumulation_steps=3",
-        "lora.use_dora=true",
-        "train.fgm_epsilon=0.5",
-        "data.augment={max_copies: 2}",
+        ["lora.init_lora_weights=pissa_niter_4"],
+        ["train.gradient_accumulation_steps=3"],
+        ["lora.use_dora=true"],
+        ["train.fgm_epsilon=0.5"],
+        ["data.augment={max_copies: 2}"],
+        ["train.eval_strategy=epoch", "train.eval_steps=null"],
     ],
+    ids=lambda settings: settings[0],
 )
-def test_every_way_to_train_survives_three_kills(
-    setting: str, workplace: Workplace, tmp_path: Path, tiny_base: Path, repo: Path
+def test_every_way_to_train_survives_a_kill_and_two_signals(
+    settings: list[str], workplace: Workplace, tmp_path: Path, tiny_base: Path, repo: Path
 ) -> None:
     undisturbed = make_workplace(tmp_path / "undisturbed", tiny_base)
-    process = start(undisturbed, repo, setting)
+    process = start(undisturbed, repo, *settings)
     _, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
-    for kill, step in enumerate((random.randint(11, 25), random.randint(30, 45), random.randint(50, 65))):
-        process = start(workplace, repo, setting, *(["--resume"] if kill else []))
+    stops = ((signal.SIGKILL, 11, 25), (signal.SIGINT, 30, 45), (signal.SIGTERM, 50, 65))
+    for number, earliest, latest in stops:
+        step = random.randint(earliest, latest)
+        print(f"{number.name} at step {step}")
+        process = start(workplace, repo, *settings, *([] if number == signal.SIGKILL else ["--resume"]))
         wait_for_step(workplace.folder, step)
-        process.kill()
+        process.send_signal(number)
         process.communicate()
-    resumed = start(workplace, repo, setting, "--resume")
+    resumed = start(workplace, repo, *settings, "--resume")
     _, err = resumed.communicate(timeout=180)
     assert resumed.returncode == 0, err
     assert workplace.adapter_bytes() == undisturbed.adapter_bytes()
