@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lingyu.chain import Done, read_chain, run_chain
 from lingyu.cli import main
+from lingyu.errors import LingyuError
 
 from .conftest import Workplace, make_workplace
 
@@ -101,6 +103,35 @@ def test_a_second_call_skips_and_a_third_runs_what_a_change_reaches(
     assert [(stage["outcome"], stage["why"]) for stage in stages] == [("ran", ["raw has changed"]), ("skipped", [])]
     assert place.folder.joinpath("adapters/tiny/v1").is_dir()
     assert not place.folder.joinpath("adapters/tiny/v2").exists()
+
+
+def test_recipes_may_be_edited_while_an_earlier_stage_runs(place: Workplace) -> None:
+    """Each stage is known by what its process reads: the recipe at its own beginning, not at that of the chain."""
+
+    def stages() -> Iterator[Done]:
+        return run_chain(read_chain(Path("short.yaml")), lambda *_: None)
+
+    before = place.recipe.read_text("utf-8")
+    running = stages()
+    assert next(running).output == "data/corpus/hotel"
+    place.recipe.write_text(before.replace("lora: {r: 4}", "lora: {r: 2}"), "utf-8")
+    assert [(done.outcome, done.output) for done in running] == [("ran", "tiny@v1")]
+    recipe = (place.folder / "adapters/tiny/v1/recipe.yaml").read_text("utf-8")
+    assert "r: 2" in recipe
+    assert [done.outcome for done in stages()] == ["skipped", "skipped"]
+    place.recipe.write_text(before, "utf-8")
+    _, done = stages()
+    assert (done.outcome, done.why, done.output) == ("ran", ("lora.r was 2, is 4",), "tiny@v2")
+
+
+def test_a_chain_whose_stages_change_while_it_runs_stops_before_the_next(place: Workplace) -> None:
+    file = place.folder / "short.yaml"
+    running = run_chain(read_chain(file), lambda *_: None)
+    next(running)
+    file.write_text(SHORT.replace("name: adapter", "name: adaptor"), "utf-8")
+    with pytest.raises(LingyuError, match="its stages have changed since it was started"):
+        next(running)
+    assert not (place.folder / "adapters").exists()
 
 
 def test_a_folder_that_the_chain_did_not_make_is_not_replaced(

@@ -11,7 +11,7 @@ from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
 from .deciding import Decision, begun, decide
 from .evaluating import read_verdict
 from .processes import PYTHON, do_in_process
-from .stages import Chain, Job, require_stage
+from .stages import Chain, Job, read_chain, require_stage
 from .state import Entry, State, alone
 
 Outcome = Literal["skipped", "ran", "resumed", "taken", "left"]
@@ -62,6 +62,7 @@ def run_chain(
             if place < first:
                 yield _passed_over(job, state.entry(job.name))
                 continue
+            job = _as_it_is_now(chain, place)
             since = time.monotonic()
             decision = decide(job, state.entry(job.name), anew=begin is not None)
             if decision.action in ("resume", "run"):
@@ -88,6 +89,19 @@ def expect(chain: Chain, *, begin: str | None = None) -> Iterator[Expected]:
         if decision.action in ("resume", "run") or waits_for:
             would_run.append(job)
         yield Expected(job, decision, waits_for)
+
+
+def _as_it_is_now(chain: Chain, place: int) -> Job:
+    """A stage by its recipes as they are now, since its process reads them when it begins.
+
+    Raises LingyuError where the chain has other stages by now, or what is wrong with a recipe.
+    """
+    now = read_chain(chain.path)
+    stages, before = ([(each.folder, job.name, job.kind) for job in each.jobs] for each in (now, chain))
+    if stages != before:
+        next_step = f"Go on by what it says now: lingyu chain {chain.path}"
+        raise LingyuError("its stages have changed since it was started", where=chain.path, next=next_step)
+    return now.jobs[place]
 
 
 def _passed_over(job: Job, entry: Entry) -> Done:
@@ -121,6 +135,11 @@ def _write_down(chain: Chain, job: Job, decision: Decision, state: State) -> Ent
     if output is None:
         what = f"stage {job.name} ended well, but left nothing at {job.target.place}"
         raise LingyuError(what, where=chain.path, next="Please report this with the lines above", status=1)
+    started = state.entry(job.name).started
+    is_old = job.kind == "train" and decision.action != "take" and started is not None and output == started.found
+    if is_old or (job.recipe is not None and not job.target.is_of_recipe()):
+        what = f"stage {job.name} did not run by the recipe that the chain had read: it was changed at that moment"
+        raise LingyuError(what, where=chain.path, next=f"Go on with: lingyu chain {chain.path}", status=1)
     entry = Entry(inputs=decision.inputs, output=output)
     state.set(job.name, entry)
     return entry

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO, cast
 
-from lingyu.data.reading import PIPED_FORMATS, read_pipe, read_table
+from lingyu.data.reading import PIPED_FORMATS
 from lingyu.data.tables import PARSERS, Table
 from lingyu.errors import LingyuError, did_you_mean
 
@@ -221,12 +221,6 @@ def _whole_lines(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
             begun, passing_over = b"", True
     if begun:
         yield begun, 0
-
-
-def _table(file: SourceFile, unpacked: BinaryIO, encoding: str) -> Table:
-    if file.path.suffix.lower() != ".gz":
-        return read_table(str(file.path), encoding)
-    return read_pipe(unpacked, Path(file.path.stem).suffix[1:].lower(), encoding, str(file.path))
 
 
 def _table_batches(file: SourceFile, number: int, table: Table, column: str, stream: BinaryIO) -> Iterator[Batch]:
