@@ -77,6 +77,44 @@ def test_a_copy_with_a_share_of_its_characters_edited_is_found(share, at_least):
     assert all(second == first + len(texts) for first, second in ours)  # and nothing that is no copy
 
 
+def test_a_similarity_of_just_what_is_asked_is_near():
+    drawn = random.Random(5)
+    texts = [sentence(drawn, 4 * length) for length in range(5, 40)]
+    longer = [text + sentence(drawn, len(text) // 4) for text in texts]
+    ours = found(texts + longer)
+    assert {pair: pytest.approx(0.8) for pair in ours} == ours
+    assert len(ours) >= 0.9 * len(texts)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_how_many_are_found_is_what_the_bands_say_whatever_the_seed(seed, monkeypatch):
+    """1 - (1 - share^4)^32 of the pairs that share so much of their character pairs."""
+    monkeypatch.setattr(near, "_SEED", seed)
+    drawn = random.Random(seed)
+    texts = [sentence(drawn, 60) for _ in range(400)]
+    copies = [edited(text, drawn.choice((6, 9, 11)), drawn) for text in texts]
+    expected = [(row, row + len(texts)) for row in range(len(texts))]
+    reference = by_exhaustive_pairs(texts, copies)
+    chances = [1 - (1 - shared(texts[row], copies[row]) ** 4) ** 32 for row in reference]
+    ours = found(texts + copies)
+    hits = sum(expected[row] in ours for row in reference)
+    spread = sum(chance * (1 - chance) for chance in chances) ** 0.5
+    assert len(reference) > 200
+    assert abs(hits - sum(chances)) < 4 * spread
+
+
+def by_exhaustive_pairs(texts, copies):
+    """The rows whose copy is near by edits alone."""
+    pairs = enumerate(zip(texts, copies, strict=True))
+    return [row for row, pair in pairs if (0, 1) in by_exhaustive_search(pair)]
+
+
+def shared(one, other):
+    """The share of the character pairs of either that both have."""
+    ours, theirs = ({*itertools.pairwise(text)} for text in (one, other))
+    return len(ours & theirs) / len(ours | theirs)
+
+
 def test_punctuation_width_and_case_are_no_edits_but_the_same_text():
     assert found(["房间很干净，早餐也不错，前台的服务很热情ABC", "房间很干净早餐也不错！前台的服务很热情abc"]) == {}
 

@@ -201,3 +201,21 @@ def test_test_texts_are_read_strictly():
         list(texts_of(Path(write("b.txt", b"\xff\n")), "text", "utf-8"))
     with pytest.raises(LingyuError, match=r"c\.csv:3: the row has 2 columns"):
         list(texts_of(Path(write("c.csv", b"text\na\nb,c\n")), "text", "utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("ending", "end"),
+    [
+        ("csv", '1,"好"是这家店的唯一形容\n0,"坏"是另一家店的形容\n'),
+        ("tsv", '1\t"他说""不错""的店"\n0\t"第一行\n第二行"\n'),
+    ],
+)
+def test_a_packed_table_is_read_as_the_same_one_unpacked(ending, end):
+    """How it quotes shows long after what a pipe is judged by."""
+    sign = {"csv": ",", "tsv": "\t"}[ending]
+    rows = "".join(f"{at % 2}{sign}这是第{at}条普通的评论，没有引号\n" for at in range(8_000))
+    content = f"label{sign}text\n{rows}{end}".encode()
+    plain, left_out = paragraphs(write(f"a.{ending}", content))
+    assert len(plain) == 8_002
+    assert paragraphs(write(f"b.{ending}.gz", gzip.compress(content))) == (plain, left_out)
+    assert list(texts_of(Path(f"b.{ending}.gz"), "text", "utf-8")) == plain

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO, cast
 
-from lingyu.data.reading import PIPED_FORMATS
+from lingyu.data.reading import PIPED_FORMATS, read_table
 from lingyu.data.tables import PARSERS, Table
 from lingyu.errors import LingyuError, did_you_mean
 
@@ -123,13 +123,12 @@ def texts_of(path: Path, column: str, encoding: str) -> Iterator[str]:
     """All texts of a file, strictly: raises LingyuError for the first that can't be read."""
     file = _named(path)
     if not _is_raw(path):
-        with path.open("rb") as stream, _unpacked(file, stream) as unpacked:
-            table = _table(file, unpacked, encoding)
-            table.needs(column, "--text")
-            for row in table.rows:
-                if row.fault:
-                    raise row.fault
-                yield row.cells.get(column, "")
+        table = read_table(str(path), encoding)
+        table.needs(column, "--text")
+        for row in table.rows:
+            if row.fault:
+                raise row.fault
+            yield row.cells.get(column, "")
         return
     for batch in batches_of(file, 0, column, encoding):
         try:
@@ -162,12 +161,12 @@ def batches_of(file: SourceFile, number: int, column: str, encoding: str) -> Ite
     """
     if not file.size_bytes:
         return
+    if not _is_raw(file.path):
+        yield from _table_batches(file, number, read_table(str(file.path), encoding), column)
+        return
     try:
         with file.path.open("rb") as stream, _unpacked(file, stream) as text:
-            if _is_raw(file.path):
-                yield from _raw_batches(file, number, text, stream, encoding)
-            else:
-                yield from _table_batches(file, number, _table(file, text, encoding), column, stream)
+            yield from _raw_batches(file, number, text, stream, encoding)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise LingyuError("a damaged gzip file", where=file.path, next="Fetch it again, or gunzip it") from None
 
@@ -223,7 +222,7 @@ def _whole_lines(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
         yield begun, 0
 
 
-def _table_batches(file: SourceFile, number: int, table: Table, column: str, stream: BinaryIO) -> Iterator[Batch]:
+def _table_batches(file: SourceFile, number: int, table: Table, column: str) -> Iterator[Batch]:
     table.needs(column, "--text")
     rows = iter(table.rows)
     for first in rows:
@@ -237,7 +236,7 @@ def _table_batches(file: SourceFile, number: int, table: Table, column: str, str
                 characters += len(texts[-1])
             if characters >= BATCH_BYTES // 3 or len(texts) + unreadable >= BATCH_BYTES // 64:
                 break
-        done, total = table.progress() if table.progress else (stream.tell(), file.size_bytes)
+        done, total = table.progress() if table.progress else (0, 1)
         left_out = {UNREADABLE: unreadable} if unreadable else {}
         yield Batch(number, b"", tuple(texts), left_out, file.size_bytes * done // max(total, 1))
 
