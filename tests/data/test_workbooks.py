@@ -48,6 +48,12 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def test_what_xml_has_no_character_for_is_read_as_the_character():
+    book([["text", "label"], ["第一行_x000D_\n第二行", 1], ["写作 _x005F_x000D_ 的字", 0], ["_x12_ 不是", 1]])
+    texts = [row.text for row in read_rows("a.xlsx", "text", "label")]
+    assert texts == ["第一行\r\n第二行", "写作 _x000D_ 的字", "_x12_ 不是"]
+
+
 ROWS = [["text", "label"], *([f"好{number}", number % 2] for number in range(300))]
 
 

@@ -14,6 +14,7 @@ _MOST_TIMES = 200  # what a sheet of text is packed to is a tenth or so of it
 _ALWAYS_BYTES = 1 << 26  # a sheet of nothing but the same row is packed further than that, and does no harm
 _CHUNK_BYTES = 1 << 20
 _FORMULA = re.compile(rb"<(?:[A-Za-z]\w*:)?f[\s>/]")
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _LONGEST_TAG = 64  # bytes of the above that may lie across two chunks
 
 Values = tuple[object, ...]
@@ -46,11 +47,20 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
     def rows() -> Iterator[tuple[int, Values]]:
         with stream:
             try:
-                yield from _with_value(values)
+                for number, row in _with_value(values):
+                    yield number, tuple(_unescaped(value) for value in row)
             except Exception as error:
                 raise _damaged(error, source) from error
 
     return FirstSheet(rows(), others, lambda: _valueless(open_book, source))
+
+
+def _unescaped(value: object) -> object:
+    """A text with the characters that XML has none of, a carriage return for one, in place of _x000D_ and the like
+    (ECMA-376 part 1, 22.4.2.4), which openpyxl leaves as they stand."""
+    if not isinstance(value, str):
+        return value
+    return _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), value)
 
 
 def _damaged(error: Exception, source: str) -> LingyuError:
