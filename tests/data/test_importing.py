@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lingyu.data import ImportRequest, import_rows, read_table
+from lingyu.data import CleaningRequest, ImportRequest, clean_table, import_rows, load_splits, read_table
 from lingyu.errors import LingyuError
+from lingyu.recipe import Data
 
 from .rows import read_rows
 
@@ -502,3 +503,24 @@ def test_columns_are_renamed_and_a_mistyped_one_is_told(write):
     assert "two columns would be called `text`" in str(refusal("a.csv", renamed={"review": "text", "star": "text"}))
     run("a.csv", renamed={"review": "text", "star": "label"})
     assert cells() == [{"text": REVIEW, "label": "5"}]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "csv"])
+def test_an_unknown_label_does_not_become_no_label(ending, tmp_path, monkeypatch):
+    """Of multi_label: null is a row that nobody has labelled, [] one that has no label."""
+    monkeypatch.chdir(tmp_path)
+    known = [{"review": f"第{at}条评论很好", "labels": ["价格" if at % 2 else "空间"]} for at in range(30)]
+    rows = [*known, {"review": "没有人标注的一句", "labels": None}, {"review": "确实没有的一句", "labels": []}]
+    Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    imported = import_rows(ImportRequest("a.jsonl", Path(f"b.{ending}"), renamed={"review": "text"}), lambda *_: None)
+    cleaned = clean_table(CleaningRequest(f"b.{ending}", Path("c.jsonl"), ("control",)), lambda *_: None)
+    unlabelled = 0 if ending == "csv" else 1
+    for file in (f"b.{ending}", "c.jsonl"):
+        data = Data(train=file, label="labels", labels={"价格": "价格", "空间": "空间"})
+        counts = load_splits(data, "multi_label").counts
+        assert counts.dropped.get("no labels", 0) == unlabelled, file
+    told = "note: rows with null, which csv can't tell from an empty text (--out b.jsonl keeps it): 1"
+    assert (told in imported.counts.lines()) == (ending == "csv")
+    again = clean_table(CleaningRequest("a.jsonl", Path("d.csv"), ("control",), texts=("review",)), lambda *_: None)
+    assert told.replace("b.jsonl", "d.jsonl") in again.counts.lines()
+    assert cleaned.counts.notes == ()

@@ -121,7 +121,7 @@ def clean_table(request: CleaningRequest, report: Report) -> Cleaned:
             for row in _reported(table, report):
                 cleaned = tally.cleaned(row)
                 if isinstance(cleaned, TableRow):
-                    kept.write(cleaned.cells, row.where)
+                    kept.write(cleaned.cells, row.where, row.nulls)
                 else:
                     aside.write(_as_line(row, cleaned))
         if not tally.kept:
@@ -131,7 +131,7 @@ def clean_table(request: CleaningRequest, report: Report) -> Cleaned:
         left_out.wanted = tally.kept < tally.read
     if request.force and not left_out.wanted:
         request.left_out.unlink(missing_ok=True)  # of an earlier cleaning to the same place
-    return tally.result()
+    return tally.result(kept.notes(request.out))
 
 
 def _require_place(request: CleaningRequest) -> None:
@@ -205,9 +205,9 @@ class _Tally:
         self._count(row, changes, changed=after != before)
         return TableRow(row.where, {**row.cells, **after})
 
-    def result(self) -> Cleaned:
+    def result(self, notes: tuple[str, ...]) -> Cleaned:
         request = self.request
-        counts = Counts({request.source: self.read}, self.dropped, {str(request.out): self.kept})
+        counts = Counts({request.source: self.read}, self.dropped, {str(request.out): self.kept}, notes)
         left_out = request.left_out if any(self.dropped.values()) else None
         return Cleaned(request.out, left_out, counts, self.changed, self.rows_changed, tuple(self.samples))
 

@@ -118,7 +118,8 @@ def sync(path: Path) -> None:
 class RowsWriter:
     """Rows on their way into a file. columns: None where each row keeps its own. hint: what to do where it can't be.
 
-    replaced: rows with a character that the format can't hold, where U+FFFD may stand for it.
+    replaced: rows with a character that the format can't hold, where U+FFFD may stand for it. emptied: rows of which a
+    cell held nothing at all, null, which csv can't tell from an empty text.
     has_lines, several_lines: whether there is a text of several lines, and the place of the first.
     """
 
@@ -127,9 +128,10 @@ class RowsWriter:
     hint: str
     replaces: bool
     unheld: re.Pattern[str]
-    put: Callable[[Sequence[str], Sequence[str]], None]
+    put: Callable[[Sequence[str], Sequence[str | None]], None]
     rows: int = 0
     replaced: int = 0
+    emptied: int = 0
     has_lines: bool = False
     several_lines: str | None = None
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -138,8 +140,9 @@ class RowsWriter:
     def holds_nul(self) -> bool:
         return self.unheld is _LONE_SURROGATE
 
-    def write(self, cells: Mapping[str, str], where: str | None = None) -> None:
-        """A cell that the row lacks is empty. Raises LingyuError, with the row's place, for one that can't be held."""
+    def write(self, cells: Mapping[str, str], where: str | None = None, nulls: frozenset[str] = frozenset()) -> None:
+        """A cell that the row lacks is empty. nulls: of the cells, those that are null. Raises LingyuError, with the
+        row's place, for one that can't be held."""
         names = tuple(cells) if self.columns is None else self.columns
         if len(cells) > len(names) or any(name not in cells for name in names):
             self._require_known(cells, names, where)
@@ -151,10 +154,19 @@ class RowsWriter:
         self.replaced += held != given
         if not self.has_lines and any("\n" in cell or "\r" in cell for cell in held):
             self.has_lines, self.several_lines = True, where
+        self.emptied += bool(nulls) and self.path.suffix.lower() == ".csv"
         with _naming(self.path):
-            self.put(names, held)
+            self.put(names, [None if name in nulls else cell for name, cell in zip(names, held, strict=True)])
         _add(self.digest, held)
         self.rows += 1
+
+    def notes(self, out: Path) -> tuple[str, ...]:
+        """What the file, which is to become `out`, can't hold of what was written."""
+        cannot = "lone surrogates" if self.holds_nul else "lone surrogates or NUL characters"
+        replaced = f"rows with {cannot}, which {out.suffix} can't hold, U+FFFD in place: {self.replaced:,}"
+        kept = f"--out {out.with_suffix('.jsonl').name} keeps it"
+        emptied = f"rows with null, which csv can't tell from an empty text ({kept}): {self.emptied:,}"
+        return (*([replaced] if self.replaced else ()), *([emptied] if self.emptied else ()))
 
     def _require_known(self, cells: Mapping[str, str], names: Sequence[str], where: str | None) -> None:
         late = next((name for name in cells if name not in names), None)
@@ -240,7 +252,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[TableRow], *, b
     """The rows as a csv file, which is read again. Raises LingyuError, with its place, for a row that it can't hold."""
     with open_rows(path, tuple(columns), _CLEAN, bom=bom) as table:
         for row in rows:
-            table.write(row.cells, row.where)
+            table.write(row.cells, row.where, row.nulls)
     table.require_same(path)
 
 
@@ -249,36 +261,36 @@ def jsonl_instead(out: Path) -> str:
     return f"Name --out {out.with_suffix('.jsonl')}, which keeps them apart"
 
 
-def csv_lines(stream: IO[str]) -> Callable[[Sequence[str]], None]:
+def csv_lines(stream: IO[str]) -> Callable[[Sequence[str | None]], None]:
     """What writes a line of csv: line feeds, and quotation marks only where they are needed."""
     sparing = csv.writer(stream, lineterminator="\n")
     wrapping = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
-    def line(cells: Sequence[str]) -> None:
+    def line(cells: Sequence[str | None]) -> None:
         # the module wraps what holds its own line end, and a reader takes a carriage return for one too
-        (wrapping if any("\r" in cell for cell in cells) else sparing).writerow(cells)
+        (wrapping if any(cell and "\r" in cell for cell in cells) else sparing).writerow(cells)
 
     return line
 
 
-def _jsonl(stream: IO[str]) -> Callable[[Sequence[str], Sequence[str]], None]:
-    def put(names: Sequence[str], cells: Sequence[str]) -> None:
+def _jsonl(stream: IO[str]) -> Callable[[Sequence[str], Sequence[str | None]], None]:
+    def put(names: Sequence[str], cells: Sequence[str | None]) -> None:
         stream.write(json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False) + "\n")
 
     return put
 
 
 @contextmanager
-def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Sequence[str], Sequence[str]], None]]:
+def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Sequence[str], Sequence[str | None]], None]]:
     schema = pa.schema([(column, pa.string()) for column in columns])
-    batch: list[Sequence[str]] = []
+    batch: list[Sequence[str | None]] = []
 
     def flush() -> None:
         arrays = [pa.array([cells[at] for cells in batch], pa.string()) for at in range(len(columns))]
         file.write_batch(pa.record_batch(arrays, schema=schema))
         batch.clear()
 
-    def put(names: Sequence[str], cells: Sequence[str]) -> None:
+    def put(names: Sequence[str], cells: Sequence[str | None]) -> None:
         batch.append(cells)
         if len(batch) == _BATCH_ROWS:
             flush()

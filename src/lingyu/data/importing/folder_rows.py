@@ -155,7 +155,7 @@ class _Reader:
             self.done += 1
             if isinstance(read, Read):
                 read.cells.update({"label": file.label, "file": file.name})
-                yield Read({column: read.cells[column] for column in columns}, read.repaired)
+                yield Read({column: read.cells[column] for column in columns}, read.repaired, read.nulls)
             else:
                 yield read
 

@@ -157,7 +157,13 @@ def _renamed(opened: Opened, request: ImportRequest) -> Opened:
     if all(old == new for old, new in names.items()):
         return opened
     rows = (
-        replace(row, cells={names[old]: cell for old, cell in row.cells.items()}) if isinstance(row, Read) else row
+        Read(
+            {names[old]: cell for old, cell in row.cells.items()},
+            row.repaired,
+            frozenset(names[old] for old in row.nulls),
+        )
+        if isinstance(row, Read)
+        else row
         for row in opened.rows
     )
     return replace(opened, columns=tuple(names.values()), rows=rows)
@@ -187,7 +193,7 @@ def _open_quarantine(path: Path) -> IO[str]:
 def _write(rows: Iterator[Read | Quarantined], table: RowsWriter, quarantine: IO[str], tally: _Tally) -> None:
     for row in rows:
         if isinstance(row, Read):
-            table.write(row.cells)
+            table.write(row.cells, nulls=row.nulls)
             tally.repaired_rows += row.repaired > 0
             tally.repaired_bytes += row.repaired
         else:
@@ -206,10 +212,7 @@ def _reported(opened: Opened, report: Report) -> Iterator[Read | Quarantined]:
 
 def _imported(request: ImportRequest, opened: Opened, table: RowsWriter, tally: _Tally) -> Imported:
     dropped = {kind: tally.dropped[kind] for kind in (UNDECODABLE, UNPARSABLE)}
-    notes = list(opened.notes())
-    if table.replaced:
-        cannot = "lone surrogates" if table.holds_nul else "lone surrogates or NUL characters"
-        notes.append(f"rows with {cannot}, which {request.out.suffix} can't hold, U+FFFD in place: {table.replaced:,}")
+    notes = [*opened.notes(), *table.notes(request.out)]
     if tally.repaired_rows:
         repaired = f"{tally.repaired_rows:,}, with {tally.repaired_bytes:,} bytes of no character, U+FFFD in place"
         notes.append(f"rows repaired: {repaired}")

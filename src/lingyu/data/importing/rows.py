@@ -10,10 +10,12 @@ UNPARSABLE = "does not parse"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A row. repaired: how many of its bytes were of no character; U+FFFD stands for each."""
+    """A row. repaired: how many of its bytes were of no character; U+FFFD stands for each. nulls: columns with nothing,
+    which no empty text is."""
 
     cells: dict[str, str]
     repaired: int = 0
+    nulls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

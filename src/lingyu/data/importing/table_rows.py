@@ -40,7 +40,7 @@ def _of_cells(table: Table) -> Opened:
 
 def _without_bytes(row: TableRow, name: str) -> Read | Quarantined:
     if row.fault is None:
-        return Read(row.cells)
+        return Read(row.cells, nulls=row.nulls)
     raw = json.dumps(row.misfits, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Quarantined(name, UNPARSABLE, row.fault.what, raw, _line_of(row))
 
@@ -104,7 +104,7 @@ def _judged(row: TableRow, taken: Taken, text: LenientText, *, repair: bool) -> 
         return Quarantined(name, UNPARSABLE, row.fault.what, raw, _line_of(row))
     if not row.cells:
         return Quarantined(name, UNPARSABLE, "the line is an object without keys", raw, _line_of(row))
-    return Read(row.cells, taken.bad)
+    return Read(row.cells, taken.bad, row.nulls)
 
 
 def _line_of(row: TableRow) -> int:
