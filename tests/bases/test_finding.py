@@ -246,7 +246,7 @@ def test_an_adapter_on_a_base_that_was_made_finds_it_again(
             "tokenizer_fingerprint": base.tokenizer_fingerprint,
         }
     )
-    version = replace(version, manifest=version.manifest.model_copy(update={"base": record}))
+    version = replace(version, manifest=version.manifest.model_copy(update={"base": record, "max_length": 64}))
     hub.out_of_order = 503
     shutil.rmtree(tmp_path / "cache")
     assert find_base_of(version).folder == base.folder

@@ -230,6 +230,15 @@ def test_a_shape_in_configuration_json_alone_is_read(model_type: str, says: str 
         ),
         (lambda tensors: tensors | {"bert.pooler.dense.bias": torch.full((32,), torch.nan)}, "no finite numbers"),
         (lambda tensors: tensors | {"bert.pooler.dense.bias": torch.zeros(1).expand(32)}, "no plain tensor"),
+        (lambda tensors: tensors | {"bert.pooler.dense.bias": torch.zeros(32, device="meta")}, "no plain tensor"),
+        (
+            lambda tensors: tensors | {"bert.pooler.dense.bias": torch.zeros(32).to(torch.float8_e4m3fn)},
+            r"is of torch\.float8_e4m3fn, and means nothing without what it was quantized by",
+        ),
+        (
+            lambda tensors: tensors | {"bert.pooler.dense.weight": torch.zeros(32, 32, dtype=torch.int8)},
+            r"'bert\.pooler\.dense\.weight' is of torch\.int8",
+        ),
     ],
 )
 def test_a_checkpoint_that_is_not_what_it_says_is_one_line(

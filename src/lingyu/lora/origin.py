@@ -39,7 +39,7 @@ def require_base_of(version: Version, base: Base) -> None:
         raise LingyuError(
             f"reads {max_length:,} tokens of a text, but its base {base.id} {base.max_length:,} at most",
             where=version.folder,
-            next="No training here makes one like it: take another version",
+            next="It can't have been trained so: take another version",
         )
 
 

@@ -114,7 +114,7 @@ _TASK: Final = {
     "dropout": Foreign("lora.lora_dropout"),
     "modules_to_save": Foreign(None, "Head and pooler are always trained and kept; leave it out"),
     "additional_target": Foreign(None, "Head and pooler are always trained and kept; leave it out"),
-    "finetuning_type": Foreign(None, "A recipe with task always trains LoRA; leave it out"),
+    "finetuning_type": Foreign("method"),
     "label_smoothing": Foreign("train.label_smoothing_factor"),
     "class_weight": Foreign("train.class_weights"),
     "evaluation_strategy": Foreign("train.eval_strategy"),

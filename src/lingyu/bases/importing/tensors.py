@@ -121,12 +121,19 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
+_WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
 def _require_plain(name: str, tensor: torch.Tensor, where: Path) -> None:
     """A view of few bytes can claim any size: what it claims has to lie in the file."""
-    is_plain = tensor.layout == torch.strided and not tensor.is_quantized
+    is_plain = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
     if not is_plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise LingyuError(f"{name!r:.100} is no plain tensor", where=where, next=_DISTRUST)
-    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+    is_weight = tensor.is_floating_point() or name.endswith((".weight", ".bias"))
+    if is_weight and tensor.dtype not in _WEIGHT_TYPES:
+        what = f"{name!r:.100} is of {tensor.dtype}, and means nothing without what it was quantized by"
+        raise LingyuError(what, where=where, next="Take the one in float32, float16 or bfloat16")
+    if is_weight and not torch.isfinite(tensor).all():
         raise LingyuError(f"{name!r:.100} holds values that are no finite numbers", where=where, next=_ANEW)
 
 
