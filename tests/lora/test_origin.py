@@ -21,7 +21,8 @@ def shipped(tmp_path: Path, repo: Path) -> Version:
 def on_base(version: Version, weights: str, tokenizer: str | None = None) -> Version:
     recorded = version.manifest.base
     changed = {"weights_fingerprint": weights, "tokenizer_fingerprint": tokenizer or recorded.tokenizer_fingerprint}
-    return replace(version, manifest=version.manifest.model_copy(update={"base": recorded.model_copy(update=changed)}))
+    update = {"base": recorded.model_copy(update=changed), "max_length": 64}  # as much as a tiny base reads
+    return replace(version, manifest=version.manifest.model_copy(update=update))
 
 
 def test_a_version_on_the_shipped_encoder_finds_it(shipped: Version) -> None:

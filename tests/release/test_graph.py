@@ -211,7 +211,7 @@ SPOILT = {
     "no manifest": (lambda f: (f / "graph.json").unlink(), r"holds no graph\.json"),
     "a manifest that is none": (lambda f: (f / "graph.json").write_text("[1]"), "holds no JSON object"),
     "a later format": (lambda f: rewrite_manifest(f, format=2), "has format 2, but this lingyu reads format 1"),
-    "no labels": (lambda f: rewrite_manifest(f, labels=[]), "0 labels, but logits of 3"),
+    "no labels": (lambda f: rewrite_manifest(f, labels=[]), "with 0 labels answers nothing"),
     "a later task": (lambda f: rewrite_manifest(f, task="later"), "does not know the task 'later'"),
     "a later step": (lambda f: rewrite_manifest(f, text_steps=["html2"]), "does not know the text step 'html2'"),
     "a path for a file": (lambda f: rewrite_manifest(f, files={"../x": {"sha256": "0" * 64, "size": 1}}), "files"),
