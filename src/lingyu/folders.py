@@ -1,4 +1,4 @@
-"""A new folder that appears whole or not at all: hidden beside its place, synced, then one rename.
+"""What appears whole or not at all: made in a hidden folder beside its place, synced, then one rename.
 
 The writer holds a lock on the hidden folder itself, of which the system lets go when the writer dies, even of kill -9.
 So a hidden folder without a lock was left by a writer that is gone, and the next one removes it.
@@ -39,30 +39,48 @@ def new_folder(out: Path, *, replace: bool = False, next: str = _ANOTHER) -> Ite
     the place is taken. Raises LingyuError for that, and for a full disk.
     """
     _require_place(out, replace, next)
-    made: list[Path] = []
     try:
-        made = _make(out.parent)
-        clean(out.parent)
-        staged, lock = _locked_folder(out.parent)
+        with hidden_folder(out.parent) as staged:
+            yield staged
+            sync_files(staged)
+            with alone_in(out.parent):
+                _require_place(out, replace, next)  # a rename would take the place of one that came meanwhile
+                swap_in(staged, out)
+    except OSError as error:
+        raise nothing_kept(error, out) from error
+
+
+@contextmanager
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder in `parent`, gone at the end with what is then still in it. parent: made where it is not there,
+    with those above it; of those that were made, none stays without anything in it."""
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        clean(parent)
+        staged, lock = _locked_folder(parent)
         try:
             yield staged
-            for file in (*staged.iterdir(), staged):
-                sync(file)
-            with _alone_in(out.parent):
-                _require_place(out, replace, next)  # a rename would take the place of one that came meanwhile
-                _swap_in(staged, out)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
             os.close(lock)
-    except OSError as error:
-        known = from_os_error(error)
-        elsewhere = known.where is not None and HIDDEN not in known.where
-        where = known.where if elsewhere else out
-        raise LingyuError(known.what, where, f"{known.next}. Nothing half-written was kept") from error
     finally:
-        for folder in reversed(made):
+        for folder in made:
             with suppress(OSError):  # it holds what was written
                 folder.rmdir()
+
+
+def nothing_kept(error: OSError, out: Path) -> LingyuError:
+    """What is said of a failure while a hidden folder was filled that was to be `out`."""
+    known = from_os_error(error)
+    hidden = known.where is None or HIDDEN in known.where
+    return LingyuError(known.what, out if hidden else known.where, f"{known.next}. Nothing half-written was kept")
+
+
+def sync_files(folder: Path) -> None:
+    """Have the system put a folder of files on the disk."""
+    for file in (*folder.iterdir(), folder):
+        sync(file)
 
 
 def sync(path: Path) -> None:
@@ -76,7 +94,7 @@ def sync(path: Path) -> None:
 
 def clean(parent: Path) -> None:
     """Put right what writers left that are gone: half of a new folder, an old one without its name."""
-    with _alone_in(parent):
+    with alone_in(parent):
         for old in _hidden(parent, REPLACED):
             out = parent / old.name.removeprefix(REPLACED)
             if os.path.lexists(out):
@@ -98,15 +116,9 @@ def _require_place(out: Path, replace: bool, next: str) -> None:
         require_free(out, next)
 
 
-def _make(folder: Path) -> list[Path]:
-    """The folders that had to be made, the outermost first."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()][::-1]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
-def _swap_in(staged: Path, out: Path) -> None:
-    """The rename that gives the new folder its name; an old one of that name is gone afterwards."""
+def swap_in(staged: Path, out: Path) -> None:
+    """The rename that gives the new folder its name; an old one of that name is gone afterwards. Only for whoever is
+    alone in the folder around."""
     old = out.with_name(f"{REPLACED}{out.name}")
     if out.is_dir():
         out.rename(old)
@@ -121,7 +133,7 @@ def _swap_in(staged: Path, out: Path) -> None:
 
 
 @contextmanager
-def _alone_in(parent: Path) -> Iterator[None]:
+def alone_in(parent: Path) -> Iterator[None]:
     """No two writers rename in a folder at once. Held for moments only."""
     lock = os.open(parent, os.O_RDONLY)
     try:

@@ -584,7 +584,7 @@ def test_ctrl_c_in_the_middle_of_a_pipe_leaves_no_half_file(place: Workplace, tm
         process.stdin.write(b"who,text\n" + "hotel,房间很好\n".encode() * 20_000)
         process.stdin.flush()
         for _ in range(600):
-            if list(tmp_path.glob(".writing-*")):
+            if list(tmp_path.glob(".releasing-*")):
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)

@@ -40,7 +40,7 @@ def refusal(source, **options):
     with pytest.raises(LingyuError) as caught:
         run(source, **options)
     assert not Path("out.csv").exists()
-    assert not list(Path().glob(".writing-*"))
+    assert not list(Path().glob(".releasing-*"))
     assert "\n" not in str(caught.value)
     return caught.value
 

@@ -1,5 +1,8 @@
 """A file appears as a whole or not at all, and a table holds exactly the rows that were meant."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -40,7 +43,7 @@ def test_a_file_takes_its_place_in_folders_that_are_made_and_one_that_is_not_wan
     out = tmp_path / "deep" / "out.csv"
     with in_one_go(out) as staged:
         staged.path.write_text("whole", encoding="utf-8")
-        assert staged.path.name.startswith(".")
+        assert staged.path.parent.name.startswith(".")
         assert not out.exists()
     with in_one_go(out) as staged:
         staged.path.write_text("other", encoding="utf-8")
@@ -58,6 +61,28 @@ def test_a_link_stays_one_and_the_hidden_file_ends_as_the_link_does(tmp_path):
     assert (tmp_path / "out.csv").is_symlink()
     assert (tmp_path / "kept" / "answers").read_text(encoding="utf-8") == "whole"
     assert names_in(tmp_path / "kept") == ["answers"]
+
+
+def test_what_a_killed_writer_left_is_gone_with_the_next_one_and_a_live_writers_is_not(tmp_path):
+    program = """
+import sys, pathlib
+from lingyu.data.writing import in_one_go
+with in_one_go(pathlib.Path(sys.argv[1])) as staged:
+    staged.path.write_text("half", encoding="utf-8")
+    print(flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "theirs.csv")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        with in_one_go(tmp_path / "ours.csv") as staged:
+            staged.path.write_text("whole", encoding="utf-8")
+        assert len(names_in(tmp_path)) == 2  # ours and what it works in
+        writer.kill()
+    assert len(names_in(tmp_path)) == 2
+    with in_one_go(tmp_path / "ours.csv") as staged:
+        staged.path.write_text("whole", encoding="utf-8")
+    assert names_in(tmp_path) == ["ours.csv"]
 
 
 def test_an_error_of_the_disk_names_the_file_that_the_user_knows(tmp_path):

@@ -85,6 +85,21 @@ def test_test_texts_of_the_bases_corpus_are_a_note(place: Workplace) -> None:
     assert note == f"{rows} of {test.rows} test texts ({rows / test.rows:.1%}) stand in the corpus of base ./bases/tiny"
 
 
+def test_test_texts_that_data_clean_changes_are_found_as_they_were(place: Workplace) -> None:
+    ours = recipe(place, "name=hotel")
+    test = load_splits(ours.data, ours.task).test
+    rows = read_rows("data/reviews.csv", "review", "label")
+    written = [(row.label, f"{row.text}太太太太太太差了") for row in rows]
+    with (place.folder / "data/loud.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("label", "review"), *written])
+    corpus = np.unique(content_hashes(text for _, text in written))
+    save_file({"corpus": corpus}, place.folder / "bases/tiny/hashes.safetensors")
+    loud = recipe(place, "name=hotel", "data.train=data/loud.csv", "data.clean=[repeats]")
+    assert not np.isin(load_splits(loud.data, loud.task).test.hashes, corpus).any()
+    (note,) = notes_of(check_data(loud))
+    assert note == f"{test.rows} of {test.rows} test texts (100.0%) stand in the corpus of base ./bases/tiny"
+
+
 def test_an_adapter_that_can_not_be_read_is_said_and_stops_nobody(place: Workplace) -> None:
     (place.folder / "adapters/shop/v1/hashes.safetensors").write_bytes(b"no tensors")
     lines = check_data(recipe(place, "data.split.seed=7"))

@@ -1,13 +1,12 @@
 """A folder of csv files, and what is said of them in a JSON document, that appears as a whole or not at all."""
 
-import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lingyu.errors import LingyuError, from_os_error
+from lingyu.errors import LingyuError
+from lingyu.folders import alone_in, hidden_folder, nothing_kept, swap_in, sync_files
 
-from .writing import HIDDEN, folders_made, other_content, sync
+from .writing import other_content
 
 
 def write_folder(
@@ -27,18 +26,16 @@ def write_folder(
         if Path(source).resolve().parent == out.resolve():
             what = f"the folder holds {Path(source).name}, which this is made from"
             raise LingyuError(what, out, "Name another with --out")
-    staged = out.parent / f"{HIDDEN}{secrets.token_hex(8)}"
-    with folders_made(out.parent):
-        try:
-            staged.mkdir()
+    try:
+        with hidden_folder(out.parent) as staged:
             fill(staged)
             found = sorted(file.name for file in staged.iterdir())
             assert found == sorted(names), "what is written is what was announced"
-            return _put_in_place(staged, out, names, force=force)
-        except OSError as error:
-            raise _nothing_kept(error, out) from error
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            sync_files(staged)
+            with alone_in(out.parent):
+                return _put_in_place(staged, out, names, force=force)
+    except OSError as error:
+        raise nothing_kept(error, out) from error
 
 
 def _require_ours(out: Path, names: Sequence[str]) -> None:
@@ -66,18 +63,5 @@ def _put_in_place(staged: Path, out: Path, names: Sequence[str], *, force: bool)
             return False
         if not force:
             raise other_content(out)
-    for file in (*staged.iterdir(), staged):
-        sync(file)
-    former = out.parent / f"{HIDDEN}{secrets.token_hex(8)}"
-    if out.exists():
-        out.rename(former)
-    staged.rename(out)
-    sync(out.parent)
-    shutil.rmtree(former, ignore_errors=True)
+    swap_in(staged, out)
     return True
-
-
-def _nothing_kept(error: OSError, out: Path) -> LingyuError:
-    known = from_os_error(error)
-    hidden = known.where is None or HIDDEN in known.where
-    return LingyuError(known.what, out if hidden else known.where, f"{known.next}. Nothing half-written was kept")

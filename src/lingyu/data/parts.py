@@ -20,7 +20,8 @@ class Part:
     whole input.
 
     pairs: the second text of each row, of preference the better reply; None where rows have one text. rejected: the
-    worse reply. baseline_values: of data.baseline_column. group_values: of data.group.
+    worse reply. baseline_values: of data.baseline_column. group_values: of data.group. uncleaned: the first texts as
+    they stand in the source, where steps of data.clean may have changed them.
     """
 
     texts: tuple[str, ...]
@@ -30,6 +31,7 @@ class Part:
     rejected: tuple[str, ...] | None = None
     baseline_values: tuple[str, ...] | None = None
     group_values: tuple[str, ...] | None = None
+    uncleaned: tuple[str, ...] | None = None
 
     @property
     def rows(self) -> int:
@@ -86,6 +88,7 @@ class Part:
             rejected=taken(self.rejected),
             baseline_values=taken(self.baseline_values),
             group_values=taken(self.group_values),
+            uncleaned=taken(self.uncleaned),
         )
 
 

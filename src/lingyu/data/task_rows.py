@@ -1,7 +1,7 @@
 """What a row is, task by task: the columns that it is read from, and how its labels are told apart."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -70,7 +70,8 @@ def _with_label(read_labels: Callable[[Sequence[str], Sequence[str], Data], Labe
         kept, kept_pairs = _of_rows(texts, filled), _taken(pairs, filled)
         values, wheres = _of_rows(cells.columns[_LABEL], filled), _of_rows(cells.wheres, filled)
         labelled = read_labels(values, wheres, data)
-        return _part(kept, labelled, row_hashes(kept, kept_pairs), cells, filled, pairs=kept_pairs)
+        part = _part(kept, labelled, row_hashes(kept, kept_pairs), cells, filled, pairs=kept_pairs)
+        return _beside_uncleaned(part, cells.columns[_TEXT], filled, data)
 
     return read
 
@@ -132,7 +133,8 @@ def _no_entity(part: Part, names: Sequence[str]) -> tuple[str, str]:
 def _comparisons(cells: Cells, data: Data, tally: Tally) -> Part:
     """Which of the two replies is the better is what the label of such a row is."""
     keys = (_TEXT, _CHOSEN, _REJECTED)
-    columns = [_cleaned(_joined(cells, key), data) for key in keys]
+    joined = [_joined(cells, key) for key in keys]
+    columns = [_cleaned(column, data) for column in joined]
     whole = [at for at, row in enumerate(zip(*columns, strict=True)) if all(row)]
     tally.drop(EMPTY, len(cells.wheres) - len(whole))
     kept = [at for at in whole if columns[1][at] != columns[2][at]]
@@ -141,7 +143,8 @@ def _comparisons(cells: Cells, data: Data, tally: Tally) -> Part:
     ours, theirs = ([*zip(content_hashes(replies), replies, strict=True)] for replies in (chosen, rejected))
     is_first = np.array([one < other for one, other in zip(ours, theirs, strict=True)], dtype=np.int64)
     hashes = comparison_hashes(contexts, chosen, rejected)
-    return _part(contexts, no_labels(is_first), hashes, cells, kept, pairs=chosen, rejected=rejected)
+    part = _part(contexts, no_labels(is_first), hashes, cells, kept, pairs=chosen, rejected=rejected)
+    return _beside_uncleaned(part, joined[0], kept, data)
 
 
 def _joined(cells: Cells, key: str) -> list[str]:
@@ -169,6 +172,11 @@ def _part(
     """rows: of the cells, those that are in the part."""
     values = {key: _taken(cells.columns.get(key), rows) for key in (_BASELINE, _GROUP)}
     return Part(texts, labelled, hashes, pairs, rejected, values[_BASELINE], values[_GROUP])
+
+
+def _beside_uncleaned(part: Part, texts: Sequence[str], rows: Sequence[int], data: Data) -> Part:
+    """texts: first ones, as they stand in the source. rows: of them, those that are in the part."""
+    return replace(part, uncleaned=_of_rows(texts, rows)) if data.clean else part
 
 
 def _cleaned(texts: Sequence[str], data: Data) -> list[str]:

@@ -5,13 +5,13 @@ rows of a table that does not quote (see data.delimited): rare, and never to be 
 """
 
 import csv
+import errno
 import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -20,12 +20,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from lingyu.errors import LingyuError
+from lingyu.folders import HIDDEN, hidden_folder, sync
 from lingyu.reporting import Report
 
 from .reading import read_table
 from .tables import TableRow
 
-HIDDEN = ".writing-"
 FORMATS = (".csv", ".jsonl", ".parquet")
 REPORT_ROWS = 512
 _BATCH_ROWS = 1024
@@ -48,25 +48,24 @@ class Staged:
 
 @contextmanager
 def in_one_go(out: Path, *, makes_folders: bool = True) -> Iterator[Staged]:
-    """A file, to be written at a hidden name of the same ending, that takes its place at the end.
+    """A file, to be written in a hidden folder at a name of the same ending, that takes its place at the end.
 
     A failure leaves what was there before, and an OSError then names `out`. A link stays one.
     """
     target = Path(os.path.realpath(out))
-    staged = Staged(out, target.with_name(f"{HIDDEN}{secrets.token_hex(8)}{out.suffix}"))
-    with folders_made(target.parent) if makes_folders else nullcontext():
-        try:
+    if not makes_folders and not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(out))
+    try:
+        with hidden_folder(target.parent) as hidden:
+            staged = Staged(out, hidden / f"written{out.suffix}")
             yield staged
             if staged.wanted:
                 sync(staged.path)
                 staged.path.replace(target)
-        except OSError as error:
-            if error.filename in (None, str(staged.path)):
-                error.filename = str(out)  # the name that the user knows
-            raise
-        finally:
-            with suppress(OSError):
-                staged.path.unlink()
+    except OSError as error:
+        if error.filename is None or HIDDEN in str(error.filename):
+            error.filename = str(out)  # the name that the user knows
+        raise
 
 
 def write_file(path: Path, write: Callable[[Path], object], *, force: bool) -> bool:
@@ -87,28 +86,6 @@ def write_file(path: Path, write: Callable[[Path], object], *, force: bool) -> b
 def other_content(path: Path) -> LingyuError:
     hint = "Replace it with --force, or write elsewhere with --out"
     return LingyuError("stands there with other content", path, hint)
-
-
-@contextmanager
-def folders_made(folder: Path) -> Iterator[None]:
-    """The folder, made with those above it; of those that were made, none stays without anything in it."""
-    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    finally:
-        for parent in made:
-            with suppress(OSError):  # it holds what was written
-                parent.rmdir()
-
-
-def sync(path: Path) -> None:
-    """Have the system put a file or a folder's list of names on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ---- the rows of a table

@@ -14,7 +14,7 @@ from lingyu.errors import LingyuError
 from lingyu.evaluation import overlaps
 from lingyu.recipe import Recipe
 from lingyu.store import HASHES, Store, read_hashes
-from lingyu.text import Hashes
+from lingyu.text import Hashes, content_hashes
 
 
 def check_data(recipe: Recipe) -> list[str]:
@@ -64,7 +64,8 @@ def length_notes(recipe: Recipe, base: Base) -> list[str]:
 def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
     """Test texts that the base was pretrained on, or that other adapters of the store were trained on.
 
-    A row of two texts counts where its first one stands there, or both together do. Of an adapter that was trained on
+    A row of two texts counts where its first one stands there, or both together do; one that data.clean changed, also
+    where it stands there as it was. Of an adapter that was trained on
     two texts only whole rows are known, so that a text of them beside another one is not found. An adapter that can't
     be read is a note too: it does not stop this one.
     """
@@ -79,8 +80,9 @@ def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
                 names, error = ", ".join(faults), next(iter(faults.values()))
                 unread.append(f"whether adapter {adapter}@{names} was trained on test texts is not known: {error}")
     test = splits.test
+    forms = [test.first_hashes] if test.uncleaned is None else [test.first_hashes, content_hashes(test.uncleaned)]
     stand_there = {
-        name: np.concatenate([found, test.hashes[np.isin(test.first_hashes, found)]])
+        name: np.concatenate([found, *(test.hashes[np.isin(form, found)] for form in forms)])
         for name, found in collections.items()
     }
     return [*map(str, overlaps(test.hashes, stand_there)), *unread]

@@ -9,9 +9,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
+from lingyu.folders import sync
 
 from ..csv_folder import require_nothing_lost
-from ..writing import sync
 from .manifest import HASHES, MANIFEST, SHARD_NAME
 
 
