@@ -13,6 +13,7 @@ from lingyu.dapt.corpus.surveying import find_inputs
 from lingyu.dapt.start import starts
 from lingyu.dapt.start.starts import counts_of, scratch_start, student_base
 from lingyu.recipe import PretrainingRecipe
+from lingyu.text import content_hash
 
 ENCODED, STARTS = Path("runs/.encoded"), Path("runs/.starts")
 TEXTS = [f"第{number}次入住，酒店的服务很好，{chr(0x5000 + number) * 3}" for number in range(100)]
@@ -37,7 +38,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("vocabulary_from", [[], ["more.txt"]])
 def test_no_character_of_a_text_that_is_held_out_is_an_entry_for_its_sake(vocabulary_from: list[str]) -> None:
-    more = [f"龘靐齉{number}" for number in range(100)]
+    others = sorted((f"龘靐齉{number}" for number in range(5_000)), key=content_hash)
+    more = others[:100]  # of both together these alone are held out, by their hashes, and none of TEXTS
     Path("more.txt").write_text("".join(f"{text}\n" for text in (*TEXTS, *more)), "utf-8")
     shape = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "max_position_embeddings": 32}
     asked = recipe(vocabulary_from=vocabulary_from, shape=shape)
