@@ -335,6 +335,13 @@ def test_a_text_of_which_no_row_is_left_is_said(files):
     assert "texts that stood there more than once, and of which no row is left: 1" in notes
 
 
+def test_rows_with_null_are_counted_since_csv_can_not_tell_it_from_an_empty_text(files, write):
+    cells = ({"id": "1", "text": "房间很好", "label": "好", "shop": shop} for shop in ("", None))
+    write("more.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in cells))
+    proposed(finding("train.csv:3"), sources=("train.csv", "more.jsonl"))
+    assert "rows with null, which csv can't tell from an empty text: 1" in applied().counts.notes
+
+
 def test_a_file_of_which_no_row_is_left_is_a_header_and_is_said(files):
     proposed(*(finding(f"test.csv:{line}", check="leakage") for line in (2, 3)))
     assert "no row of test.csv is left" in applied().counts.notes

@@ -156,6 +156,14 @@ def test_empty_texts_and_texts_with_two_labels_are_dropped_and_counted(write):
     assert "--text-pair names a second text that tells them apart, --no-label keeps them" in note
 
 
+def test_rows_with_null_are_counted_since_csv_can_not_tell_it_from_an_empty_text(write):
+    source = [{**row, "shop": None if row["id"] in ("3", "5", "7") else ""} for row in rows(100)]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in source)
+    note = "rows with null, which csv can't tell from an empty text: 3"
+    assert note in split(write("a.jsonl", lines)).counts.notes
+    assert not any("null" in said for said in split(write("a.csv", as_csv(source)), "other").counts.notes)
+
+
 def test_rows_of_one_text_and_different_second_ones_are_different_rows(write):
     """Aspects: one review, a polarity for each thing that it speaks of."""
     aspects = ("房间", "早餐", "前台")

@@ -44,7 +44,7 @@ from .split_manifest import (
 from .splitting import TRAIN, Indices, has_two_labels, split_by_time, split_groups
 from .tables import TableRow
 from .whole_tables import WholeTable, first_of, read_whole
-from .writing import write_csv
+from .writing import NULLS_IN_CSV, write_csv
 
 _DEFAULTS = Split()
 RECIPE_STEPS: tuple[str, ...] = Data.model_fields["clean"].default
@@ -277,11 +277,12 @@ def _together(sides: _Sides) -> Together:
 
 
 def _notes(rows: _Rows, together: Together, cut: TimeCut | None, request: SplitRequest) -> tuple[str, ...]:
-    """What is kept on one side."""
+    """What is kept on one side, and what csv can't hold of it."""
     numbered = {
         "rows with a near-duplicate, kept on its side": together.near_rows,
         "rows that stay with others": together.rows,
         "rows of the largest group that stays together": together.largest if together.largest > 1 else 0,
+        NULLS_IN_CSV: sum(bool(row.nulls) for row in rows.rows),
     }
     if cut is not None:
         late = "copies of an earlier text that stay with it, though from after the first row of a later part"

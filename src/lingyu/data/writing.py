@@ -31,6 +31,7 @@ REPORT_ROWS = 512
 _BATCH_ROWS = 1024
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUL_OR_LONE_SURROGATE = re.compile("[\0\ud800-\udfff]")
+NULLS_IN_CSV = "rows with null, which csv can't tell from an empty text"
 _CLEAN = "Take it out with lingyu data clean, step control"
 
 
@@ -142,7 +143,7 @@ class RowsWriter:
         cannot = "lone surrogates" if self.holds_nul else "lone surrogates or NUL characters"
         replaced = f"rows with {cannot}, which {out.suffix} can't hold, U+FFFD in place: {self.replaced:,}"
         kept = f"--out {out.with_suffix('.jsonl').name} keeps it"
-        emptied = f"rows with null, which csv can't tell from an empty text ({kept}): {self.emptied:,}"
+        emptied = f"{NULLS_IN_CSV} ({kept}): {self.emptied:,}"
         return (*([replaced] if self.replaced else ()), *([emptied] if self.emptied else ()))
 
     def _require_known(self, cells: Mapping[str, str], names: Sequence[str], where: str | None) -> None:

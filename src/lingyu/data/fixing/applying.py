@@ -19,7 +19,7 @@ from ..csv_folder import write_folder
 from ..reading import find_file, sha256_of
 from ..tables import TableRow
 from ..whole_tables import WholeTable, first_of
-from ..writing import write_csv
+from ..writing import NULLS_IN_CSV, write_csv
 from .fix_list import Fix, read_list
 from .proposals import ACTIONS, Action
 from .sources import (
@@ -244,6 +244,7 @@ class _Work:
             "rows with a new label": self.relabelled,
             "lines of the list that say otherwise than was suggested": self.overruled,
             "texts that stood there more than once, and of which no row is left": self._emptied_texts,
+            NULLS_IN_CSV: sum(bool(row.nulls) for table in self.rows.tables for row in table.rows),
         }
         notes = [f"{what}: {count:,}" for what, count in numbered.items() if count]
         notes += [f"no row of {file} is left" for file, rows in kept.items() if not rows]
