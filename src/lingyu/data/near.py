@@ -7,7 +7,7 @@ Whether a pair is found is a matter of chance fixed by a seed: of pairs whose te
 character pairs 99 in 100 are, of those that share half of them 87 (1 - (1 - share^4)^32).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -114,11 +114,11 @@ class NearIndex:
     def among_themselves(self) -> NearPairs:
         """The near pairs of the index's own texts, by their places in it."""
         rows = len(self._forms)
-        codes = [
+        codes = (
             np.minimum(left, right) * rows + np.maximum(left, right)
             for keys, order in zip(self._keys, self._order, strict=True)
             for left, right in _within_buckets(keys, order)
-        ]
+        )
         found = self._verified(_distinct(codes), self._forms, self._lengths)
         return NearPairs(self._places[found.first], self._places[found.second], found.similarity)
 
@@ -219,8 +219,16 @@ class _Bucket:
     count: Indices
 
 
-def _distinct(codes: Sequence[Indices]) -> Indices:
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *codes], dtype=np.int64))
+def _distinct(codes: Iterable[Indices]) -> Indices:
+    """Ascending, each once. Nearly all come again in every band, so they are made distinct as they gather."""
+    distinct, gathered, count = _NONE, [_NONE], 0
+    for some in codes:
+        gathered.append(some)
+        count += len(some)
+        if count > max(len(distinct), _CANDIDATES_AT_ONCE):
+            distinct = np.unique(np.concatenate([distinct, *gathered]))
+            gathered, count = [_NONE], 0
+    return np.unique(np.concatenate([distinct, *gathered]))
 
 
 def _lengths(forms: Sequence[str]) -> Indices:
