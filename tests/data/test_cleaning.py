@@ -82,6 +82,15 @@ def test_a_row_without_a_text_left_and_one_that_cannot_be_read_stand_in_a_file_o
     assert done.left_out == tmp_path / "out.left-out.jsonl"
 
 
+def test_a_list_is_no_text_to_be_cleaned_as_its_json(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "<i>好"}\n{"text": ["<i>", "好"]}\n', "utf-8")
+    assert cleaned(source, tmp_path / "out.jsonl").counts.dropped["can't be read"] == 1
+    assert rows_of(tmp_path / "out.jsonl") == [{"text": "好"}]
+    (left_out,) = map(json.loads, (tmp_path / "out.left-out.jsonl").read_text("utf-8").splitlines())
+    assert left_out["reason"] == "column `text` (--text) holds a list, where a text belongs"
+
+
 def test_of_two_texts_one_may_be_empty(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", [["a", "b"], ["<i>", "好"], ["<i>", " "]])
     done = cleaned(source, tmp_path / "out.csv", texts=("a", "b"))

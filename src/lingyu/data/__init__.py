@@ -15,7 +15,7 @@ from .loading import load_splits
 from .parts import Part, Splits
 from .pieces import TURN_MARK, text_of
 from .reading import find_file, is_hub_set, read_pipe, read_table
-from .tables import Table, TableRow
+from .tables import Table, TableRow, nested_fault
 
 if TYPE_CHECKING:
     from .audit.auditing import Audited as Audited
@@ -107,6 +107,7 @@ __all__ = [
     "load_excluded",
     "load_splits",
     "near_pairs",
+    "nested_fault",
     "page",
     "parts_of_files",
     "parts_of_recipe",

@@ -15,7 +15,7 @@ from lingyu.text import STEPS, clean
 
 from .counts import EMPTY, Counts
 from .reading import read_table
-from .tables import Table, TableRow, no_column
+from .tables import Table, TableRow, nested_fault, no_column
 from .writing import REPORT_ROWS, in_one_go, jsonl_instead, open_rows
 
 CORPUS_STEPS = ("html", "control", "width", "urls", "personal")
@@ -188,9 +188,7 @@ class _Tally:
     def cleaned(self, row: TableRow) -> TableRow | _LeftOut:
         """The row with its texts settled, counted."""
         self.read += 1
-        lacking = next((name for name in self.request.texts if name not in row.cells), None)
-        if row.fault or lacking:
-            fault = row.fault or no_column(str(lacking), "--text", tuple(row.cells), row.where)
+        if fault := self._fault(row):
             return self._leave_out(_UNREAD, fault.what)
         before = {name: row.cells[name] for name in self.request.texts}
         changes: dict[str, tuple[str, str]] = {}
@@ -210,6 +208,17 @@ class _Tally:
         counts = Counts({request.source: self.read}, self.dropped, {str(request.out): self.kept}, notes)
         left_out = request.left_out if any(self.dropped.values()) else None
         return Cleaned(request.out, left_out, counts, self.changed, self.rows_changed, tuple(self.samples))
+
+    def _fault(self, row: TableRow) -> LingyuError | None:
+        """Why the row can't be cleaned."""
+        if row.fault:
+            return row.fault
+        for name in self.request.texts:
+            if name not in row.cells:
+                return no_column(name, "--text", tuple(row.cells), row.where)
+            if fault := nested_fault(row, name, "--text"):
+                return fault
+        return None
 
     def _leave_out(self, reason: str, why: str) -> _LeftOut:
         self.dropped[reason] += 1

@@ -11,7 +11,7 @@ from lingyu.errors import LingyuError, did_you_mean
 
 from .catalog import KNOWN
 from .contents import PACKED, content_of_bytes, content_of_file, content_of_stream
-from .tables import PARSERS, Table, TableRow, no_column
+from .tables import PARSERS, Table, TableRow, nested_fault, no_column
 
 _WHERE = "where"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
@@ -106,15 +106,10 @@ def _lacking(row: TableRow, named: Iterable[tuple[str, str]]) -> LingyuError | N
     return lacking and no_column(lacking[1], lacking[0], tuple(row.cells), row.where)
 
 
-def _nested(row: TableRow, named: Iterable[tuple[str, str]], lists: Collection[str]) -> LingyuError | None:
+def _nested(row: TableRow, named: Sequence[tuple[str, str]], lists: Collection[str]) -> LingyuError | None:
     """Why a row with a mapping, or with a list where none belongs, can't be read."""
-    for key, column in named:
-        kind = "list" if row.cells[column].startswith("[") else "mapping"
-        if column in row.nested and (kind == "mapping" or key not in lists):
-            wanted = "a text or a list of texts" if key in lists else "a text"
-            what = f"column `{column}` ({key}) holds a {kind}, where {wanted} belongs"
-            return LingyuError(what, row.where, f"Write {wanted} there, or name another column by {key}")
-    return None
+    faults = (nested_fault(row, column, key, takes_list=key in lists) for key, column in named)
+    return next(filter(None, faults), None)
 
 
 def _with_more(faults: list[LingyuError]) -> LingyuError:

@@ -77,6 +77,21 @@ def no_column(column: str, key: str, columns: Sequence[str], where: str) -> Ling
     return LingyuError(f"no column `{column}` ({key}); it has {shown}", where, hint)
 
 
+def nested_fault(row: TableRow, column: str, key: str, *, takes_list: bool = False) -> LingyuError | None:
+    """Why a row whose cell is a mapping, or a list where none belongs, can't be read: its JSON is no text of anyone's.
+
+    key: where the column was named, e.g. data.text.
+    """
+    if column not in row.nested:
+        return None
+    kind = "list" if row.cells[column].startswith("[") else "mapping"
+    if kind == "list" and takes_list:
+        return None
+    wanted = "a text or a list of texts" if takes_list else "a text"
+    what = f"column `{column}` ({key}) holds a {kind}, where {wanted} belongs"
+    return LingyuError(what, row.where, f"Write {wanted} there, or name another column by {key}")
+
+
 def as_text(value: object, bytes_errors: str = "replace") -> str:
     """A cell as text: nothing is '', True is 'true', 3.0 is '3', a list or mapping its JSON, bytes are UTF-8.
 

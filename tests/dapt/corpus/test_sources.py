@@ -113,6 +113,11 @@ def test_a_task_gives_its_training_texts_clean_and_neither_dev_nor_test(place: P
         ("a.txt.gz", b"no gzip", "a.txt.gz: a damaged gzip file"),
         ("a.txt.gz", gzip.compress("很好\n".encode() * 999, mtime=0)[:-9], "a.txt.gz: a damaged gzip file"),
         ("a.csv", "text\n很好\n不,好\n".encode(), "a.csv:3: the row has 2 columns"),
+        (
+            "a.jsonl",
+            b'{"text": "a"}\n{"text": ["a", "b"]}\n',
+            "a.jsonl:2: column `text` (dapt.corpus: a.jsonl:COLUMN) holds",
+        ),
         ("a.docx", b"PK", "a.docx: the ending `.docx` is none of txt"),
     ],
 )

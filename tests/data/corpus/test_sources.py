@@ -81,14 +81,14 @@ def test_a_line_that_never_ends_is_passed_over_and_not_held(monkeypatch):
 
 def test_tables_give_the_texts_of_their_column_and_count_the_rows_that_they_can_not():
     rows = [{"content": "一\n二", "id": 1}, {"id": 2}, {"content": "三", "id": 3}]
-    jsonl = "\n".join(map(json.dumps, rows)).encode() + b"\nnot json\n"
+    jsonl = "\n".join(map(json.dumps, rows)).encode() + b'\nnot json\n{"content": ["a list"]}\n'
     csv = 'content,id\n"一\n二",1\n三,2,3\n三,3\n'.encode()
     table = pa.table({"id": [1, 2], "content": ["一\n二", "三"]})
     write("a.jsonl", jsonl)
     write("b.csv", csv)
     write("c.jsonl.gz", gzip.compress(jsonl))
     pq.write_table(table, "d.parquet")
-    for name, unreadable in (("a.jsonl", 2), ("b.csv", 1), ("c.jsonl.gz", 2), ("d.parquet", 0)):
+    for name, unreadable in (("a.jsonl", 3), ("b.csv", 1), ("c.jsonl.gz", 3), ("d.parquet", 0)):
         left_out = {"unreadable": unreadable} if unreadable else {}
         assert paragraphs(name, text="content") == (["一\n二", "三"], left_out), name
 

@@ -19,6 +19,7 @@ from lingyu.data import (
     corpus_paragraphs,
     file_and_column,
     load_splits,
+    nested_fault,
     read_corpus_manifest,
     read_table,
     shown_name,
@@ -248,14 +249,14 @@ def _to_utf8(encoding: str) -> str:
 
 
 def _table_batches(path: Path, column: str, steps: Sequence[str], key: str) -> Iterator[SourceBatch]:
-    table = read_table(str(path))
-    table.needs(column, f"{key}: {path}:COLUMN")
+    table, named_by = read_table(str(path)), f"{key}: {path}:COLUMN"
+    table.needs(column, named_by)
     size = path.stat().st_size
 
     def texts() -> Iterator[str]:
         for row in table.rows:
-            if row.fault:
-                raise row.fault
+            if fault := row.fault or nested_fault(row, column, named_by):
+                raise fault
             text = row.cells.get(column, "")
             if len(text) > _LONGEST_CHARACTERS:
                 what = f"a text of more than {_LONGEST_CHARACTERS:,} characters"

@@ -21,7 +21,7 @@ from ..parts import Splits
 from ..reading import is_hub_set, read_table
 from ..row_hashes import row_hashes
 from ..splitting import has_two_labels
-from ..tables import Table, TableRow, no_column
+from ..tables import Table, TableRow, nested_fault, no_column
 from .report import Source
 
 _ROWS_PER_REPORT = 1_000
@@ -198,7 +198,7 @@ def read_cleaned(source: str, reading: AuditReading, report: Report) -> Iterator
     for number, row in enumerate(table.rows):
         if number % _ROWS_PER_REPORT == 0:
             _report_progress(table, report)
-        fault = row.fault or _lacking(row, reading)
+        fault = row.fault or _without_text(row, reading)
         if fault:
             faults.append(fault)
         elif not faults:
@@ -243,11 +243,13 @@ def _part_of_file(name: str, source: str, reading: AuditReading, report: Report)
     )
 
 
-def _lacking(row: TableRow, reading: AuditReading) -> LingyuError | None:
-    """Why a row of jsonl, where each has keys of its own, can't be read."""
+def _without_text(row: TableRow, reading: AuditReading) -> LingyuError | None:
+    """Why a row of jsonl, where each has keys and kinds of values of its own, can't be read."""
     for key, column in reading.columns.items():
         if column not in row.cells:
             return no_column(column, key, tuple(row.cells), row.where)
+        if column != reading.label and (fault := nested_fault(row, column, key)):
+            return fault
     return None
 
 

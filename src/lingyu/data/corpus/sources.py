@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, cast
 
 from lingyu.data.reading import PIPED_FORMATS, read_table
-from lingyu.data.tables import PARSERS, Table
+from lingyu.data.tables import PARSERS, Table, nested_fault
 from lingyu.errors import LingyuError, did_you_mean
 
 BATCH_BYTES = 1 << 20
@@ -126,8 +126,8 @@ def texts_of(path: Path, column: str, encoding: str) -> Iterator[str]:
         table = read_table(str(path), encoding)
         table.needs(column, "--text")
         for row in table.rows:
-            if row.fault:
-                raise row.fault
+            if fault := row.fault or nested_fault(row, column, "--text"):
+                raise fault
             yield row.cells.get(column, "")
         return
     for batch in batches_of(file, 0, column, encoding):
@@ -229,7 +229,7 @@ def _table_batches(file: SourceFile, number: int, table: Table, column: str) -> 
         texts: list[str] = []
         unreadable = characters = 0
         for row in itertools.chain([first], rows):
-            if row.fault or column not in row.cells:
+            if row.fault or column not in row.cells or column in row.nested:
                 unreadable += 1
             else:
                 texts.append(row.cells[column])
