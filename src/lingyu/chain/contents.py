@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lingyu.data import file_and_column, read_corpus_manifest
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
 
 CORPUS_MANIFEST = "corpus.json"
@@ -24,8 +25,7 @@ def file_fingerprint(file: Path) -> str:
 
 @lru_cache(maxsize=4096)
 def _hashed(file: Path, _: tuple[int, ...]) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_sha256(file)
 
 
 def folder_fingerprint(folder: Path) -> str:

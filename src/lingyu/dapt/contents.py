@@ -1,12 +1,12 @@
 """The files of a base that was made here, as its lineage.json lists them: whole, none lacking, none beside them."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from lingyu.bases import LINEAGE, Base
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
 from lingyu.store import FileRecord
 
@@ -59,8 +59,7 @@ def _require_unchanged(file: Path, record: FileRecord) -> None:
 
 
 def _digest(file: Path) -> FileRecord:
-    with file.open("rb") as stream:
-        return FileRecord(sha256=hashlib.file_digest(stream, "sha256").hexdigest(), size=file.stat().st_size)
+    return FileRecord(sha256=file_sha256(file), size=file.stat().st_size)
 
 
 def _no(what: str, where: Path, next: str = _COPY) -> LingyuError:

@@ -1,12 +1,12 @@
 """Rows of a source: a file (csv, tsv, jsonl, parquet, xlsx) or a data set of the hub."""
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean
 
 from .catalog import KNOWN
@@ -151,8 +151,7 @@ def sha256_of(path: Path) -> str:
     """Raises LingyuError for what is no file, and so can't be read again."""
     if not path.is_file():
         raise LingyuError("a pipe or a device, which can't be read again", path, "Save the rows as a file")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def _what_next(path: Path) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import RUNS, PretrainingRecipe, Recipe, differences, load_pretraining, load_recipe, resolved_yaml
 
@@ -224,7 +225,7 @@ def _check(checkpoint: Path) -> None:
         )
     for name, digest in _read_json(checkpoint / _COMPLETE).items():
         file = checkpoint / name
-        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        if not file.is_file() or file_sha256(file) != digest:
             raise LingyuError(
                 f"this checkpoint is corrupt: {name} is not as it was written",
                 where=checkpoint,

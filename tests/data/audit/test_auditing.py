@@ -90,12 +90,6 @@ def test_rows_that_cannot_be_read_stop_the_audit_with_how_many_there_are(write):
         parts_of_files({"train": "a.csv"}, AuditReading(label="label"), silent)
 
 
-def test_a_row_whose_text_is_a_list_is_told_with_its_line(write):
-    write("a.jsonl", '{"text": "很好"}\n{"text": ["很好", "下次再来"]}\n')
-    with pytest.raises(LingyuError, match=r"a\.jsonl:2: column `text` \(--text\) holds a list"):
-        parts_of_files({"train": "a.jsonl"}, AuditReading(), silent)
-
-
 def test_a_label_that_nobody_asked_for_may_be_missing(write):
     write("a.csv", "text\n好\n坏\n")
     with pytest.raises(LingyuError, match=r"no column `label` \(--label\)"):

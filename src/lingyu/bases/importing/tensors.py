@@ -1,7 +1,6 @@
 """What a checkpoint's files hold: tensors by name, and nothing else. A pickle is read with weights_only, here alone."""
 
 import errno
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
 
 from ..fingerprints import INDEX, WEIGHTS, weight_files
@@ -55,7 +55,7 @@ def read_weights(folder: Path) -> Weights:
         tensors |= part
     for name, tensor in tensors.items():
         _require_plain(name, tensor, folder)
-    return Weights(tensors, {file.name: _sha256(file) for file in files})
+    return Weights(tensors, {file.name: file_sha256(file) for file in files})
 
 
 def pickle_files(folder: Path) -> list[Path]:
@@ -137,12 +137,7 @@ def _require_plain(name: str, tensor: torch.Tensor, where: Path) -> None:
         raise LingyuError(f"{name!r:.100} holds values that are no finite numbers", where=where, next=_ANEW)
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def file_records(folder: Path) -> Iterator[tuple[str, dict[str, str | int]]]:
     """Each file there by its name, with SHA-256 and size in bytes: as a base's lineage.json lists them."""
     for file in sorted(folder.iterdir()):
-        yield file.name, {"sha256": _sha256(file), "size": file.stat().st_size}
+        yield file.name, {"sha256": file_sha256(file), "size": file.stat().st_size}

@@ -24,6 +24,7 @@ from lingyu.data import (
     read_table,
     shown_name,
 )
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import is_recipe_file, load_recipe
 from lingyu.text import clean
@@ -99,10 +100,10 @@ def _source(given: str, steps: tuple[str, ...], key: str) -> Source:
     if is_recipe_file(ending):
         return _task(path, given)
     if ending.endswith(_TEXT):
-        return _file(path, given, steps, "text", _sha256(path), lambda: _raw_batches(path, steps))
+        return _file(path, given, steps, "text", file_sha256(path), lambda: _raw_batches(path, steps))
     if ending.endswith(_TABLES):
         read = column or _COLUMN
-        fingerprint = _digest([_sha256(path), read])
+        fingerprint = _digest([file_sha256(path), read])
         return _file(path, given, steps, "table", fingerprint, lambda: _table_batches(path, read, steps, key))
     known = ", ".join((*(other[1:] for other in (*_TEXT, *_TABLES)), "yaml", "yml"))
     what = f"the ending `{path.suffix}` is none of {known}"
@@ -136,7 +137,7 @@ def _built_corpus(folder: Path, given: str) -> Source:
         path = folder / shard.file
         if path.is_symlink() or not path.is_file():
             raise LingyuError("a shard that its corpus.json names is not there", path, _BUILD_AGAIN)
-        if path.stat().st_size != shard.bytes or _sha256(path) != shard.sha256:
+        if path.stat().st_size != shard.bytes or file_sha256(path) != shard.sha256:
             raise LingyuError("a shard that is not as its corpus.json says", path, _BUILD_AGAIN)
     return Source(
         name=shown_name(folder),
@@ -269,11 +270,6 @@ def _table_batches(path: Path, column: str, steps: Sequence[str], key: str) -> I
 
 
 # ---- fingerprints
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(parts: Sequence[str]) -> str:

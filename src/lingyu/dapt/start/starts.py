@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.bases import Base, find_base, weight_files
+from lingyu.digests import file_sha256
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import Report
 
@@ -67,7 +68,7 @@ def _key(recipe: PretrainingRecipe, teacher: Base, counted: NDArray[np.int64] | 
     depends_on = {
         "format": _FORMAT,
         # not its weights' fingerprint alone: the masked-LM head is none of it
-        "teacher": [*map(_sha256, _files_of(teacher)), teacher.tokenizer_fingerprint],
+        "teacher": [*map(file_sha256, _files_of(teacher)), teacher.tokenizer_fingerprint],
         "shape": recipe.dapt.shape.model_dump(),
         "counted": None if counted is None else hashlib.sha256(counted.astype("<i8").tobytes()).hexdigest(),
     }
@@ -76,11 +77,6 @@ def _key(recipe: PretrainingRecipe, teacher: Base, counted: NDArray[np.int64] | 
 
 def _files_of(teacher: Base) -> list[Path]:
     return [teacher.folder / "config.json", *weight_files(teacher.folder)]
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _named(folder: Path) -> Base:

@@ -1,6 +1,5 @@
 """What is audited: the rows of train, dev and test, cleaned, with their labels and where each stands."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
 from lingyu.recipe import TASK_RULES, Data, TaskName
 from lingyu.reporting import Report
@@ -21,7 +21,7 @@ from ..parts import Splits
 from ..reading import is_hub_set, read_table
 from ..row_hashes import row_hashes
 from ..splitting import has_two_labels
-from ..tables import Table, TableRow, nested_fault, no_column
+from ..tables import Table, TableRow, no_column
 from .report import Source
 
 _ROWS_PER_REPORT = 1_000
@@ -198,7 +198,7 @@ def read_cleaned(source: str, reading: AuditReading, report: Report) -> Iterator
     for number, row in enumerate(table.rows):
         if number % _ROWS_PER_REPORT == 0:
             _report_progress(table, report)
-        fault = row.fault or _without_text(row, reading)
+        fault = row.fault or _lacking(row, reading)
         if fault:
             faults.append(fault)
         elif not faults:
@@ -243,13 +243,11 @@ def _part_of_file(name: str, source: str, reading: AuditReading, report: Report)
     )
 
 
-def _without_text(row: TableRow, reading: AuditReading) -> LingyuError | None:
-    """Why a row of jsonl, where each has keys and kinds of values of its own, can't be read."""
+def _lacking(row: TableRow, reading: AuditReading) -> LingyuError | None:
+    """Why a row of jsonl, where each has keys of its own, can't be read."""
     for key, column in reading.columns.items():
         if column not in row.cells:
             return no_column(column, key, tuple(row.cells), row.where)
-        if column != reading.label and (fault := nested_fault(row, column, key)):
-            return fault
     return None
 
 
@@ -268,5 +266,4 @@ def _report_progress(table: Table, report: Report) -> None:
 def _sha256(source: str) -> str | None:
     if is_hub_set(source) or not Path(source).is_file():
         return None
-    with Path(source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(Path(source))

@@ -1,6 +1,5 @@
 """What was built becomes a corpus: hashes and manifest beside the shards, or one line that says why it is none."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from lingyu.data.near import NEAR
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
 from lingyu.text import Hashes, content_hashes
 
@@ -50,7 +50,7 @@ def finish(plan: Plan, built: Built, folder: Path) -> CorpusManifest:
         raise LingyuError(what, where=plan.request.sources[0], next="See --shortest, --exclude and the sources")
     hashes = folder / HASHES
     hashes.write_bytes(save({TENSOR: built.hashes}))  # save_file makes a file that its owner alone may read
-    manifest = _manifest(plan, built, _sha256(hashes))
+    manifest = _manifest(plan, built, file_sha256(hashes))
     file = folder / MANIFEST
     file.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for path in (hashes, file):
@@ -96,7 +96,7 @@ def _manifest(plan: Plan, built: Built, hashes_sha256: str) -> CorpusManifest:
 def _source(plan: Plan, number: int, file: SourceFile, tally: Tally) -> CorpusSource:
     return CorpusSource(
         name=file.name,
-        sha256=_sha256(file.path),
+        sha256=file_sha256(file.path),
         bytes=file.size_bytes,
         rows=tally.read[number],
         licence=_said(plan.request.licences, file.name),
@@ -114,8 +114,3 @@ def _excluded(number: int, excluded: ExcludedSet, tally: Tally) -> ExcludedFrom:
 def _said(notes: Mapping[str, str], source: str) -> str | None:
     name = nearest_name(notes, source)
     return None if name is None else notes[name]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 Needs pydantic and numpy alone: where a graph answers there may be no torch, and nothing of what a store needs.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from lingyu.tasks import TASKS, Calibration, Task, task_named
 from lingyu.text import require_seal, sealed
@@ -187,8 +187,7 @@ def open_graph_folder(folder: Path) -> GraphManifest:
 
 
 def digest_of(file: Path) -> GraphFile:
-    with file.open("rb") as stream:
-        return GraphFile(sha256=hashlib.file_digest(stream, "sha256").hexdigest(), size=file.stat().st_size)
+    return GraphFile(sha256=file_sha256(file), size=file.stat().st_size)
 
 
 def _entries(folder: Path) -> set[str]:

@@ -1,12 +1,12 @@
 """A merged model checked against its certificate, long after it was written and wherever it lies now."""
 
-import hashlib
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from lingyu.bases import find_base
+from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
 from lingyu.store import FileRecord, refuse_remote_code
 from lingyu.tasks import task_named
@@ -49,8 +49,7 @@ def verify_merged(folder: Path) -> Certificate:
 
 
 def digest(file: Path) -> FileRecord:
-    with file.open("rb") as stream:
-        return FileRecord(sha256=hashlib.file_digest(stream, "sha256").hexdigest(), size=file.stat().st_size)
+    return FileRecord(sha256=file_sha256(file), size=file.stat().st_size)
 
 
 def _plain_files(folder: Path) -> set[str]:
