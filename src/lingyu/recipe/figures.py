@@ -25,6 +25,8 @@ class FigureFacts:
     """title: for a reader. meaning: of one that not everybody knows. lower_is_better: it is an error.
 
     is_share: its differences are told in percentage points. hub: what the hub calls it, where it has a name for it.
+    weighs_labels: each label counts alike, however few rows it has. In a sample such a figure comes out lower than in
+    all rows there could be, and the lower the fewer rows the labels have.
     """
 
     title: str
@@ -32,6 +34,7 @@ class FigureFacts:
     lower_is_better: bool = False
     is_share: bool = True
     hub: str | None = None
+    weighs_labels: bool = False
 
 
 _EXACT_MATCH = "exact match: the share of texts all of whose labels are right"
@@ -41,7 +44,7 @@ _MAE = "MAE: the mean error, in the unit of the data or in steps of the scale"
 _RMSE = "RMSE: the root of the mean squared error"
 
 FIGURES: Final[Mapping[str, FigureFacts]] = {
-    "macro_f1": FigureFacts("macro-F1", hub="f1"),
+    "macro_f1": FigureFacts("macro-F1", hub="f1", weighs_labels=True),
     "accuracy": FigureFacts("accuracy", hub="accuracy"),
     "loss": FigureFacts("loss", lower_is_better=True, is_share=False),
     "micro_f1": FigureFacts("micro-F1", hub="f1"),
