@@ -139,6 +139,24 @@ def test_the_order_of_the_rows_changes_nothing():
     assert shuffled == {frozenset(pair) for pair in found(texts)}
 
 
+def filled(slots, alphabet, seed=0):
+    """Texts of one template with six characters of their own: two are near where one of those is the same."""
+    characters = np.random.default_rng(seed).integers(0, alphabet, (slots, 6))
+    frame = "尊敬的用户{}您好您的会员积分即将到期请及时登录商城兑换礼品逾期作废感谢您的支持"
+    return characters, [frame.format("".join(chr(0x4E00 + 4 * at) for at in row)) for row in characters.tolist()]
+
+
+@pytest.mark.parametrize("slots", [600, 2_500])
+def test_of_a_template_whose_copies_are_rarely_near_each_is_found_and_connected(slots):
+    characters, texts = filled(slots, slots)
+    pairs = near_pairs(texts, content_hashes(texts))
+    ends = [(characters == row).any(axis=1).nonzero()[0] for row in characters]
+    has_near = {at for at, near in enumerate(ends) if len(near) > 1}
+    assert has_near <= {*pairs.first.tolist(), *pairs.second.tolist()}
+    groups = near_groups(content_hashes(texts), pairs)
+    assert all((groups[near] == groups[near[0]]).all() for near in ends)
+
+
 def test_ten_thousand_copies_of_a_template_take_no_time_and_are_one_group():
     texts = [f"您好，您的订单{number:06d}已经发出，请注意查收，祝您生活愉快，欢迎下次光临" for number in range(10_000)]
     hashes = content_hashes(texts)

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .importing import ImportRequest as ImportRequest
     from .importing import import_rows as import_rows
     from .near import NEAR as NEAR
+    from .near import NearIndex as NearIndex
     from .near import Nearness as Nearness
     from .near import near_pairs as near_pairs
     from .split_files import SplitDone as SplitDone
@@ -79,6 +80,7 @@ __all__ = [
     "ExcludedSet",
     "ImportRequest",
     "Imported",
+    "NearIndex",
     "Nearness",
     "Part",
     "Proposed",
@@ -147,7 +149,7 @@ __getattr__ = on_demand(
         "audit.report": ("Audit",),
         "audit.terminal": ("terminal_lines",),
         "audit.verdicts": ("CHECKS",),
-        "near": ("NEAR", "Nearness", "near_pairs"),
+        "near": ("NEAR", "NearIndex", "Nearness", "near_pairs"),
         "split_files": ("SplitDone", "SplitRequest", "split_file"),
         "split_manifest": ("SplitManifest", "read_split_of"),
         "writing": ("in_one_go",),

@@ -26,8 +26,15 @@ _SEED = 20_231
 _TEXTS_PER_CHUNK = 2_000  # sketched at once: what numpy goes through then stays in the processor's cache
 _PAIRS_PER_CHUNK = 200_000  # verified at once
 _ROUNDING = 1e-6  # 1 - 0.8 is less than 0.2 in floats: the library gives 0 for a similarity that is the cutoff
-_MOST_PER_BUCKET = 32  # texts of one band's bucket that a text is compared with: ten thousand copies of a template
-# would otherwise be fifty million pairs; the copies are still connected, each to the next
+_WHOLE = (
+    32  # texts of one band's bucket that are all compared with each other. In a larger one, a text is compared with
+)
+_NEIGHBOURS = (
+    8  # the next ones, others in each band: ten thousand copies of a template are fifty million pairs; and with
+)
+_MORE_PAIRS = (
+    1 << 21
+)  # as many as this gives a band, or _NEIGHBOURS a text, of those that are not connected with it then
 
 _MOST_OF_INDEX = 4_096  # texts of an index's bucket that one which comes by is compared with: nearly always all
 _CANDIDATES_AT_ONCE = 4_000_000
@@ -108,19 +115,36 @@ class NearIndex:
         self._forms = np.array(forms, dtype=object)
         self._lengths = _lengths(forms)
         keys = _band_keys(forms)
-        self._order = np.argsort(keys, axis=1, kind="stable")
+        self._order = np.stack([_sorted_by(of_band, band) for band, of_band in enumerate(keys)])
         self._keys = np.take_along_axis(keys, self._order, axis=1)
 
     def among_themselves(self) -> NearPairs:
-        """The near pairs of the index's own texts, by their places in it."""
+        """Near pairs of the index's own texts, by their places in it.
+
+        Of a small bucket all of them. Of a large one those of each text with a few others, and then those of texts that
+        are not connected by that: of a template hardly more pairs are told than it takes to connect its copies.
+        """
+        first = self._compared(_next_ones(keys, order) for keys, order in self._bands)
+        ends = (first.first, first.second)
+        graph = coo_array((np.ones(len(first), dtype=np.int8), ends), shape=(len(self._forms), len(self._forms)))
+        _, part = connected_components(graph, directed=False)
+        more = self._compared(_not_connected(keys, order, part) for keys, order in self._bands)
+        pairs = _joined([first, more])
+        at = np.lexsort((pairs.second, pairs.first))
+        return NearPairs(self._places[pairs.first[at]], self._places[pairs.second[at]], pairs.similarity[at])
+
+    @property
+    def _bands(self) -> Iterator[tuple[_Keys, Indices]]:
+        return zip(self._keys, self._order, strict=True)
+
+    def _compared(self, bands: Iterable[Iterable[tuple[Indices, Indices]]]) -> NearPairs:
+        """The near ones among pairs of the index's own texts. bands: what each gives; many give the same pairs."""
         rows = len(self._forms)
-        codes = (
-            np.minimum(left, right) * rows + np.maximum(left, right)
-            for keys, order in zip(self._keys, self._order, strict=True)
-            for left, right in _within_buckets(keys, order)
+        codes = _distinct(
+            np.minimum(left, right) * rows + np.maximum(left, right) for band in bands for left, right in band
         )
-        found = self._verified(_distinct(codes), self._forms, self._lengths)
-        return NearPairs(self._places[found.first], self._places[found.second], found.similarity)
+        chunks = (codes[begin : begin + _CANDIDATES_AT_ONCE] for begin in range(0, len(codes), _CANDIDATES_AT_ONCE))
+        return _joined([self._verified(chunk, self._forms, self._lengths) for chunk in chunks])
 
     def near(self, texts: Sequence[str]) -> NearPairs:
         """Pairs of a given text (first: its place among the texts) and a near or same one of the index (second)."""
@@ -131,16 +155,15 @@ class NearIndex:
             sizes[bucket.texts] += bucket.count
         portions = np.cumsum(sizes) // _CANDIDATES_AT_ONCE
         form_array, lengths = np.array(forms, dtype=object), _lengths(forms)
-        found = [
-            self._verified(
-                _distinct([self._codes(bucket, portions == portion) for bucket in buckets]), form_array, lengths
-            )
-            for portion in np.unique(portions)
-        ]
-        first = np.concatenate([_NONE, *(pairs.first for pairs in found)])
-        second = np.concatenate([_NONE, *(pairs.second for pairs in found)])
-        similarity = np.concatenate([_NONE.astype(np.float32), *(pairs.similarity for pairs in found)])
-        return NearPairs(places[first], self._places[second], similarity)
+        found = _joined(
+            [
+                self._verified(
+                    _distinct([self._codes(bucket, portions == portion) for bucket in buckets]), form_array, lengths
+                )
+                for portion in np.unique(portions)
+            ]
+        )
+        return NearPairs(places[found.first], self._places[found.second], found.similarity)
 
     @cached_property
     def _table(self) -> NDArray[np.bool_]:
@@ -150,7 +173,7 @@ class NearIndex:
         np.put_along_axis(table, _slots(self._keys, slots), True, axis=1)
         return table
 
-    def _buckets_of(self, keys: _Keys) -> list["_Bucket"]:
+    def _buckets_of(self, keys: _Keys) -> list["_Met"]:
         """For each band the texts that came by whose key the index has too."""
         possible = np.take_along_axis(self._table, _slots(keys, self._table.shape[1]), axis=1)
         found = []
@@ -158,10 +181,10 @@ class NearIndex:
             texts = np.flatnonzero(possible[band])
             left = np.searchsorted(ours, keys[band][texts], side="left")
             count = np.searchsorted(ours, keys[band][texts], side="right") - left
-            found.append(_Bucket(band, texts, left, np.minimum(count, _MOST_OF_INDEX)))
+            found.append(_Met(band, texts, left, np.minimum(count, _MOST_OF_INDEX)))
         return found
 
-    def _codes(self, bucket: "_Bucket", wanted: NDArray[np.bool_]) -> Indices:
+    def _codes(self, bucket: "_Met", wanted: NDArray[np.bool_]) -> Indices:
         """The candidates of the wanted texts: place of the text * texts of the index + place in the index."""
         some = wanted[bucket.texts]
         texts, left, count = bucket.texts[some], bucket.left[some], bucket.count[some]
@@ -210,7 +233,7 @@ def _says_something_else(form: str, other: str, longest: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bucket:
+class _Met:
     """Of one band, (texts,) each: texts that came by, where their keys begin among the index's, and how many it has."""
 
     band: int
@@ -229,6 +252,13 @@ def _distinct(codes: Iterable[Indices]) -> Indices:
             distinct = np.unique(np.concatenate([distinct, *gathered]))
             gathered, count = [_NONE], 0
     return np.unique(np.concatenate([distinct, *gathered]))
+
+
+def _joined(found: Sequence[NearPairs]) -> NearPairs:
+    first = np.concatenate([_NONE, *(pairs.first for pairs in found)])
+    second = np.concatenate([_NONE, *(pairs.second for pairs in found)])
+    similarity = np.concatenate([_NONE.astype(np.float32), *(pairs.similarity for pairs in found)])
+    return NearPairs(first, second, similarity)
 
 
 def _lengths(forms: Sequence[str]) -> Indices:
@@ -289,10 +319,62 @@ def _slots(keys: _Keys, slots: int) -> Indices:
 # ---- buckets
 
 
-def _within_buckets(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]:
-    """Pairs of texts with one key. keys: sorted; order: the text that each belongs to."""
-    for distance in range(1, _MOST_PER_BUCKET):
-        together = np.flatnonzero(keys[distance:] == keys[:-distance])
-        if not len(together):
+def _sorted_by(keys: _Keys, band: int) -> Indices:
+    """(texts,) in the order of their keys; those of one key in an order of the band's own, so that in each band others
+    are neighbours."""
+    drawn = np.random.default_rng(band).permutation(len(keys))
+    order: Indices = drawn[np.argsort(keys[drawn], kind="stable")]
+    return order
+
+
+def _next_ones(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of texts with one key: all of a small bucket, of a large one each text with the next few.
+
+    keys: sorted; order: the text that each belongs to.
+    """
+    buckets = _Buckets.of(keys)
+    reach = np.where(buckets.sizes <= _WHOLE, buckets.sizes, _NEIGHBOURS)
+    for distance, at in buckets.pairs(1, reach):
+        yield order[at], order[at + distance]
+
+
+def _not_connected(keys: _Keys, order: Indices, part: Indices) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of texts of a large bucket, further apart than _next_ones has them, of different parts.
+
+    part: of each text, by what connects them so far.
+    """
+    buckets, of_place = _Buckets.of(keys), part[order]
+    is_connected = np.minimum.reduceat(of_place, buckets.begins) == np.maximum.reduceat(of_place, buckets.begins)
+    left = max(_MORE_PAIRS, _NEIGHBOURS * len(keys))
+    is_done = is_connected | (buckets.sizes <= _WHOLE)
+    for distance, at in buckets.pairs(_NEIGHBOURS + 1, np.where(is_done, 0, buckets.sizes)):
+        apart = at[of_place[at] != of_place[at + distance]]
+        yield order[apart], order[apart + distance]
+        left -= len(apart)
+        if left <= 0:
             return
-        yield order[together], order[together + distance]
+
+
+@dataclass(frozen=True, eq=False)
+class _Buckets:
+    """(buckets,) each, of one band: where its keys begin, and how many there are."""
+
+    begins: Indices
+    sizes: Indices
+
+    @classmethod
+    def of(cls, keys: _Keys) -> "_Buckets":
+        _, begins, sizes = np.unique(keys, return_index=True, return_counts=True)
+        return cls(begins, sizes)
+
+    def pairs(self, nearest: int, reach: Indices) -> Iterator[tuple[int, Indices]]:
+        """Distance by distance, the places whose key stands so far behind them again. reach: (buckets,) the largest."""
+        reach = np.repeat(reach, self.sizes)
+        behind = np.repeat(self.begins + self.sizes, self.sizes) - np.arange(len(reach))  # that a bucket still has
+        reach = np.minimum(reach, behind - 1)
+        at = np.arange(len(reach))
+        for distance in range(nearest, len(reach)):
+            at = at[reach[at] >= distance]
+            if not len(at):
+                return
+            yield distance, at

@@ -6,10 +6,9 @@ The same text is the gates' business; a near-duplicate across two parts is said 
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lingyu.bases import Base, find_base
-from lingyu.data import NEAR, Splits, load_splits, near_pairs
+from lingyu.data import NEAR, NearIndex, Splits, load_splits
 from lingyu.errors import LingyuError
 from lingyu.evaluation import overlaps
 from lingyu.recipe import Recipe
@@ -33,24 +32,15 @@ def near_notes(splits: Splits) -> list[str]:
     As an audit counts them: rows with a near-duplicate in the other part, and no same text there.
     """
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
-    hashes = np.concatenate([part.hashes for part in parts.values()])
-    pairs = near_pairs([text for part in parts.values() for text in part.whole_texts], hashes)
-    ends = hashes[np.stack([pairs.first, pairs.second])]
+    indices = {other: NearIndex(parts[other].whole_texts) for other in ("train", "dev")}
     notes = []
     for name, other in _MEASURED_BY:
-        there = parts[other].hashes
-        near = _neighbours_of(there, ends)
-        rows = int((np.isin(parts[name].hashes, near) & ~np.isin(parts[name].hashes, there)).sum())
+        near = np.unique(indices[other].near(parts[name].whole_texts).first)
+        rows = int((~np.isin(parts[name].hashes[near], parts[other].hashes)).sum())
         if rows:
             have = "row has" if rows == 1 else "rows have"
             notes.append(f"{rows:,} {name} {have} a near-duplicate in {other} (similarity >= {NEAR.similarity:g})")
     return notes
-
-
-def _neighbours_of(texts: Hashes, ends: NDArray[np.int64]) -> Hashes:
-    """The other ends of the pairs that have one end among the texts. ends: (2, pairs), content hashes."""
-    first, second = ends
-    return np.concatenate([second[np.isin(first, texts)], first[np.isin(second, texts)]])
 
 
 def length_notes(recipe: Recipe, base: Base) -> list[str]:
