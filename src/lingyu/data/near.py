@@ -226,10 +226,12 @@ class NearIndex:
 
 
 def _says_something_else(form: str, other: str, longest: int) -> bool:
-    """Whether a stretch of one stands where the other has another one: a sentence of its own in a common frame."""
-    return any(
-        edit.tag == "replace" and edit.src_end - edit.src_start > longest for edit in Levenshtein.opcodes(form, other)
-    )
+    """Whether a stretch of one stands where the other has another one: a sentence of its own in a common frame.
+
+    Which edits lead from one to the other may depend on which is which, so that is made the same for a pair.
+    """
+    edits = Levenshtein.opcodes(*sorted((form, other)))
+    return any(edit.tag == "replace" and edit.src_end - edit.src_start > longest for edit in edits)
 
 
 @dataclass(frozen=True, eq=False)
