@@ -52,7 +52,32 @@ def test_hidden_files_and_links_do_not_count(tmp_path: Path) -> None:
     before = folder_fingerprint(folder)
     (folder / ".lock").write_bytes(b"x")
     (folder / "link.txt").symlink_to(folder / "a.txt")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "index").write_bytes(b"x")
     assert folder_fingerprint(folder) == before
+
+
+def test_a_folder_has_one_fingerprint_in_whatever_order_its_files_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path / "raw", {"a.txt": b"a", "b.txt": b"b", "sub/a.txt": b"c"})
+    before, listed = folder_fingerprint(folder), list(os.walk(folder))
+    for order in (sorted, lambda names: sorted(names, reverse=True)):
+        turned = [(place, folders, order(names)) for place, folders, names in order(listed)]
+        monkeypatch.setattr(os, "walk", lambda top, turned=turned, **_: iter(turned))
+        assert folder_fingerprint(folder) == before
+
+
+def test_a_base_of_a_hub_is_the_one_of_its_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def find_base(id: str, revision: str | None = None) -> None:
+        asked.append((id, revision))
+        raise LingyuError("not there")
+
+    monkeypatch.setattr("lingyu.bases.find_base", find_base)
+    assert base_fingerprint("org/base", "v7") is None
+    assert asked == [("org/base", "v7")]
 
 
 def test_a_time_changes_nothing_and_one_byte_does_even_at_the_same_time_and_size(tmp_path: Path) -> None:

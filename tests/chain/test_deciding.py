@@ -11,7 +11,7 @@ import pytest
 from lingyu.chain import Job, read_chain
 from lingyu.chain.deciding import begun, decide
 from lingyu.chain.state import Entry
-from lingyu.chain.targets import file_target
+from lingyu.chain.targets import PlaceTarget, file_target
 from lingyu.data import CorpusRequest, build_corpus
 from lingyu.recipe import PretrainingRecipe
 from lingyu.training import Inputs, start_run
@@ -184,3 +184,62 @@ def test_an_interrupted_pretraining_goes_on_unless_a_weight_would_be_another(
     found = decide(pretraining(more), entry)
     assert found.action == action
     assert found.run == (run.folder if action == "resume" else None)
+
+
+def test_what_lay_there_before_an_interrupted_call_is_not_what_it_left(job: Job) -> None:
+    place = Path("measured.json")
+    place.write_text("{}")
+    measures = replace(job, target=file_target(place))
+    entry = begun(measures, decide(measures, Entry()), Entry())
+    assert decide(measures, entry).action == "run"
+    place.write_text('{"of": "the interrupted call"}')
+    assert decide(measures, entry).action == "take"
+    assert decide(measures, entry, anew=True).action == "run", "asked for with --from"
+
+
+@pytest.fixture
+def begun_anew(pretraining: Callable[[str], Job]) -> tuple[Job, Entry]:
+    """A pretraining that had left a base, was begun again on a change and interrupted: its stage and its entry."""
+    place = Path("bases/reviews")
+    place.parent.mkdir()
+    place.write_text("the chain's own")
+    target = PlaceTarget(place, Path.read_text, says_own=lambda _: False)
+    job = replace(pretraining(""), target=target)
+    entry = Entry(inputs=job.inputs(), output=target.left())
+    Path("raw/a.txt").write_text("物流很快，包装也好\n", "utf-8")
+    entry = begun(job, decide(job, entry), entry)
+    recipe = job.recipe_when(replacing=True)
+    assert recipe is not None
+    start_run(recipe, RUN_INPUTS)
+    return job, entry
+
+
+def test_an_interrupted_pretraining_goes_on_over_the_chains_own_base_even_one_that_is_gone(
+    begun_anew: tuple[Job, Entry],
+) -> None:
+    job, entry = begun_anew
+    decision = decide(job, entry)
+    assert (decision.action, decision.replaces) == ("resume", True)
+    assert begun(job, decision, entry) == entry, "or a second interruption would not find its run again"
+    job.target.place.unlink()
+    decision = decide(job, entry)
+    assert (decision.action, decision.replaces) == ("resume", True)
+
+
+def test_an_interrupted_pretraining_does_not_go_on_over_a_base_that_someone_else_put_there(
+    begun_anew: tuple[Job, Entry],
+) -> None:
+    job, entry = begun_anew
+    job.target.place.write_text("someone else's")
+    decision = decide(job, entry)
+    assert (decision.action, decision.replaces) == ("run", False)
+
+
+def test_a_run_from_before_the_chain_is_not_gone_on_with(pretraining: Callable[[str], Job]) -> None:
+    job = pretraining("")
+    assert isinstance(job.recipe, PretrainingRecipe)
+    start_run(job.recipe, RUN_INPUTS)
+    entry = begun(job, decide(job, Entry()), Entry())
+    assert decide(job, entry).action == "run"
+    start_run(job.recipe, RUN_INPUTS).finished("bases/elsewhere")
+    assert decide(job, entry).action == "run", "of the two the one from before is the newest that has not finished"

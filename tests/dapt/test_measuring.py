@@ -70,10 +70,11 @@ def test_rows_come_back_in_their_order_whatever_the_batches(
     assert sum(done) == 3
 
 
+@pytest.mark.parametrize("max_ngram", [1, 2, 4])
 def test_masks_are_the_same_whatever_the_recipe_trains_with(
-    base: Base, texts: EncodedTexts, composer: Composer
+    max_ngram: int, base: Base, texts: EncodedTexts, composer: Composer
 ) -> None:
-    other = Dapt(corpus=("x",), objective=("mlm", "sentence_order"), mlm_probability=0.5, max_ngram=3)
+    other = Dapt(corpus=("x",), objective=("mlm", "sentence_order"), mlm_probability=0.5, max_ngram=max_ngram)
     theirs = measuring_composer(other, base.tokenizer, base.config.vocab_size)
     rows = np.arange(len(texts))
     mine, other_batch = (each.compose_held_out(texts, rows) for each in (composer, theirs))
@@ -85,6 +86,8 @@ def test_the_models_mode_is_put_back(model: Pretrainer, texts: EncodedTexts, com
     measure_masked(model, texts, composer)
     assert model.training
     model.eval()
+    measure_masked(model, texts, composer)
+    assert not model.training
 
 
 @given(st.lists(st.integers(3, 60), max_size=50).map(sorted), st.integers(1, 200))

@@ -123,6 +123,20 @@ def test_short_texts_are_the_same_or_they_are_not():
     assert found(["房间很干净，早餐不错", "房间不干净，早餐不错"]) == {}
 
 
+def test_sixteen_characters_are_compared_and_fifteen_are_not():
+    text = "房间干净早餐丰富前台热情停车方便"
+    assert len(text) == 16
+    assert list(found([text, text[:-1] + "利"])) == [(0, 1)]
+    assert found([text[:-1], text[:-2] + "利"]) == {}
+
+
+def test_five_characters_in_a_row_may_stand_for_others_and_six_say_something_else():
+    frame = "房间设施陈旧气味太重电梯很慢还要排队早餐品种不多味道一般前台态度冷淡不会再来"
+    for replaced, pairs in ((5, [(0, 1)]), (6, []), (7, [])):
+        other = frame[:12] + "甲乙丙丁戊己庚"[:replaced] + frame[12 + replaced :]
+        assert list(found([frame, other])) == list(found([frame, other[:-1] + "辛"])) == pairs
+
+
 def test_another_sentence_in_the_same_frame_is_no_copy():
     footer = "免费注册网站导航宾馆索引服务说明关于携程诚聘英才代理合作广告业务联系我们" * 2
     assert found(["房间设施陈旧气味太重" + footer, "还不错环境挺好挺舒服" + footer]) == {}

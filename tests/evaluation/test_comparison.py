@@ -133,6 +133,19 @@ def test_a_rare_label_that_is_found_at_the_cost_of_a_common_one_is_no_noise(tmp_
     assert found.judgement == "better"
 
 
+@pytest.mark.parametrize("one_more_wrong", [False, True])
+def test_of_labels_that_are_rare_macro_f1_judges_however_much_accuracy_rises_with_it(tmp_path, one_more_wrong):
+    true = ["负面"] * 150 + ["中性"] * 145 + ["正面"] * 5
+    blind = [(text, label, "负面" if label == "正面" else label) for text, label in enumerate(true)]
+    keen = [(text, label, label) for text, label in enumerate(true)]
+    keen[0] = (0, "负面", "中性" if one_more_wrong else "负面")
+    found = compare(
+        tmp_path, Made(blind, labels=("负面", "中性", "正面")), Made(keen, labels=("负面", "中性", "正面"))
+    ).paired
+    assert found.mcnemar_p > 0.05
+    assert found.judgement == "better"
+
+
 def test_versions_that_are_right_and_wrong_together_do_not_differ(tmp_path):
     found = compare(tmp_path, Made(answers(60, 0.8, seed=1)), Made(answers(60, 0.8, seed=1), recipe=None))
     assert (
@@ -306,6 +319,13 @@ def test_a_version_is_not_compared_with_itself(tmp_path):
         compare_versions(version, Store(tmp_path).open("hotel@v1"))
 
 
+def test_a_version_is_not_compared_with_itself_by_another_path(tmp_path, monkeypatch):
+    (one,) = publish(Store(tmp_path / "adapters"), Made(answers(30, 0.9, seed=1)))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LingyuError, match="both are hotel@v1"):
+        compare_versions(one, Store("adapters").open("hotel@v1"))
+
+
 def test_two_stores_versions_of_one_name_are_called_by_their_folders(tmp_path):
     (one,), (other,) = (publish(Store(tmp_path / name), Made(answers(40, 0.8, seed=1))) for name in ("ours", "theirs"))
     found = compare_versions(one, other)
@@ -417,6 +437,29 @@ def test_tags_that_were_padded_further_in_one_test_are_still_the_same(tmp_path):
     one = publish_task(store, "token", labels, logits, targets)
     other = publish_task(store, "token", labels, np.pad(logits, ((0, 0), (0, 3), (0, 0))), wider)
     assert "are right and wrong together" in compare_versions(one, other).verdict
+
+
+def test_a_text_of_which_one_tag_is_another_has_another_truth(tmp_path):
+    store, (labels, logits, targets) = Store(tmp_path), of_task("token", 0.0)
+    corrected = targets.copy()
+    corrected[:7, 2] = 1
+    found = compare_versions(*(publish_task(store, "token", labels, logits, truth) for truth in (targets, corrected)))
+    assert (found.paired.rows, found.paired.relabelled) == (113, 7)
+
+
+def test_of_many_labels_another_order_is_not_compared_and_data_that_nobody_says_is_not_the_same(tmp_path):
+    store, (labels, logits, targets) = Store(tmp_path), of_task("multi_label", 0.1)
+    one, turned = (publish_task(store, "multi_label", names, logits, targets) for names in (labels, labels[::-1]))
+    found = compare_versions(one, turned)
+    assert found.verdict.startswith("Their labels are others, or in another order")
+    assert not any(part.is_same for part in found.parts)
+
+
+@pytest.mark.parametrize(("rows", "opening"), [(29, "Only 29 of the texts"), (30, "hotel@v2 is better than hotel@v1")])
+def test_thirty_texts_are_enough_to_judge_by(tmp_path, rows, opening):
+    right = answers(rows, 1.0, seed=1)
+    wrong = [(text, true, "正面" if true == "负面" else "负面") for text, true, _ in right]
+    assert compare(tmp_path, Made(wrong), Made(right)).verdict.startswith(opening)
 
 
 def test_answers_of_two_tasks_and_of_two_scales_are_not_compared(tmp_path):

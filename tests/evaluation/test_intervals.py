@@ -281,4 +281,5 @@ def test_of_an_error_less_is_better_and_it_is_told_in_its_own_unit():
     assert judgement_of("mae", Interval(0.2, 0.1, 0.3)) == "worse"
     assert judgement_of("pearson", Interval(0.2, 0.1, 0.3)) == "better"
     assert told("mae", Interval(-0.2, -0.3, -0.1)) == "-0.200 [-0.300, -0.100]"
+    assert told("qwk", Interval(0.021, 0.009, 0.034)) == "+0.021 [0.009, 0.034]"
     assert told("span_f1", Interval(0.021, 0.009, 0.034)) == "+2.1 points [0.9, 3.4]"

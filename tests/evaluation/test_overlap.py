@@ -111,6 +111,34 @@ def test_an_adapters_own_versions_and_its_recipe_are_no_news_but_a_leak_within_o
     assert len(news(cross_overlaps(leaking))) == 1
 
 
+NEWS = {
+    "test": {"train", "dev", "corpus", "all"},
+    "dev": {"train", "corpus", "all"},
+    "all": {"train", "corpus", "all"},
+}
+
+
+@pytest.mark.parametrize("part", ["train", "dev", "test", "corpus", "all"])
+def test_whoever_read_what_something_is_measured_by_is_news(part):
+    for other in ("train", "dev", "test", "corpus", "all"):
+        pair, _ = cross_overlaps([collection("a", part, "房间很大"), collection("b", other, "房间很大")])
+        assert (pair.part.role, pair.is_news) == (part, other in NEWS.get(part, ()))
+
+
+def test_a_recipe_and_the_version_that_it_made_are_of_one_adapter_with_those_before():
+    both = collection("hotel (hotel@v2, v3)", "test", "房间很大")
+    before = collection("hotel@v1", "train", "房间很大", kind="adapter", exact=False)
+    assert both.line == before.line == "adapter hotel"
+    assert news(cross_overlaps([both, before])) == []
+
+
+def test_the_larger_share_comes_first_though_it_is_of_fewer_rows():
+    texts = [f"第{number}间" for number in range(10)]
+    train, long = collection("a", "train", *texts[:6]), collection("b", "test", *texts[1:])
+    short = collection("c", "test", *texts[:2])
+    assert [pair.part.name for pair in news(cross_overlaps([train, long, short]))][:2] == ["c", "b"]
+
+
 def test_twenty_collections_of_many_rows_are_compared_by_one_product():
     draw = np.random.default_rng(3)
     collections = [

@@ -170,11 +170,12 @@ def test_rows_that_nearly_stand_in_another_part_are_said_and_stop_nobody(place: 
         place.folder,
         train=[one, two, "短的话", "长的话"],
         dev=[near_two, three],
-        test=[near_one, near_two + "！", four],
+        test=[near_one, near_two + "！", three.replace("失望", "无奈"), four],
     )
     assert near_notes(splits) == [
         "2 test rows have a near-duplicate in train (similarity >= 0.8)",
         "1 dev row has a near-duplicate in train (similarity >= 0.8)",
+        "1 test row has a near-duplicate in dev (similarity >= 0.8)",
     ]
     lines = check_data(asked)
     assert set(near_notes(splits)) < set(lines)

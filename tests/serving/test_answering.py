@@ -104,6 +104,19 @@ def test_every_task_is_answered_in_one_mixed_batch_as_its_adapter_alone(
     assert any(result.answer.entities for result in answers if isinstance(result.answer, EntitiesAnswer))
 
 
+def test_rows_of_more_adapters_than_a_stack_holds_are_answered_as_in_one(
+    lingyu: Lingyu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [*ADAPTERS, *reversed(ADAPTERS)]
+    pairs = [PAIR if ADAPTERS[name].text_pair else None for name in names]
+    texts = [TEXTS[number % len(TEXTS)] for number in range(len(names))]
+    once = lingyu.classify(texts, names, text_pairs=pairs)
+    monkeypatch.setattr("lingyu.serving.answering.MAX_STACKED", 3)
+    for one, other in zip(once, lingyu.classify(texts, names, text_pairs=pairs), strict=True):
+        assert (one.text, one.version, one.truncated) == (other.text, other.version, other.truncated)
+        assert one.answer.line == other.answer.line
+
+
 def test_each_answer_is_of_its_own_task_and_has_what_that_has(lingyu: Lingyu) -> None:
     names = ("aspects", "slots", "stars", "price")
     aspects, slots, stars, price = lingyu.classify(["房间很好"] * 4, names)

@@ -1,5 +1,6 @@
 """Every row of a mixed batch is its adapter alone in plain PEFT, whatever else is in the batch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model,
 from lingyu.bases import FAMILIES, Encoded, find_base
 from lingyu.errors import LingyuError
 from lingyu.serving import mixing
+from lingyu.serving.answering import _Ask, _groups
 from lingyu.serving.engine import Engine, Logits, Resident
 from lingyu.serving.mixing import Fitted, Spot, Stack, stackable
 from lingyu.serving.mixing import Head as HeadWeights
@@ -237,6 +239,13 @@ def test_a_large_adapter_does_not_blow_up_the_stack_of_small_ones(monkeypatch: p
         assert sum(tensor.nbytes for tensor in tensors) <= 2 * own
     assert [len(group) for group in stackable(adapters[:8], 3)] == [3, 3, 2]
     assert stackable([], 3) == []
+
+
+def test_what_is_asked_of_more_adapters_than_a_stack_holds_goes_through_in_several(residents: list[Resident]) -> None:
+    asks = [_Ask(number, replace(residents[0]), "", None, "") for number in range(130)]
+    groups = list(_groups([*asks, *asks]))
+    assert [len(group) for group in groups] == [2 * 64, 2 * 64, 2 * 2]
+    assert sorted(number for group in groups for number in group) == list(range(260))
 
 
 # What does not fit

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+import lingyu.store.hub
 from lingyu.cli import main
 from lingyu.errors import LingyuError
 from lingyu.store import MANIFEST, HubAddress, Store, pull, push
@@ -268,3 +269,37 @@ def test_a_channel_that_can_not_be_one_stops_a_pull_before_anything_is_fetched(h
 def test_a_name_that_no_repository_can_have_is_not_said_to_be_the_hubs_fault(hub, elsewhere, name):
     with pytest.raises(LingyuError, match="is no name that a hub takes"):
         pull(HubAddress.parse(name), elsewhere)
+
+
+def test_a_repository_that_is_pushed_to_while_it_is_pulled_arrives_as_it_was_listed(
+    hub, store, hotel, write_hotel, elsewhere, monkeypatch
+):
+    listed = push(hotel, REPOSITORY).commit
+    second = store.publish("hotel", write_hotel, why="a test")
+    list_first = lingyu.store.hub._list
+
+    def list_then_pushed_to(api, address):
+        found = list_first(api, address)
+        hub.repositories[REPOSITORY].commit({path.name: path.read_bytes() for path in second.folder.iterdir()})
+        return found
+
+    monkeypatch.setattr("lingyu.store.hub._list", list_then_pushed_to)
+    assert pull(HubAddress(REPOSITORY), elsewhere, channel="stable").version.version == "v1"
+    assert [change.why for change in elsewhere.history("hotel")] == [f"pulled from team/hotel (commit {listed[:12]})"]
+
+
+def test_a_push_beside_another_is_told_and_wipes_nothing_out(hub, store, hotel, write_hotel, monkeypatch):
+    push(hotel, REPOSITORY)
+    second = store.publish("hotel", write_hotel, why="a test")
+    tags_of = lingyu.store.hub._tags
+    theirs = {"lingyu.json": b"of whoever pushes at the same time"}
+
+    def tags_then_pushed_to(api, repository):
+        hub.repositories[REPOSITORY].commit(theirs)
+        return tags_of(api, repository)
+
+    monkeypatch.setattr("lingyu.store.hub._tags", tags_then_pushed_to)
+    with pytest.raises(LingyuError):
+        push(second, REPOSITORY)
+    assert hub.repositories[REPOSITORY].files() == theirs
+    assert "v2" not in hub.repositories[REPOSITORY].tags

@@ -134,6 +134,13 @@ def test_a_users_own_threshold_takes_the_place_of_the_one_from_dev() -> None:
     assert TASK.answer(probabilities, Calibration()).labels == ("空间",)
 
 
+def test_a_label_is_given_from_its_threshold_on_as_the_card_says() -> None:
+    probabilities, calibration = np.array([0.25, 0.5, 0.75]), Calibration(thresholds=(0.25, 0.5, 0.75))
+    assert TASK.predictions(probabilities[np.newaxis], calibration).tolist() == [[1, 1, 1]]
+    assert TASK.answer(probabilities, calibration).labels == TASK.labels
+    assert TASK.answer(probabilities, calibration, Asked(thresholds={TASK.labels[0]: 0.0})).labels == TASK.labels
+
+
 def test_the_answer_agrees_with_the_prediction() -> None:
     random = np.random.default_rng(0)
     probabilities, calibration = random.random((50, 3)), Calibration(thresholds=(0.2, 0.5, 0.8))

@@ -53,6 +53,12 @@ def test_what_does_not_vary_correlates_with_nothing(constant: float) -> None:
     assert measured(Regression(), same, PLAIN, varying[:, 0].astype(np.float32))["pearson"] == 0.0
 
 
+def test_what_varies_by_rounding_alone_correlates_with_nothing() -> None:
+    varying = np.random.default_rng(0).normal(size=(1000, 1))
+    same = np.full((1000, 1), 0.1)
+    assert measured(Regression(), same, PLAIN, varying[:, 0].astype(np.float32))["pearson"] == 0.0
+
+
 def test_the_head_learns_targets_of_mean_0_and_deviation_1() -> None:
     targets = np.array([1.0, 2.0, 2.0, 5.0], dtype=np.float32)
     task = Regression.fitted(targets)

@@ -61,6 +61,12 @@ def test_probabilities_are_a_softmax_in_label_order(logits: np.ndarray, temperat
         assert answer.probability == max(answer.probabilities.values())
 
 
+def test_at_its_threshold_a_label_is_given_and_one_whose_own_is_0_always() -> None:
+    probabilities = np.array([0.5, 0.25, 0.25])
+    assert TASK.answer(probabilities, asked=Asked(0.5)).label == TASK.labels[0]
+    assert TASK.answer(probabilities, asked=Asked(0.9, {TASK.labels[0]: 0.0})).label == TASK.labels[0]
+
+
 def test_below_the_threshold_the_answer_is_uncertain() -> None:
     probabilities = TASK.probabilities(np.array([[2.0, 0.0, 0.0], [0.1, 0.0, 0.0]]), Calibration())
     assert [TASK.answer(row, asked=Asked(0.6)).label for row in probabilities] == ["负面", UNCERTAIN]

@@ -56,3 +56,8 @@ def test_likelihood_equals_a_plain_loop():
 )
 def test_a_dev_set_that_can_not_tell_gives_one(logits, labels):
     assert fit_temperature(np.asarray(logits), np.asarray(labels, dtype=np.int64)) == 1.0
+
+
+def test_a_dev_set_that_is_honest_already_gives_one_and_not_the_nearest_that_a_search_finds():
+    assert fit_temperature(np.log([[3.0, 1.0]] * 4), np.array([0, 0, 0, 1])) == 1.0
+    assert fit_temperature(np.log([[7.0, 2.0, 1.0]] * 10), np.array([0] * 7 + [1] * 2 + [2])) == 1.0

@@ -94,13 +94,13 @@ class Paired:
     @property
     def judgement(self) -> Judgement:
         """Of the other, by the figure that judges. On few rows the bootstrap alone is too sure of itself: where lists
-        show accuracy, McNemar's exact test must agree with what it says of that. Of macro-F1 alone that test knows
-        nothing: rare labels may gain what common ones lose."""
-        of_shown = judgement_of(self.task.figures[0], self.difference[self.task.figures[0]])
-        by_accuracy = self.task.figures[0] == "accuracy" and of_shown != "noise"
-        if by_accuracy and self.mcnemar_p is not None and self.mcnemar_p >= _LARGEST_P:
-            return "noise"
-        return judgement_by(self.task, self.difference)
+        show accuracy, McNemar's exact test must agree, unless macro-F1 tells of something else than accuracy does. Of
+        rare labels, which may gain what common ones lose, that test knows nothing."""
+        shown, primary = self.difference[self.task.figures[0]], self.difference[self.task.primary]
+        if self.task.figures[0] != "accuracy" or self.mcnemar_p is None or self.mcnemar_p < _LARGEST_P:
+            return judgement_by(self.task, self.difference)
+        tells_the_same = primary.low <= shown.value <= primary.high
+        return "noise" if tells_the_same else judgement_of(self.task.primary, primary)
 
 
 @dataclass(frozen=True)

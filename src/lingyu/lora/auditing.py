@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lingyu.bases import Base
-from lingyu.data import Audit, AuditReading, AuditRequest, Splits, audit_parts, parts_of_splits
+from lingyu.data import Audit, AuditReading, AuditRequest, Splits, audit_parts, in_one_go, parts_of_splits
 from lingyu.errors import LingyuError, from_os_error, printable
 from lingyu.recipe import Recipe
 from lingyu.store import AUDIT
@@ -88,6 +88,5 @@ def _read(path: Path, request: AuditRequest) -> Audit | None:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
+    with in_one_go(path, makes_folders=False) as staged:
+        staged.path.write_text(text, "utf-8")

@@ -30,7 +30,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
     """
     from scipy.optimize import minimize_scalar
 
-    if len(labels) == 0 or not np.isfinite(logits).all() or (logits.argmax(axis=1) == labels).all():
+    if not np.isfinite(logits).all() or (logits.argmax(axis=1) == labels).all():
         return 1.0
     # In log T the function has a single valley: it is convex in 1/T.
     found = minimize_scalar(

@@ -2,7 +2,7 @@
 
 from .jieba_words import cut_by_jieba, cut_by_nothing
 from .personal import PERSONAL_KINDS, Span, personal_spans
-from .same import Hashes, content_hash, content_hashes, form_hashes, same_text_form, word_characters
+from .same import Hashes, content_hash, content_hashes, form_hashes, in_sorted, same_text_form, word_characters
 from .sealing import require_seal, sealed
 from .steps import STEPS, clean, places_of, readable, whole_characters
 
@@ -17,6 +17,7 @@ __all__ = [
     "cut_by_jieba",
     "cut_by_nothing",
     "form_hashes",
+    "in_sorted",
     "personal_spans",
     "places_of",
     "readable",

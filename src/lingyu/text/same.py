@@ -46,3 +46,12 @@ def form_hashes(forms: Iterable[str]) -> Hashes:
     """(forms,) int64: the content hashes of the texts that have these same-text forms."""
     digests = b"".join(hashlib.sha256(form.encode("utf-8", "surrogatepass")).digest()[:8] for form in forms)
     return np.frombuffer(digests, dtype=">i8").astype(np.int64)
+
+
+def in_sorted(hashes: Hashes, ascending: Hashes) -> NDArray[np.bool_]:
+    """(hashes,) which of them are among the others."""
+    if not len(ascending):
+        return np.zeros(len(hashes), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)
+    found: NDArray[np.bool_] = ascending[at] == hashes
+    return found

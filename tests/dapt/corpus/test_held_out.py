@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.dapt.corpus.held_out import MOST_TEXTS, distinct_of, divide, in_sorted
+from lingyu.dapt.corpus.held_out import MOST_TEXTS, distinct_of, divide
 from lingyu.errors import LingyuError
-from lingyu.text import Hashes
+from lingyu.text import Hashes, in_sorted
 
 NONE = np.zeros(0, dtype=np.int64)
 HASHES = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=60)
@@ -66,3 +66,7 @@ def test_one_distinct_text_is_too_few() -> None:
 
 def test_nothing_is_among_no_hashes() -> None:
     assert in_sorted(np.array([1, 2]), np.array([], dtype=np.int64)).tolist() == [False, False]
+
+
+def test_a_text_is_left_to_train_on_whatever_the_share():
+    assert len(divide(np.array([1, 2]), 0.9, np.zeros(0, dtype=np.int64)).held_out) == 1

@@ -57,6 +57,15 @@ def test_a_recipe_that_weighs_its_classes_weighs_those_of_the_baseline():
     assert [found.rival.predictions.tolist() for found in (plain, balanced, own)] == [[1], [0], [0]]
 
 
+def test_many_labels_have_their_thresholds_from_dev():
+    train = part(("房间好",) * 9 + ("一般",) * 3, np.array([[0]] * 9 + [[0], [0], [1]]))
+    test = part(("一般", "房间好"), np.array([[1], [0]]))
+    rare = part(("一般", "房间好"), np.array([[1], [0]]))
+    often = part(("一般", "房间好"), np.array([[1], [1]]))
+    found = [baselines_of(MultiLabel(("差",)), train, dev, test).rival.predictions.tolist() for dev in (rare, often)]
+    assert found == [[[1], [0]], [[1], [1]]]
+
+
 def test_regression_has_ridge_and_the_mean():
     rows = part(GOOD + BAD, VALUES)
     found = baselines_of(Regression(), rows, rows, part(("太差", "很好"), np.float32([0, 10])))
@@ -78,6 +87,8 @@ def test_preference_has_the_reply_that_shares_more_with_its_context_and_a_coin()
     found = baselines_of(Preference(), rows, rows, rows)
     assert found.rival.predictions.tolist() == [0, 1]
     assert [each.tolist() for each in found.trivial.all_predictions] == [[0, 0], [1, 1]]
+    unknown = part(("鞋",), [0], pairs=("衣",), rejected=("鞋",))
+    assert baselines_of(Preference(), rows, rows, unknown).rival.predictions.tolist() == [0], "train has none of it"
 
 
 def test_of_replies_that_share_nothing_every_other_one_is_right():
@@ -90,6 +101,7 @@ def test_a_column_answers_what_is_most_frequent_of_its_value():
     values, labels = ["甲", "甲", "甲", "乙", "乙"], np.array([2, 2, 0, 1, 0])
     found = column_baseline("film alone", values, labels, ["甲", "乙", "丙"])
     assert found.predictions.tolist() == [2, 0, 0], "the first at a tie; of a value that is new that of all rows"
+    assert column_baseline("film alone", ["甲", "乙"], np.array([1, 1]), ["丙"]).predictions.tolist() == [1]
 
 
 def test_a_column_that_the_recipe_names_stands_beside_the_text():

@@ -1,8 +1,12 @@
 """Linear models on TF-IDF: they learn what characters tell, and nothing that train does not have."""
 
 import csv
+import math
+from collections import Counter
 
 import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from lingyu.evaluation import Inputs, tfidf_baseline
 from lingyu.evaluation.baselines.linear import (
@@ -28,6 +32,46 @@ def test_tfidf_learns_from_characters_and_says_nothing_of_labels_it_never_saw():
     assert probabilities.shape == (4, 4)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert (probabilities[:, [0, 2]] == 0).all()
+
+
+def slow_tfidf(text: str, train: list[str]) -> dict[str, float]:
+    """Character or pair -> (1 + log count) * (log((1 + texts) / (1 + texts with it)) + 1), of length 1."""
+
+    def counts(of: str) -> Counter[str]:
+        return Counter([*of, *(of[at : at + 2] for at in range(len(of) - 1))])
+
+    having = Counter(piece for one in train for piece in counts(one))
+    weights = {
+        piece: (1 + math.log(count)) * (math.log((1 + len(train)) / (1 + having[piece])) + 1)
+        for piece, count in counts(text).items()
+        if piece in having
+    }
+    length = math.sqrt(sum(weight**2 for weight in weights.values()))
+    return {piece: weight / length for piece, weight in weights.items()}
+
+
+def test_features_are_those_of_the_one_fixed_setting_and_learnt_from_train_alone():
+    train, asked = [*GOOD, "很好很好很好", "价格很高"], ["很好很干净很远", "价格"]
+    for texts, found in zip((train, asked), features(Inputs(train), Inputs(asked)), strict=True):
+        for row, text in zip(found.toarray(), texts, strict=True):
+            expected = sorted(slow_tfidf(text, train).values())
+            assert sorted(row[row > 0].tolist()) == pytest.approx(expected, rel=1e-5)
+    with_pairs, _ = features(Inputs(GOOD, BAD), Inputs(["太脏"], ["太差"]))
+    alone, _ = features(Inputs(GOOD + BAD), Inputs(["太脏"]))
+    assert with_pairs.shape[1] == 2 * alone.shape[1] + 1, "the words of the second texts are known too"
+
+
+def test_models_are_those_of_the_one_fixed_setting():
+    labels = np.array([1] * len(GOOD) + [3] * len(BAD))
+    train, asked = Inputs(GOOD + BAD), Inputs(["很好", "太脏太差", "房间"])
+    on_train, on_asked = features(train, asked)
+    for weights in (None, (5.0, 1.0, 9.0, 3.0)):
+        model = LogisticRegression(C=10.0, max_iter=1000, class_weight=weights and {1: weights[1], 3: weights[3]})
+        expected = model.fit(on_train, labels).predict_proba(on_asked)
+        assert np.array_equal(class_probabilities(train, labels, asked, 4, weights)[:, [1, 3]], expected)
+    values = labels.astype(np.float32)
+    ridge = Ridge(alpha=1.0, solver="sparse_cg").fit(on_train, values).predict(on_asked)
+    np.testing.assert_allclose(ridge_baseline(train, values, asked).predictions, ridge, rtol=1e-4)
 
 
 def test_tfidf_gives_the_same_twice():
@@ -76,6 +120,16 @@ def test_multi_label_answers_a_rare_label_from_the_threshold_that_dev_gives_it()
     dev, true = Inputs(["一般", "房间好", "一般"]), np.array([[1], [0], [IGNORED]])
     found = multi_label_baseline(train, targets, dev, true, Inputs(["一般", "房间好"]))
     assert found.predictions.tolist() == [[1], [0]], "from 0.5 on, none"
+
+
+def test_rows_of_dev_whose_label_nobody_knows_move_no_threshold():
+    train = Inputs(["房间好"] * 9 + ["早餐少"] * 9 + ["一般"] * 3)
+    targets = np.array([[0]] * 9 + [[0]] * 8 + [[1]] + [[0], [0], [1]])
+    asked = Inputs(["房间好", "早餐少", "一般"])
+    dev, true = Inputs(["一般", "房间好"]), np.array([[1], [1]])
+    more, unknown = Inputs([*dev.texts, *["早餐少"] * 9]), np.array([[1], [1]] + [[IGNORED]] * 9)
+    found = [multi_label_baseline(train, targets, *of_dev, asked) for of_dev in ((dev, true), (more, unknown))]
+    assert [each.predictions.tolist() for each in found] == [[[1], [1], [1]]] * 2
 
 
 def test_ordinal_decides_as_it_is_told_to():

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.reporting import Report
-from lingyu.text import Hashes
+from lingyu.text import Hashes, in_sorted
 
-from .held_out import FEWEST_TEXTS, MOST_TEXTS, in_sorted
+from .held_out import FEWEST_TEXTS, MOST_TEXTS
 from .reading import ReadCounts, Reading
 from .surveying import CorpusInputs
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
 from lingyu.reporting import Report, counted
-from lingyu.text import Hashes
+from lingyu.text import Hashes, in_sorted
 
 from .drawing_general import draw_general
 from .encoded import batches, encode_batch
-from .held_out import in_sorted
 from .reading import Reading
 from .record import CorpusRecord, ExcludedRecord, GeneralRecord, MeasuredRecord, PartRecord, SourceRecord
 from .segmenters import Segmenter

@@ -11,11 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lingyu.data import NEAR, ExcludedSet, load_excluded
+from lingyu.data import ExcludedSet, load_excluded
 from lingyu.errors import LingyuError
-from lingyu.text import Hashes, clean, content_hashes, same_text_form
+from lingyu.text import Hashes, clean, content_hashes, in_sorted
 
-from .held_out import in_sorted
 from .sources import Source
 
 _COLUMN: Final = "text"
@@ -49,17 +48,10 @@ def load_test_sets(given: Sequence[str], steps: Sequence[Sequence[str]]) -> tupl
 
 
 def _test_set(given: str, excluded: ExcludedSet, steps: Sequence[Sequence[str]]) -> Excluded:
-    parts = [part for text in excluded.texts for part in (text, *_long_lines(text))]
-    versions = {clean(part, names) for names in [(), *steps] for part in parts}
+    versions = {clean(part, names) for names in [(), *steps] for part in excluded.parts}
     texts = len(np.unique(content_hashes(excluded.texts)))
     hashes = np.unique(content_hashes(versions))
     return Excluded(given, excluded.name, excluded.fingerprint, texts, excluded.steps, hashes)
-
-
-def _long_lines(text: str) -> list[str]:
-    """The lines of a text that has several: raw text has each by itself. Short ones stand in many texts."""
-    lines = text.splitlines()
-    return [line for line in lines if len(lines) > 1 and len(same_text_form(line)) >= NEAR.shortest]
 
 
 class Gate:

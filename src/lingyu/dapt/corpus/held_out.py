@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.text import Hashes
+from lingyu.text import Hashes, in_sorted
 
 MOST_TEXTS: Final = 2_000
 FEWEST_TEXTS: Final = 2  # fewer measure nothing: rather text that the base was trained on
@@ -64,12 +64,3 @@ def _smallest_not_in(others: Hashes, distinct: Hashes, most: int) -> Hashes:
         if sum(map(len, found)) >= most:
             break
     return np.concatenate(found)[:most]
-
-
-def in_sorted(hashes: Hashes, ascending: Hashes) -> NDArray[np.bool_]:
-    """(hashes,) which of them are among the others."""
-    if not len(ascending):
-        return np.zeros(len(hashes), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)
-    found: NDArray[np.bool_] = ascending[at] == hashes
-    return found

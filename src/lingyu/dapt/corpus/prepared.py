@@ -18,11 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lingyu.bases import Base
 from lingyu.reporting import Report
-from lingyu.text import Hashes
+from lingyu.text import Hashes, in_sorted
 
 from .encoded import EncodedTexts
 from .encoding import GENERAL, HELD_OUT, TRAIN, Encoder, encode_corpus
-from .held_out import in_sorted
 from .kept import made_once
 from .reading import Reading
 from .record import CorpusRecord, MeasuredRecord, PartRecord

@@ -84,7 +84,7 @@ def percent(part: float, whole: float) -> str:
     share = part / whole
     if share == 1:
         return "100 %"
-    return "< 0.1 %" if share < 0.0005 else "> 99.9 %" if share > 0.9995 else f"{share:.1%}".replace("%", " %")
+    return "< 0.1 %" if share < 0.0005 else "> 99.9 %" if share >= 0.9995 else f"{share:.1%}".replace("%", " %")
 
 
 def left_out_figures(part: Part) -> str:

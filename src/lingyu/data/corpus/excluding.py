@@ -8,7 +8,7 @@ looked for by itself. Another part of a test text, and a page with a near one in
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -48,6 +48,16 @@ class ExcludedSet:
         """SHA-256 over the sorted content hashes of its distinct texts."""
         hashes = np.unique(content_hashes(self.texts))
         return hashlib.sha256(hashes.astype("<i8").tobytes()).hexdigest()
+
+    @property
+    def parts(self) -> Iterator[str]:
+        """Its texts, and the lines of those that have several, which raw text has each by itself, as far as they are
+        long enough to tell a text from others."""
+        for text in self.texts:
+            yield text
+            lines = text.splitlines()
+            if len(lines) > 1:
+                yield from (line.strip() for line in lines if len(same_text_form(line)) >= _SHORTEST_INSIDE)
 
 
 def load_excluded(
@@ -110,14 +120,6 @@ def saved_excluded(path: Path) -> tuple[ExcludedSet, ...]:
     return tuple(ExcludedSet(entry["name"], tuple(entry["texts"]), tuple(entry["steps"])) for entry in entries)
 
 
-def _long_lines(text: str) -> list[str]:
-    """The lines of a text that has several, as far as they are long enough to tell it from others."""
-    lines = text.splitlines()
-    if len(lines) < 2:
-        return []
-    return [line.strip() for line in lines if len(same_text_form(line)) >= _SHORTEST_INSIDE]
-
-
 class ExcludedTexts:
     """The texts of all excluded sets, to compare paragraphs with, a batch at a time. Holds some 500 bytes a text."""
 
@@ -133,10 +135,9 @@ class ExcludedTexts:
         }
         self._exact: dict[str, set[int]] = {}
         for number, excluded in enumerate(sets):
-            for text in excluded.texts:
-                for part in (text, *_long_lines(text)):
-                    for version in (part, clean(part, steps)):
-                        self._exact.setdefault(version, set()).add(number)
+            for part in excluded.parts:
+                for version in (part, clean(part, steps)):
+                    self._exact.setdefault(version, set()).add(number)
         texts = [text for text in self._exact if text]
         forms = [same_text_form(text) for text in texts]
         hashes, firsts, same = np.unique(form_hashes(forms), return_index=True, return_inverse=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lingyu.text import Hashes
+from lingyu.text import Hashes, in_sorted
 
 
 class SeenHashes:
@@ -41,8 +41,7 @@ class SeenHashes:
         """hashes: sorted, so that neighbours are looked up in the same part of memory."""
         held = np.zeros(len(hashes), dtype=np.bool_)
         for run in self._runs:
-            at = np.minimum(np.searchsorted(run, hashes), len(run) - 1)
-            held |= run[at] == hashes
+            held |= in_sorted(hashes, run)
         return held
 
     def _merge_last_two(self) -> None:

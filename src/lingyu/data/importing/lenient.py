@@ -86,8 +86,8 @@ class LenientText:
         """What the bytes of a line are in: UTF-8 where a line feed is more than one byte, so that lines can be cut."""
         return self.codec if _is_single_byte(self.codec) else "utf-8"
 
-    def sample_lines(self, newline: str = "") -> Iterator[str]:
-        return (decoded.text for decoded in self.sample(newline))
+    def sample_lines(self) -> Iterator[str]:
+        return (decoded.text for decoded in self.sample(""))
 
     def sample(self, newline: str) -> Iterator[Decoded]:
         """All lines, as often as they are asked for; they do not count as taken."""
