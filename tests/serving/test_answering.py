@@ -1,7 +1,9 @@
 """Rows of every task, one text or two, in one mixed batch: each is answered as its adapter alone in plain PEFT."""
 
+import gc
 import json
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from lingyu import Lingyu
 from lingyu.bases import Encoded
 from lingyu.errors import LingyuError
 from lingyu.serving import load
-from lingyu.serving.engine import Engine
-from lingyu.store import Store, read_tenants, tenant_faults
+from lingyu.serving.engine import Engine, Resident
+from lingyu.store import Store, Version, read_tenants, tenant_faults
 from lingyu.tasks import (
     Asked,
     EntitiesAnswer,
@@ -342,3 +344,40 @@ def test_a_list_of_tenants_is_checked_for_thresholds_that_a_task_has_not(store: 
 def test_a_threshold_for_an_adapter_whose_task_has_none_is_refused(store: Path) -> None:
     with pytest.raises(LingyuError, match="stars@v1 is for the task ordinal, whose answers have no threshold"):
         load(Store(store).open("stars")).classify(["好"], threshold=0.5)
+
+
+class Text(str):
+    """One that a weak reference may point to."""
+
+
+@pytest.mark.parametrize(("failing", "tenant"), [("", "stars"), ("房间很好", "star"), ("房间很好", "restaurant")])
+def test_an_error_that_is_kept_keeps_nothing_else_of_its_batch_alive(failing: str, tenant: str, lingyu: Lingyu) -> None:
+    others = Text("房间很好，我是另一位租户")
+    alive = weakref.ref(others)
+    gc.disable()  # nothing may wait for it
+    try:
+        kept = lingyu.classify([others, failing], ["stars", tenant])[1]
+        del others
+        assert isinstance(kept, Failed)
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_an_adapter_whose_loading_failed_goes_with_its_batch(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    admitted: list[weakref.ref[object]] = []
+    admit = Engine.admit
+
+    def breaks(engine: Engine, version: Version) -> Resident:
+        resident = admit(engine, version)
+        admitted.append(weakref.ref(resident))
+        raise OSError(resident.version.reference)
+
+    monkeypatch.setattr(Engine, "admit", breaks)
+    gc.disable()
+    try:
+        (kept,) = Lingyu.load(store).classify(["房间很好"], "stars")
+        assert isinstance(kept, Failed)
+        assert [found() for found in admitted] == [None]
+    finally:
+        gc.enable()
