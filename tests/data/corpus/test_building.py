@@ -258,6 +258,39 @@ def test_what_a_killed_build_left_is_removed_and_a_build_that_goes_on_is_not_dis
     assert sorted(contents("out")) == ["hashes.safetensors", "part-00000.parquet"]
 
 
+@pytest.mark.parametrize("force", [True, False])
+def test_a_corpus_that_a_killed_build_had_put_aside_comes_back_and_stays_where_the_next_one_fails(
+    build, place, write_lines, force
+):
+    write_lines("raw/a.txt", "第一段很长的话")
+    before = build("raw")
+    (place / ".out.building").mkdir()
+    Path("out").rename(".out.building/old")
+    (place / ".out.building" / "corpus").mkdir()
+    with pytest.raises(LingyuError, match="no paragraph is left" if force else "the corpus is there already"):
+        build("raw", force=force, shortest=50)
+    assert read_corpus_manifest("out") == before
+    assert not (place / ".out.building").exists()
+
+
+def test_a_corpus_that_a_signal_meets_as_it_is_put_aside_stays(build, write_lines, monkeypatch, place):
+    write_lines("raw/a.txt", "第一段很长的话")
+    before = build("raw")
+    rename = Path.rename
+
+    def stopped(path, target):
+        renamed = rename(path, target)
+        if path.name == "out":
+            raise KeyboardInterrupt
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        build("raw", force=True)
+    assert read_corpus_manifest("out") == before
+    assert not (place / ".out.building").exists()
+
+
 def test_a_damaged_corpus_is_told(build, place, write_lines):
     write_lines("raw/a.txt", "第一段很长的话")
     build("raw")

@@ -1,5 +1,6 @@
 """A folder that is there whole or not at all: made in a hidden one beside it, then given its name by one rename."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from .manifest import HASHES, MANIFEST, SHARD_NAME
 def corpus_in_one_go(out: Path, *, replace: bool) -> Iterator[Path]:
     """The folder to write into; at the end it is `out`, and where an error ends the block nothing is left of it.
 
-    A killed process leaves the hidden folder `.NAME.building` beside out, which the next build of it removes.
+    A killed process leaves the hidden folder `.NAME.building` beside out, which the next build of it removes. Where
+    it was killed between the two renames, the old corpus lies in there, and is put back first.
     Raises LingyuError where out is there (replace: where what is there is no corpus), or is being built.
     """
     _require_free(out, replace)
@@ -35,18 +37,21 @@ def corpus_in_one_go(out: Path, *, replace: bool) -> Iterator[Path]:
         ) from None
     try:
         fresh, old = building / "corpus", building / "old"
+        if old.exists() and not os.path.lexists(out):
+            old.rename(out)
+            _require_free(out, replace)
         for left in (fresh, old):
             shutil.rmtree(left, ignore_errors=True)
         fresh.mkdir()
         yield fresh
         sync(fresh)
         _require_free(out, replace)  # hours may have passed
-        if out.exists():
-            out.rename(old)
         try:
+            if out.exists():
+                out.rename(old)
             fresh.rename(out)
-        except BaseException:
-            if old.exists():
+        except BaseException:  # a signal may come between the two
+            if old.exists() and not out.exists():
                 old.rename(out)
             raise
         sync(out.parent)
