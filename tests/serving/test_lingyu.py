@@ -23,6 +23,7 @@ from lingyu.store import open_adapter
 from lingyu.store.manifest import sealed
 from lingyu.tasks import Failed
 
+from ..conftest import RunCommand
 from ..e2e.conftest import Workplace
 from .trained import SHOP_LABELS, copy_of, reviews
 
@@ -340,3 +341,36 @@ def test_a_base_id_that_leads_out_is_not_followed(
     # the same base where it may lie
     shutil.copytree(tmp_path / "outside/tiny", spoilt.folder / "bases/tiny")
     assert Lingyu.load("adapters").classify(["房间很好"], "hotel")[0].label == "正面"
+
+
+FORKS = """
+import os, signal, sys
+from lingyu import Lingyu
+from lingyu.errors import LingyuError
+
+lingyu = Lingyu.load("adapters")
+if sys.argv[1] == "warm":
+    lingyu.classify(["房间很好"] * 8, "hotel")
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    for asked, name in ((lingyu, "hotel"), (lingyu, "shop"), (Lingyu.load("adapters"), "hotel")):
+        try:
+            print(asked.classify(["房间很好"] * 8, name)[0].label, flush=True)
+        except LingyuError as error:
+            print(error, flush=True)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize(("before", "threads", "answers"), [("warm", 2, 0), ("warm", 1, 3), ("cold", 2, 3)])
+def test_a_fork_of_a_process_that_has_answered_answers_or_says_why_not(
+    before: str, threads: int, answers: int, place: Workplace, run_command: RunCommand
+) -> None:
+    ran = run_command("python", "-c", FORKS, before, cwd=place.folder, env={"OMP_NUM_THREADS": str(threads)})
+    assert ran.returncode == 0, ran
+    said = ran.stdout.splitlines()
+    assert len(said) == 3
+    refused = [line for line in said if "this process was forked" in line and line.endswith("set OMP_NUM_THREADS=1")]
+    assert len(refused) == 3 - answers

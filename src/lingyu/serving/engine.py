@@ -1,11 +1,12 @@
 """One base in memory, and any mix of its adapters in one forward. Shares nothing that changes between threads."""
 
+import os
 import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -76,6 +77,7 @@ class Engine:
     """A base as a classifier whose adapters are inputs."""
 
     def __init__(self, base: Base) -> None:
+        _require_no_fork()
         self.base = base
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         with _random_numbers_as_before():
@@ -96,6 +98,7 @@ class Engine:
 
     def admit(self, version: Version) -> Resident:
         """The version's adapter on this base. Raises LingyuError unless it was trained on it and fits it whole."""
+        _require_no_fork()
         manifest = version.manifest
         require_base_of(version, self.base)
         clean("", manifest.text_steps)  # raises for a step of a later lingyu
@@ -145,7 +148,9 @@ class Engine:
         """In the order given. index: (rows,), which adapter of the stack answers the row.
 
         Rows are sorted by length and cut by a budget of tokens; one batch mixes whatever adapters its rows have.
+        Raises LingyuError in a fork of the process that loaded a base.
         """
+        _require_no_fork()
         heads = stack.heads.get("row")
         logits = Logits(np.zeros((len(encoded), heads.num_outputs if heads else 0), dtype=np.float32))
         for rows in self._batches(index, encoded.lengths):
@@ -197,6 +202,20 @@ class Engine:
         for group in groups:
             for rows in batches_by_length([lengths[row] for row in group.tolist()], TOKENS_PER_BATCH):
                 yield group[rows]
+
+
+@cache
+def _process_of_first_engine() -> int:
+    return os.getpid()
+
+
+def _require_no_fork() -> None:
+    """Raises LingyuError where torch would wait for ever: a fork has none of the threads that OpenMP believes in."""
+    if os.getpid() != _process_of_first_engine() and torch.get_num_threads() > 1:
+        raise LingyuError(
+            "this process was forked from one that had answered before, where torch would wait for ever",
+            next="Ask for no answer before the fork, or set OMP_NUM_THREADS=1",
+        )
 
 
 def _require_places(version: Version) -> None:

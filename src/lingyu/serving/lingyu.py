@@ -29,6 +29,10 @@ class Lingyu:
     An adapter that reads two texts gets the second one as text_pairs; the answer of any task says itself in full:
 
         lingyu.classify(["菜好吃，就是上菜慢"], "restaurant", text_pairs=["服务"])[0].answer
+
+    A server that forks (gunicorn --preload) may load it before, and asks for the first answer in each worker: in a fork
+    of a process that has answered, torch would wait for ever, and a LingyuError says so. With OMP_NUM_THREADS=1 set
+    before the start, one that has answered may fork.
     """
 
     def __init__(self, store: Store, tenants: Path, budget_bytes: int) -> None:
