@@ -29,13 +29,13 @@ def book(*sheets, name="a.xlsx"):
     return name
 
 
-def edited(change, name="a.xlsx"):
-    """The workbook with the XML of its first sheet changed."""
+def edited(change, name="a.xlsx", sheet=SHEET):
+    """The workbook with the XML of a sheet, its first one, changed."""
     with zipfile.ZipFile(name) as parts:
         held = {part: parts.read(part) for part in parts.namelist()}
     with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as parts:
         for part, data in held.items():
-            parts.writestr(part, change(data) if part == SHEET else data)
+            parts.writestr(part, change(data) if part == sheet else data)
     return name
 
 
@@ -141,3 +141,41 @@ def test_an_import_counts_formulas_that_nobody_has_computed():
     assert imported("a.xlsx").counts.notes == ("formulas without a value, read as empty cells: 2",)
     edited(lambda xml: xml.replace(b"<f>1+1</f><v></v>", b"<f>1+1</f><v>2</v>").replace(b"<v />", b"<v>2</v>"))
     assert imported("a.xlsx", "again.jsonl").counts.notes == ()
+
+
+ENDLESS = {
+    "rows": (b'<row r="3000000000"><c r="A3000000000"><v>1</v></c></row>', "1,048,576 rows"),
+    "cells": (b"".join(b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>' % (at, at) for at in range(9, 60_009)), "cells"),
+}
+
+
+@pytest.mark.parametrize(("rows", "says"), ENDLESS.values(), ids=ENDLESS)
+def test_a_sheet_that_is_small_and_goes_on_for_ever_is_refused(rows, says, monkeypatch):
+    book([["text", "label"], ["好", 1], ["差", 0]])
+    edited(lambda xml: xml.replace(b"</sheetData>", rows + b"</sheetData>"))
+    monkeypatch.setattr(workbooks, "_MOST_CELLS", 1 << 20)
+    with pytest.raises(
+        LingyuError, match=rf"^a\.xlsx: the sheet 表1 has more than .*{says}.*\. Export the sheet as csv$"
+    ):
+        imported("a.xlsx")
+
+
+def test_a_further_sheet_that_goes_on_for_ever_is_refused_too():
+    book([["text", "label"], ["好", 1]], [[]])
+    edited(
+        lambda xml: xml.replace(b"</sheetData>", ENDLESS["rows"][0] + b"</sheetData>"),
+        sheet=SHEET.replace("1", "2"),
+    )
+    with pytest.raises(LingyuError, match="表2 has more than 1,048,576 rows"):
+        imported("a.xlsx")
+
+
+def test_a_cell_far_down_and_far_right_is_read():
+    book([["text", "label"], ["好", 1], ["差", 0]])
+    edited(
+        lambda xml: xml.replace(
+            b"</sheetData>",
+            b'<row r="1048576"><c r="A1048576"><v>7</v></c><c r="B1048576"><v>1</v></c></row></sheetData>',
+        )
+    )
+    assert [row.text for row in read_rows("a.xlsx", "text", "label")] == ["好", "差", "7"]

@@ -12,6 +12,8 @@ from lingyu.errors import LingyuError, missing_extra
 _MOST_BYTES = 1 << 30
 _MOST_TIMES = 200  # what a sheet of text is packed to is a tenth or so of it
 _ALWAYS_BYTES = 1 << 26  # a sheet of nothing but the same row is packed further than that, and does no harm
+_MOST_ROWS = 1 << 20  # of any sheet that Excel writes (ECMA-376 sets no limit, and openpyxl fills in rows left out)
+_MOST_CELLS = 1 << 26  # with those filled in that a row leaves out; so many of their own don't fit into _MOST_BYTES
 _CHUNK_BYTES = 1 << 20
 _FORMULA = re.compile(rb"<(?:[A-Za-z]\w*:)?f[\s>/]")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -38,8 +40,8 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
     try:
         _require_size(stream, source)
         sheets = _sheets(stream)
-        others = tuple(sheet.title for sheet in sheets[1:] if next(_with_value(sheet.iter_rows(values_only=True)), ()))
-        values = sheets[0].iter_rows(values_only=True)
+        others = tuple(sheet.title for sheet in sheets[1:] if next(_with_value(_rows(sheet, source)), ()))
+        values = _rows(sheets[0], source)
     except Exception as error:  # openpyxl lets through whatever zipfile and its XML parser raise
         stream.close()
         raise _damaged(error, source) from error
@@ -81,6 +83,18 @@ def _sheets(stream: BinaryIO, *, values: bool = True) -> list[Any]:
     return sheets
 
 
+def _rows(sheet: Any, source: str) -> Iterator[Values]:
+    """From the first on, those filled in that are left out. Raises LingyuError where there is no end of them."""
+    cells = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        cells += len(row)
+        if number > _MOST_ROWS or cells > _MOST_CELLS:
+            most = f"{_MOST_ROWS:,} rows" if number > _MOST_ROWS else f"{_MOST_CELLS:,} cells, empty ones counted"
+            what = f"the sheet {sheet.title} has more than {most}"
+            raise LingyuError(what, source, "Export the sheet as csv")
+        yield row
+
+
 def _with_value(rows: Iterator[Values]) -> Iterator[tuple[int, Values]]:
     return ((number, row) for number, row in enumerate(rows, 1) if any(value not in (None, "") for value in row))
 
@@ -103,8 +117,8 @@ def _valueless(open_book: Callable[[], BinaryIO], source: str) -> int:
         try:
             if not _has_formula(stream):
                 return 0
-            computed = _sheets(stream)[0].iter_rows(values_only=True)
-            written = _sheets(again, values=False)[0].iter_rows(values_only=True)
+            computed = _rows(_sheets(stream)[0], source)
+            written = _rows(_sheets(again, values=False)[0], source)
             pairs = (pair for rows in zip(computed, written, strict=True) for pair in zip(*rows, strict=True))
             return sum(value is None and formula is not None for value, formula in pairs)
         except Exception as error:
