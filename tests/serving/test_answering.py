@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from lingyu import Lingyu
-from lingyu.bases import Encoded
+from lingyu.bases import Encoded, find_base
 from lingyu.errors import LingyuError
 from lingyu.serving import load
 from lingyu.serving.engine import Engine, Resident
-from lingyu.store import Store, Version, read_tenants, tenant_faults
+from lingyu.store import Store, Version, VersionFacts, read_tenants, tenant_faults
 from lingyu.tasks import (
     Asked,
     EntitiesAnswer,
@@ -34,7 +37,7 @@ from lingyu.tasks import (
 from lingyu.text import clean
 
 from .every_task import ADAPTERS, store_of_every_task
-from .random_adapters import Kind, logits_by_plain_peft, publish
+from .random_adapters import Kind, facts_of, logits_by_plain_peft, publish, write_adapter
 
 TEXTS = ("房间很干净，下次还来", "早餐差 wifi", "物流快，书便宜" * 6, "Ａ１好")
 PAIR = "服务态度"
@@ -381,3 +384,36 @@ def test_an_adapter_whose_loading_failed_goes_with_its_batch(store: Path, monkey
         assert [found() for found in admitted] == [None]
     finally:
         gc.enable()
+
+
+def publish_overflowing(store: Path, base: Path, name: str, kind: Kind) -> None:
+    """Every weight of its head is finite, and their sums are not."""
+
+    def write(folder: Path, version: str) -> VersionFacts:
+        write_adapter(folder, base, kind)
+        (folder / "README.md").unlink()
+        tensors = load_file(folder / "adapter_model.safetensors")
+        head = next(key for key in tensors if "classifier" in key and key.endswith("weight"))
+        tensors[head] = torch.full_like(tensors[head], 3e38)
+        tensors[head][:, ::2] = -3e38
+        save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
+        found = find_base(str(base))
+        return facts_of(found.weights_fingerprint, found.tokenizer_fingerprint, kind)
+
+    Store(store).publish(name, write, channel="stable", why="a test")
+
+
+@pytest.mark.parametrize("name", ["hotel", "aspects", "slots", "stars", "price"])
+def test_an_adapter_that_overflows_fails_its_own_rows_and_no_others(
+    name: str, store: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(store.parent, tmp_path / "place")
+    spoilt = tmp_path / "place/adapters"
+    publish_overflowing(spoilt, tiny_base, "spoilt", ADAPTERS[name])
+    answering = tenants_of(spoilt, tmp_path, good=name, bad="spoilt", both={"adapters": [name, "spoilt"]})
+    good, bad, both = answering.classify(["房间很好"] * 3, ["good", "bad", "both"])
+    assert isinstance(good, Result)
+    assert_same(good.as_json(), answering.classify(["房间很好"], "good")[0].as_json())
+    for failed in (bad, both):
+        assert isinstance(failed, Failed)
+        assert str(failed.error).startswith("spoilt@v1: gives logits that are no finite numbers. ")

@@ -53,7 +53,10 @@ def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
             failures[number] = _without_frames(error)
     said: dict[int, list[Said]] = {}
     for ask, answer in zip(asks, _ask_all(asks), strict=True):
-        said.setdefault(ask.row, []).append(answer)
+        if isinstance(answer, LingyuError):
+            failures.setdefault(ask.row, answer)
+        else:
+            said.setdefault(ask.row, []).append(answer)
     return [
         Failed(row.text, row.tenant, failures[number]) if number in failures else _result(row, said[number])
         for number, row in enumerate(rows)
@@ -84,8 +87,8 @@ def _result(row: Row, said: Sequence[Said]) -> Result:
     return row.respondent.answer(row.text, row.text_pair, said)
 
 
-def _ask_all(asks: Sequence[_Ask]) -> list[Said]:
-    answers: list[Said | None] = [None] * len(asks)
+def _ask_all(asks: Sequence[_Ask]) -> list[Said | LingyuError]:
+    answers: list[Said | LingyuError | None] = [None] * len(asks)
     for group in _groups(asks):
         for number, said in zip(group, _ask_together([asks[number] for number in group]), strict=True):
             answers[number] = said
@@ -107,7 +110,7 @@ def _in_order(residents: Iterable["Resident"]) -> tuple["Resident", ...]:
     return tuple(sorted(residents, key=lambda resident: resident.version.reference))
 
 
-def _ask_together(asks: Sequence[_Ask]) -> list[Said]:
+def _ask_together(asks: Sequence[_Ask]) -> list[Said | LingyuError]:
     """One engine, a few dozen adapters at most."""
     residents = _in_order({ask.resident for ask in asks})
     place = {resident: number for number, resident in enumerate(residents)}
@@ -115,7 +118,7 @@ def _ask_together(asks: Sequence[_Ask]) -> list[Said]:
     encoded = _encoded(asks)
     engine = residents[0].engine
     logits = engine.logits(engine.stack(residents), index, encoded)
-    said: list[Said | None] = [None] * len(asks)
+    said: list[Said | LingyuError | None] = [None] * len(asks)
     for resident, number in place.items():
         for ask, answer in _said_by(resident, np.flatnonzero(index == number).tolist(), asks, logits, encoded):
             said[ask] = answer
@@ -124,16 +127,25 @@ def _ask_together(asks: Sequence[_Ask]) -> list[Said]:
 
 def _said_by(
     resident: "Resident", own: list[int], asks: Sequence[_Ask], logits: "Logits", encoded: "Encoded"
-) -> Iterator[tuple[int, Said]]:
-    """own: the numbers of the asks that are this resident's."""
-    task, calibration = resident.task, resident.calibration
-    if task.head == "row":
-        for ask, row in zip(own, task.probabilities(logits.rows[own, : task.num_outputs], calibration), strict=True):
-            yield ask, Said(row, encoded.truncated[ask])
-        return
-    for ask in own:
-        (row,) = task.probabilities(logits.tokens[ask][None, :, : task.num_outputs], calibration)
-        yield ask, Said(row, encoded.truncated[ask], _read(asks[ask], encoded, ask))
+) -> Iterator[tuple[int, Said | LingyuError]]:
+    """own: the numbers of the asks that are this resident's. An error where finite weights gave no finite numbers."""
+    task, by_token = resident.task, resident.task.head == "token"
+    groups = [[ask] for ask in own] if by_token else [own]  # texts differ in their tokens
+    for group in groups:
+        given = logits.tokens[group[0]][None] if by_token else logits.rows[group]
+        given = given[..., : task.num_outputs]
+        with np.errstate(all="ignore"):  # said below
+            probabilities = task.probabilities(given, resident.calibration)
+        for ask, row, answer in zip(group, given, probabilities, strict=True):
+            if np.isfinite(row).all() and np.isfinite(answer).all():
+                yield ask, Said(answer, encoded.truncated[ask], _read(asks[ask], encoded, ask) if by_token else None)
+            else:
+                yield ask, _not_finite(resident)
+
+
+def _not_finite(resident: "Resident") -> LingyuError:
+    what = "gives logits that are no finite numbers"
+    return LingyuError(what, resident.version.reference, "Name another version, or train it again")
 
 
 def _read(ask: _Ask, encoded: "Encoded", number: int) -> Read:
