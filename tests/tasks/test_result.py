@@ -1,6 +1,8 @@
 """A result delegates to its answer, whatever the task; a failure raises what went wrong."""
 
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -39,3 +41,29 @@ def test_a_failure_raises_its_error_where_an_answer_is_asked_for(name: str) -> N
     failed = Failed("很好", "nobody", LingyuError("no such tenant"))
     with pytest.raises(LingyuError, match="no such tenant"):
         getattr(failed, name)
+
+
+class Text(str):
+    """One that a weak reference may point to."""
+
+
+def test_a_failed_keeps_nothing_alive_of_where_it_failed() -> None:
+    def answer(texts: list[Text]) -> Failed:
+        try:
+            try:
+                raise ValueError(texts)
+            except ValueError as error:
+                raise LingyuError("no") from error
+        except LingyuError as error:
+            return Failed("", "nobody", error)
+
+    batch = [Text("另一位租户的文本")]
+    alive = weakref.ref(batch[0])
+    gc.disable()  # nothing may wait for it
+    try:
+        failed = answer([*batch])
+        batch.clear()
+        assert alive() is None
+        assert str(failed.error) == "no"
+    finally:
+        gc.enable()

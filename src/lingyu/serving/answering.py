@@ -50,7 +50,7 @@ def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
         try:
             asks.extend(_asks(number, row))
         except LingyuError as error:
-            failures[number] = _without_frames(error)
+            failures[number] = error
     said: dict[int, list[Said]] = {}
     for ask, answer in zip(asks, _ask_all(asks), strict=True):
         if isinstance(answer, LingyuError):
@@ -61,12 +61,6 @@ def answer_rows(rows: Sequence[Row]) -> list[Result | Failed]:
         Failed(row.text, row.tenant, failures[number]) if number in failures else _result(row, said[number])
         for number, row in enumerate(rows)
     ]
-
-
-def _without_frames(error: LingyuError) -> LingyuError:
-    """An answer may be kept for long, and where it was raised holds the whole batch: others' texts and adapters."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 def _asks(number: int, row: Row) -> list[_Ask]:

@@ -61,6 +61,10 @@ class Failed:
     tenant: str
     error: LingyuError
 
+    def __post_init__(self) -> None:
+        # it may be kept for long, and where it was raised holds the whole batch: others' texts and adapters
+        self.error.__traceback__ = self.error.__cause__ = self.error.__context__ = None
+
     def as_json(self) -> dict[str, Any]:
         return {"text": self.text, "tenant": self.tenant, **self.error.as_json()}
 
