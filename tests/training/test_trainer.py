@@ -10,7 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 from lingyu.bases import Encoded, find_base
-from lingyu.errors import Stopped
+from lingyu.errors import LingyuError, Stopped
 from lingyu.recipe import Train
 from lingyu.tasks import IGNORED, Preference, SingleLabel, Task, Token
 from lingyu.training import (
@@ -214,3 +214,14 @@ def test_a_run_stopped_within_an_epoch_measures_and_ends_as_if_it_had_not_been(
     assert told(resumed) == told(whole)
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("numbers", [10, 1_000_000])
+def test_a_checkpoint_that_the_disk_has_no_room_for_is_one_line(
+    numbers: int, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path / "run", NO_INPUTS)
+    trainer = trainer_of(WEIGHTED, tiny_base, run.checkpoints, TEXTS, 64)
+    monkeypatch.setattr(trainer, "train", lambda **_: torch.save(torch.ones(numbers), "/dev/full"))
+    with pytest.raises(LingyuError, match=r"checkpoints: a checkpoint could not be written\. Make room, .*: go on$"):
+        train_to_end(trainer, run, resume_command="go on", resume_from=None)

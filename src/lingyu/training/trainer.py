@@ -245,6 +245,7 @@ _NO_SPACE: tuple[tuple[str, str], ...] = (
     ("os error 27", "the file would be larger than this process may write"),
     ("PytorchStreamWriter failed", "a checkpoint could not be written"),
     ("unexpected pos", "a checkpoint could not be written"),
+    ("basic_ios::clear", "a checkpoint could not be written"),
     ("Disk quota exceeded", "the disk quota is used up"),
 )
 
