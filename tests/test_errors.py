@@ -50,6 +50,18 @@ def test_every_failure_of_the_file_system_has_a_next_step(number: int) -> None:
     assert "half-written" not in str(error)  # it may have been reading
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_a_copy_that_can_not_be_written_names_what_it_was_to_become(number: int) -> None:
+    assert from_os_error(OSError(number, "", "source", None, "target")).where == "target"
+    assert from_os_error(OSError(number, "", "alone")).where == "alone"
+
+
+def test_a_copy_of_what_is_not_there_names_that(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        (tmp_path / "gone").rename(tmp_path / "target")
+    assert from_os_error(caught.value).where == str(tmp_path / "gone")
+
+
 def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_status(lambda: (tmp_path / "gone").read_text()) == 2
     assert capsys.readouterr().err == f"{tmp_path / 'gone'}: no such file or folder. Check the path\n"

@@ -130,11 +130,15 @@ _OS_ERRORS = {
 }
 """errno -> what happened, and what to do next."""
 
+_OF_THE_TARGET = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""What only a file that is written meets: of a copy, the second one that is named."""
+
 
 def from_os_error(error: OSError) -> LingyuError:
     """The line for a failure of the file system, reading or writing."""
     what, next_step = _OS_ERRORS.get(error.errno or 0, (error.strerror or str(error), _CHECK_PERMISSIONS))
-    return LingyuError(what, where=error.filename, next=next_step)
+    written = error.errno in _OF_THE_TARGET and error.filename2
+    return LingyuError(what, where=written or error.filename, next=next_step)
 
 
 def report(error: LingyuError, *, as_json: bool) -> None:
