@@ -64,6 +64,19 @@ def test_every_variant_comes_back_as_it_was_trained(variant: str, tiny_base: Pat
     assert require_same_answers(live, reloaded, rows, 0) < 1e-5
 
 
+@pytest.mark.parametrize("init", ["pissa", "pissa_niter_4", "olora"])
+def test_no_layer_is_taken_apart_into_more_directions_than_it_has(init: str, tiny_base: Path, tmp_path: Path) -> None:
+    base = find_base(str(tiny_base))
+    most = base.load_classifier(LABELS).model.config.hidden_size
+    with pytest.raises(
+        LingyuError, match=rf"lora\.r: .*query \({most} x {most}\) has {most} directions, not {most + 1}"
+    ):
+        attach_lora(base.load_classifier(LABELS), base, Lora(r=most + 1, init_lora_weights=init))
+    live = trained(base, Lora(r=most, init_lora_weights=init), tmp_path / "adapter")
+    rows = base.encode(["早餐很差"], 64)
+    require_same_answers(live, load_adapter(base, LABELS, tmp_path / "adapter"), rows, 0)
+
+
 def test_plain_peft_in_a_new_process_gives_the_same_logits(tiny_base: Path, tmp_path: Path) -> None:
     base = find_base(str(tiny_base))
     live = trained(base, Lora(), tmp_path / "adapter")
