@@ -52,6 +52,25 @@ def test_recipes_are_found_beside_the_chain_and_have_what_the_stage_sets(folder:
     assert len(whole.chain.stages) == 4
 
 
+def test_an_adapter_is_measured_by_what_the_stage_that_trained_it_sets(folder: Path) -> None:
+    first = "{name: a, recipe: task.yaml, set: {name: ra, train.seed: 1}}"
+    elsewhere = "{name: b, recipe: task.yaml, set: {name: ra, publish.to: ./others, train.seed: 2}}"
+    last = "{name: c, recipe: task.yaml, set: {name: rc, train.seed: 3}}"
+
+    def seed(adapter: str, *stages: str, store: str = "adapters") -> int:
+        measures = f"{{name: t, evaluate: {{adapter: {adapter}, store: {store}, recipe: ./task.yaml}}}}"
+        found = load_whole_chain(chain(folder, *(stage or measures for stage in stages))).recipes["t"].recipe
+        assert isinstance(found, Recipe)
+        return found.train.seed
+
+    assert seed("ra", first, "", last) == 1, "a stage that comes later has trained nothing yet"
+    assert seed("ra@canary", first, elsewhere, last, "") == 1, "another adapter, or one in another store"
+    assert seed("ra", first, elsewhere, last, "", store="others/") == 2
+    assert seed("rc@v1", first, elsewhere, last, "") == 3
+    assert seed("elsewhere", first, elsewhere, "", last) == 2, "whatever trained it: the last before it"
+    assert seed("ra", "", first) == 42
+
+
 def test_what_the_training_sets_makes_the_measurement_s_recipe_whole_too(folder: Path) -> None:
     (folder / "partial.yaml").write_text("name: hotel\ntask: single_label\n", encoding="utf-8")
     evaluate = "{name: test, evaluate: {adapter: hotel, recipe: ./partial.yaml}}"

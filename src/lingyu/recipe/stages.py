@@ -1,13 +1,13 @@
 """A chain with the recipes that its stages name: what is wrong with any of them is told before the first stage runs."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lingyu.errors import Faults, LingyuError
 
-from .chaining import ChainRecipe, Stage
+from .chaining import ChainRecipe, EvaluateStage, Stage
 from .document import COMMAND_LINE
 from .pretraining import PretrainingRecipe
 from .reading import Loaded, load_any, load_chain_with_origins, load_recipe
@@ -51,7 +51,8 @@ def load_whole_chain(path: Path | str) -> WholeChain:
             if stage.recipe is not None:
                 recipes[stage.name] = _run_by(stage, folder / stage.recipe)
             elif stage.evaluate is not None:
-                recipes[stage.name] = _measured_by(folder / stage.evaluate.recipe, folder, loaded.recipe)
+                before = loaded.recipe.stages[:index]
+                recipes[stage.name] = _measured_by(stage.evaluate, folder, before, recipes)
         except LingyuError as error:
             faults += _at_the_stage(error, loaded, index)
     if faults:
@@ -71,12 +72,22 @@ def _run_by(stage: Stage, named: Path) -> StageRecipe:
     return StageRecipe(file, overrides, recipe)
 
 
-def _measured_by(named: Path, folder: Path, chain: ChainRecipe) -> StageRecipe:
-    """With what the chain's last stage of that recipe sets: rows are measured on as they were trained on."""
-    file = _plain(named)
-    trained = [stage for stage in chain.stages if stage.recipe is not None and _plain(folder / stage.recipe) == file]
-    overrides = tuple(overrides_of(trained[-1])) if trained else ()
+def _measured_by(
+    measures: EvaluateStage, folder: Path, before: Sequence[Stage], recipes: Mapping[str, StageRecipe]
+) -> StageRecipe:
+    """With what the stage before it sets that trains this adapter by this recipe, or else the last one of this recipe:
+    rows are measured on as they were trained on. recipes: of the stages before it that have a sound one."""
+    file = _plain(folder / measures.recipe)
+    trained = [stage for stage in before if stage.recipe is not None and _plain(folder / stage.recipe) == file]
+    of_adapter = [stage for stage in trained if stage.name in recipes and _makes(recipes[stage.name].recipe, measures)]
+    overrides = tuple(overrides_of((of_adapter or trained)[-1])) if trained else ()
     return StageRecipe(file, overrides, load_recipe(file, overrides))
+
+
+def _makes(recipe: Recipe | PretrainingRecipe, measured: EvaluateStage) -> bool:
+    """Whether it publishes the adapter that is measured, into that store."""
+    is_store = _plain(Path(recipe.publish.to)) == _plain(Path(measured.store))
+    return is_store and recipe.name == measured.adapter.partition("@")[0]
 
 
 def _plain(path: Path) -> Path:
