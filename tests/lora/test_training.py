@@ -1,6 +1,8 @@
 """A run that stopped early, and was then interrupted, publishes what it would have published."""
 
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from lingyu.cli.train import main as train
 from lingyu.errors import LingyuError
 from lingyu.lora import training
 from lingyu.training import read_metrics
+from lingyu.training.stopping import StopAtSignal
 
 from ..e2e.conftest import make_workplace
 
@@ -34,6 +37,39 @@ def test_after_an_early_stop_a_resumed_run_trains_no_further(
     steps = [row["step"] for row in rows if "dev" in row]
     assert steps[-1] < 16 * 10, "it did not stop early"
     assert published[0] == published[1]
+
+
+@pytest.mark.parametrize("end", ["train.max_steps=7", "train.num_train_epochs=2.3"])
+def test_ctrl_c_in_the_last_step_within_an_epoch_leaves_what_is_published_otherwise(
+    end: str, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dev is measured at the end of each epoch of three steps, and after the seventh step, which ends the training."""
+    settings = ("train.eval_strategy=epoch", "train.eval_steps=null", "train.tokens_per_batch=1024")
+    published = []
+    for name in ("undisturbed", "interrupted"):
+        place = make_workplace(tmp_path / name, tiny_base)
+        monkeypatch.chdir(place.folder)
+        command = [str(place.recipe), *settings, end, "train.metric_for_best_model=loss"]
+        if name == "interrupted":
+            with monkeypatch.context() as patch:
+                patch.setattr(StopAtSignal, "on_step_end", _stopped_in_step_7)
+                assert train(command) == 130
+            command.append("--resume")
+        assert train(command) == 0
+        (run,) = place.runs()
+        rows = read_metrics(run / "metrics.jsonl")
+        published.append((place.adapter_bytes(), rows))
+    assert [row["step"] for row in rows if "dev" in row] == [3, 6, 7]
+    assert published[0] == published[1]
+
+
+_when_a_step_ends = StopAtSignal.on_step_end
+
+
+def _stopped_in_step_7(self: StopAtSignal, args: Any, state: Any, control: Any, **others: Any) -> Any:
+    if state.global_step == 7:
+        signal.raise_signal(signal.SIGINT)
+    return _when_a_step_ends(self, args, state, control, **others)
 
 
 def _interrupt(*_: object) -> None:

@@ -56,8 +56,10 @@ class StopAtSignal(TrainerCallback):  # type: ignore[misc]
     ) -> TrainerControl:
         """Trainer calls this where it leaves an epoch in its middle, too: a measurement there is in nobody's schedule.
         It would draw random numbers, count for patience, perhaps be the best, and go into the checkpoint that was just
-        saved: a run that goes on from it would not be the one that was never stopped."""
-        if self.received is not None and state.epoch is not None and not state.epoch.is_integer():
+        saved: a run that goes on from it would not be the one that was never stopped. After the last step of all it is
+        what every run measures, and nothing goes on that could make up for it."""
+        within = state.epoch is not None and not state.epoch.is_integer()
+        if self.received is not None and within and state.global_step < state.max_steps:
             control.should_evaluate = control.should_save = False
         return control
 
