@@ -149,6 +149,16 @@ def test_rules_between_keys_are_all_told_at_the_line_of_a_key(tmp_path: Path) ->
     ]
 
 
+def test_an_orthogonal_beginning_wants_an_even_rank(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_recipe(path, ["lora.init_lora_weights=orthogonal", "lora.r=6"]).lora.r == 6
+    assert load_recipe(path, ["lora.r=5"]).lora.r == 5
+    assert faults_of(path, "lora.init_lora_weights=orthogonal", "lora.r=5") == [
+        "command line: lora.r: init_lora_weights: orthogonal gives A and B half of the directions each, and 5 is odd; "
+        "take an even rank"
+    ]
+
+
 def test_rules_over_sections_have_a_line_too(tmp_path: Path) -> None:
     text = GOOD + "train:\n  class_weights: {负面: 1, 好: 2}\nrevision: main\n"
     assert faults_of(write(tmp_path, text)) == [

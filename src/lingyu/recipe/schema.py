@@ -268,7 +268,13 @@ class Lora(Section):
                 not (self.use_dora and self.changes_base),
                 "use_dora",
                 "use_dora and init_lora_weights: pissa or olora can't be converted together; choose one",
-            )
+            ),
+            (
+                self.init_lora_weights != "orthogonal" or self.r % 2 == 0,
+                "r",
+                f"init_lora_weights: orthogonal gives A and B half of the directions each, and {self.r} is odd; "
+                "take an even rank",
+            ),
         )
         return self
 
