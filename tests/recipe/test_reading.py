@@ -189,6 +189,17 @@ def test_a_wrong_value_inside_one_kind_of_a_union_is_told_alone(tmp_path: Path) 
     ]
 
 
+def test_a_list_that_may_be_a_word_is_not_empty(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_recipe(path, ["lora.target_modules=[query]"]).lora.target_modules == ("query",)
+    assert faults_of(path, "lora.target_modules=[]") == [
+        "command line: lora.target_modules: an empty list. Give at least 1"
+    ]
+    assert faults_of(path, "lora.target_modules=3") == [
+        "command line: lora.target_modules: 3 will not do. Write auto or a list"
+    ]
+
+
 def test_a_list_item_has_its_own_line(tmp_path: Path) -> None:
     assert faults_of(write(tmp_path, GOOD + "  clean:\n    - html\n    - widht\n")) == [
         'r.yaml:8: data.clean: "widht" is not one of html, control, width, urls, repeats, personal, simplified. '

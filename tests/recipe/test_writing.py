@@ -51,7 +51,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         "seed": draw(st.integers(0, 2**32 - 2)),
     }
     lora = {
-        "target_modules": draw(st.one_of(st.just("auto"), st.lists(TEXT, max_size=3))),
+        "target_modules": draw(st.one_of(st.just("auto"), st.lists(TEXT, min_size=1, max_size=3))),
         "init_lora_weights": draw(st.sampled_from([True, False, "pissa"])),
     }
     data = {

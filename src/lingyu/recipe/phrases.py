@@ -137,8 +137,9 @@ def in_words(error_type: str, node: Node, context: Mapping[str, Any]) -> Phrase:
 
 def none_of_the_kinds(node: Node, errors: list[tuple[str, Mapping[str, Any]]]) -> Phrase:
     """The phrase for a value that may be of several kinds and is of none. errors: (type, context), one a kind."""
-    if errors[0][0] == "string_unicode":
-        return in_words("string_unicode", node, {})
+    for error_type, context in errors:
+        if error_type != "literal_error" and error_type not in _WANTED:
+            return in_words(error_type, node, context)  # of this kind, and wrong in itself
     wanted: list[str] = []
     for error_type, context in errors:
         kinds = _choices(str(context["expected"])) if error_type == "literal_error" else _WANTED[error_type]

@@ -235,7 +235,9 @@ class Lora(Section):
         default=16.0, description="The update is scaled by lora_alpha / r (or / sqrt(r), see use_rslora)."
     )
     lora_dropout: Rate = Field(default=0.0, description="Dropout before A.")
-    target_modules: Literal["auto"] | Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)] = Field(
+    target_modules: (
+        Literal["auto"] | Annotated[tuple[str, ...], BeforeValidator(tuple_of_list), Field(min_length=1)]
+    ) = Field(
         default="auto",
         union_mode="left_to_right",
         description="auto: all linear layers of the encoder, for its family. Or names of layers, as in PEFT.",
