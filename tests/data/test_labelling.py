@@ -368,6 +368,34 @@ def test_rows_without_a_group_are_counted(write):
     assert splits.counts.notes == ("rows without a value of data.group, which split by their text alone: 60",)
 
 
+def test_groups_that_given_files_share_are_counted(write):
+    def rows(count, customer):
+        return "".join(f"{customer}{n},{'好差'[n % 2]},{customer}\n" for n in range(count))
+
+    head = "text,label,customer\n"
+    write("train.csv", head + rows(20, "甲") + rows(20, "乙") + rows(20, "丙") + "没有,好,\n")
+    write("dev.csv", head + "又一,好,甲\n又二,差, 甲\n又三,差,丁\n又四,差,\n")
+    write("test.csv", head + "再一,好,乙\n再二,差,丁\n再三,差,戊\n再四,差,\n")
+    both = Data(train="train.csv", dev="dev.csv", test="test.csv", labels=["好", "差"], group="customer")
+    assert load_splits(both, "single_label").counts.notes == (
+        "dev rows whose value of data.group stands in train: 2",
+        "test rows whose value of data.group stands in train: 1",
+        "test rows whose value of data.group stands in dev: 1",
+    )
+    apart = Data(train="train.csv", dev="dev.csv", labels=["好", "差"], group="customer", split={"test": 0.3})
+    notes = load_splits(apart, "single_label").counts.notes
+    assert [note for note in notes if note.startswith("test")] == [], "what is split off shares none"
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_a_share_of_what_a_file_gives_is_said_to_be_idle(write, part):
+    write("train.csv", "text,label\n" + "".join(f"第{n}条,{'好差'[n % 2]}\n" for n in range(40)))
+    write("given.csv", "text,label\n新的,好\n又一,差\n")
+    for share, notes in ((0.1, ()), (0.25, (f"data.split.{part} is idle: data.{part} gives these rows",))):
+        data = Data(train="train.csv", labels=["好", "差"], split={part: share}, **{part: "given.csv"})
+        assert load_splits(data, "single_label").counts.notes == notes
+
+
 def test_rows_of_one_group_stay_on_one_side(write):
     rows = "".join(f"第{n}句,{n // 3},{'好差'[n % 2]}\n" for n in range(120))
     write("train.csv", "text,customer,label\n" + rows + "第0句！,99,好\n")

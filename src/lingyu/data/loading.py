@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data, TaskName
+from lingyu.recipe import Data, Split, TaskName
 from lingyu.text import Hashes, content_hashes
 
 from .counts import BEYOND, CHOSEN_BY, DEV_LEAKED, EMPTY, LEAKED, TWO_LABELS, Tally
@@ -36,6 +36,8 @@ def load_splits(data: Data, task: TaskName) -> Splits:
     dev, test, leaked = _gate(parts, given, data, tally)
     train = _sample(parts[TRAIN], data, rows, tally)
     _note_overlaps(train, dev, test, tally)
+    _note_shared_groups(train, dev, test, given, tally)
+    _note_idle_shares(data, given, tally)
     kept = {"train": train.rows, "dev": dev.rows, "test": test.rows}
     return Splits(names, train, dev, test, leaked, tally.counts(kept), task)
 
@@ -171,6 +173,28 @@ def _note_overlaps(train: Part, dev: Part, test: Part, tally: Tally) -> None:
     tally.note(int(np.isin(test.hashes, dev.hashes).sum()), "test rows whose text stands in dev")
     repeats = Counter(train.hashes.tolist())
     tally.note(train.rows - len(repeats), "train rows that repeat a text with the same label (kept)")
+
+
+def _note_shared_groups(train: Part, dev: Part, test: Part, given: Collection[str], tally: Tally) -> None:
+    """Only what is split off keeps the rows of a group together; files are as they are given."""
+    before = {"train": train}
+    for name, part in (("dev", dev), ("test", test)):
+        if name in given:
+            for other, earlier in before.items():
+                there = _groups_named(earlier)
+                shared = sum(value.strip() in there for value in part.group_values or ())
+                tally.note(shared, f"{name} rows whose value of data.group stands in {other}")
+        before[name] = part
+
+
+def _groups_named(part: Part) -> set[str]:
+    return {value.strip() for value in part.group_values or ()} - {""}
+
+
+def _note_idle_shares(data: Data, given: Collection[str], tally: Tally) -> None:
+    for name in given:
+        if getattr(data.split, name) != Split.model_fields[name].default:
+            tally.notes.append(f"data.split.{name} is idle: data.{name} gives these rows")
 
 
 def _note_single_texts(train: Part, test: Part, tally: Tally) -> None:

@@ -171,7 +171,8 @@ class Data(Section):
     )
     group: Given | None = Field(
         default=None,
-        description="A column whose rows of one value stay on one side of the split. Rows of one first text always do.",
+        description="A column whose rows of one value stay on one side of the split. Rows of one first text always do. "
+        "Of a given dev or test, the rows whose value stands in train are counted.",
     )
     baseline_column: Given | None = Field(
         default=None,
