@@ -61,6 +61,8 @@ def test_a_new_encoder_s_shape_is_resolved_whole(tmp_path: Path) -> None:
     assert "    hidden_size: 256\n" in resolved_yaml(load_pretraining(path, ["dapt.mode=scratch"]))
     wide = load_pretraining(path, ["dapt.mode=scratch", "dapt.shape.hidden_size=768", "dapt.shape.vocab_size=300"])
     assert list(wide.dapt.shape.model_dump().values()) == [768, 4, 12, 3072, 512, 300]
+    widest = load_pretraining(path, ["dapt.mode=scratch", f"dapt.shape.hidden_size={1 << 16}"])
+    assert widest.dapt.shape.intermediate_size == 1 << 18, "what is filled in is within bounds too"
 
 
 def test_a_card_of_a_base_has_no_larger_one(tmp_path: Path) -> None:
@@ -194,6 +196,7 @@ def test_a_recipe_that_trains_is_no_pretraining(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TEXTS = st.lists(TEXT, max_size=3)
 COUNT = st.one_of(st.none(), st.integers(1, 10**6))
+SIZE = st.one_of(st.none(), st.integers(1, 1 << 16))
 
 
 @st.composite
@@ -209,7 +212,7 @@ def recipes(draw: st.DrawFn) -> PretrainingRecipe:
         "user_dict": draw(st.one_of(st.none(), TEXT)),
     }
     if mode in ("scratch", "distil"):
-        dapt["shape"] = {"num_hidden_layers": draw(COUNT), "vocab_size": draw(COUNT)}
+        dapt["shape"] = {"num_hidden_layers": draw(SIZE), "vocab_size": draw(COUNT)}
     train = {"max_steps": draw(COUNT), "dropout": draw(st.one_of(st.none(), st.floats(0, 0.9)))}
     lora = {"lora": {"r": 8}} if mode == "lora" else {}
     return PretrainingRecipe.model_validate(

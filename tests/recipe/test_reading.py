@@ -149,6 +149,26 @@ def test_rules_between_keys_are_all_told_at_the_line_of_a_key(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "override", "most"),
+    [
+        ("task", "train.learning_rate=1e39", "1000000000"),
+        ("task", "train.weight_decay=1e300", "1000000000"),
+        ("task", "lora.loraplus_lr_ratio=1e300", "1000000000"),
+        ("task", "lora.r=1000000000", "8192"),
+        ("task", "train.tokens_per_batch=99999999999999999999999", "1000000000"),
+        ("dapt", "lora.r=1000000000", "8192"),
+        ("dapt", "dapt.shape.max_position_embeddings=99999999999999999", "65536"),
+        ("dapt", "dapt.shape.vocab_size=99999999999999999", "1000000"),
+    ],
+)
+def test_numbers_that_no_machine_could_take_are_refused(tmp_path: Path, kind: str, override: str, most: str) -> None:
+    with pytest.raises(Faults) as refused:
+        load_any(write(tmp_path, SMALLEST[kind]), [override])
+    key, _, value = override.partition("=")
+    assert str(refused.value) == f"command line: {key}: {value} will not do. It has to be at most {most}"
+
+
 def test_an_orthogonal_beginning_wants_an_even_rank(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     assert load_recipe(path, ["lora.init_lora_weights=orthogonal", "lora.r=6"]).lora.r == 6

@@ -14,12 +14,14 @@ from .schema import (
     Count,
     Lora,
     Name,
+    NotNegative,
     Positive,
     Rate,
     Rule,
     Section,
     Seed,
     Share,
+    Size,
     Trackers,
     require_rules,
     tuple_of_list,
@@ -51,14 +53,16 @@ _HEAD_SIZE = 64
 class Shape(Section):
     """Of a new encoder, by BertConfig's own names. Of a student, what differs from its teacher."""
 
-    hidden_size: Count | None = Field(default=None, description="Width. scratch: 256. A student has its teacher's.")
-    num_hidden_layers: Count | None = Field(
+    hidden_size: Size | None = Field(default=None, description="Width. scratch: 256. A student has its teacher's.")
+    num_hidden_layers: Size | None = Field(
         default=None, description="scratch: 4. A student: half of its teacher's, spread evenly over them."
     )
-    num_attention_heads: Count | None = Field(default=None, description="scratch: hidden_size / 64.")
-    intermediate_size: Count | None = Field(default=None, description="scratch: 4 x hidden_size.")
-    max_position_embeddings: Count | None = Field(default=None, description="scratch: 512.")
-    vocab_size: Count | None = Field(
+    num_attention_heads: Size | None = Field(default=None, description="scratch: hidden_size / 64.")
+    intermediate_size: Annotated[int, Field(ge=1, le=1 << 18)] | None = Field(
+        default=None, description="scratch: 4 x hidden_size."
+    )
+    max_position_embeddings: Size | None = Field(default=None, description="scratch: 512.")
+    vocab_size: Annotated[int, Field(ge=1, le=10**6)] | None = Field(
         default=None,
         description="scratch: entries of the new vocabulary at most, 8000. A student: its teacher's entries that are "
         "kept, the most frequent of the corpus; without it all.",
@@ -131,7 +135,7 @@ class Dapt(Section):
     held_out: Share = Field(
         default=0.02, description="Share of the corpus's texts that measures the gain, 2,000 texts at most."
     )
-    head_warmup_steps: Annotated[int, Field(ge=0)] = Field(
+    head_warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=200, description="Steps in which a new masked-LM head learns alone, where the base has none."
     )
     shape: Shape = Field(
@@ -170,7 +174,7 @@ class Pretraining(Section):
         default="linear", description="After warm-up."
     )
     warmup_ratio: Rate = Field(default=0.06, description="Share of the steps over which the rate rises from zero.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="AdamW's, on matrices only.")
+    weight_decay: NotNegative = Field(default=0.01, description="AdamW's, on matrices only.")
     max_grad_norm: Positive = Field(default=1.0, description="Gradients are clipped to this norm.")
     tokens_per_batch: Count = Field(
         default=8192, description="Tokens of an optimiser step's batch over all processes, at most; none is padding."

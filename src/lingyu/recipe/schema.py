@@ -24,8 +24,10 @@ RUNS = Path("runs")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]  # so far beyond use that products of two still fit float32
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Size = Annotated[int, Field(ge=1, le=1 << 16)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 2)]  # NumPy's range, and a saved adapter is proved with the next one
 
 
@@ -231,7 +233,7 @@ def _lora_init_is_known(value: object) -> object:
 class Lora(Section):
     """PEFT's LoraConfig, by its own names."""
 
-    r: Count = Field(default=8, description="Rank of the update.")
+    r: Annotated[int, Field(ge=1, le=8192)] = Field(default=8, description="Rank of the update.")
     lora_alpha: Positive = Field(
         default=16.0, description="The update is scaled by lora_alpha / r (or / sqrt(r), see use_rslora)."
     )
@@ -254,7 +256,7 @@ class Lora(Section):
         description="true, gaussian, orthogonal, olora, pissa or pissa_niter_N. "
         "PiSSA and OLoRA are converted to plain LoRA of twice the rank when the adapter is published.",
     )
-    loraplus_lr_ratio: Annotated[float, Field(ge=1)] | None = Field(
+    loraplus_lr_ratio: Annotated[float, Field(ge=1, le=1e9)] | None = Field(
         default=None,
         description="LoRA+: the learning rate of B over that of A (arXiv 2402.12354 suggests 16). Heads keep A's.",
     )
@@ -296,7 +298,7 @@ class Train(Section):
         default="cosine", description="After warm-up."
     )
     warmup_ratio: Rate = Field(default=0.06, description="Share of the steps over which the rate rises from zero.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="AdamW's, on matrices only.")
+    weight_decay: NotNegative = Field(default=0.01, description="AdamW's, on matrices only.")
     max_grad_norm: Positive = Field(default=1.0, description="Gradients are clipped to this norm.")
     tokens_per_batch: Count = Field(
         default=4096,
