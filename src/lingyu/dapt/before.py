@@ -8,7 +8,7 @@ import numpy as np
 from lingyu.errors import LingyuError
 from lingyu.store import read_tensors, write_tensors
 
-from .measuring import Masked
+from .measuring import NAMES, Masked
 
 BEFORE = "before.safetensors"
 
@@ -37,5 +37,6 @@ def _read(file: Path) -> dict[str, Masked]:
             tokens=tensors[f"{part}.tokens"].astype(np.int64),
             came_from=tensors[f"{part}.came_from"].astype(np.int64),
         )
-        for part in dict.fromkeys(name.partition(".")[0] for name in tensors)
+        for part in NAMES  # in the order of measuring, as published figures stand: the file's is another
+        if f"{part}.losses" in tensors
     }
