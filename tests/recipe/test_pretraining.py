@@ -119,6 +119,7 @@ def test_missing_keys_come_with_an_example(tmp_path: Path) -> None:
         ("dapt.shape.num_hidden_layers=2", "dapt.shape: mode full keeps its base's shape"),
         ("dapt.objective=[word_order]", "dapt.objective: mlm belongs in it, and each objective once"),
         ("revision=main", "revision: the embedded base has no revisions; leave it out"),
+        ("dapt.drop_test_texts=true", "dapt.drop_test_texts: no test text is known without dapt.exclude"),
         ("publish.to=embedded", "publish.to: the base itself: a run that was killed could not go on from it"),
         ("lora.r=8", "lora: mode full learns without LoRA; lora is for mode: lora"),
         ("dapt.hidden_loss_weight=2.0", "dapt.hidden_loss_weight: mode full has no teacher"),
@@ -129,6 +130,14 @@ def test_missing_keys_come_with_an_example(tmp_path: Path) -> None:
 def test_keys_that_do_not_go_together_are_told(tmp_path: Path, override: str, fault: str) -> None:
     [line] = faults_of(write(tmp_path, GOOD), override)
     assert line.startswith(f"command line: {fault}")
+
+
+def test_keys_that_go_together_are_fine(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_pretraining(path, ["dapt.drop_test_texts=true", "dapt.exclude=[test.csv]"]).dapt.drop_test_texts
+    assert load_pretraining(path, ["base=hfl/chinese-macbert-base", "revision=main"]).revision == "main"
+    [line] = faults_of(path, "base=hfl/chinese-macbert-base", "revision=main", "dapt.mode=scratch")
+    assert line.startswith("command line: revision: mode scratch")
 
 
 def test_lora_begins_as_the_base_so_that_before_can_be_measured(tmp_path: Path) -> None:
@@ -148,6 +157,7 @@ def test_lora_begins_as_the_base_so_that_before_can_be_measured(tmp_path: Path) 
             "dapt.shape.num_attention_heads: hidden_size 256 is no multiple",
         ),
         ("scratch", "train.max_length=600", "train.max_length: 600 tokens do not fit the new encoder's 512 positions"),
+        ("scratch", "revision=main", "revision: mode scratch starts from no base; leave it out"),
         ("distil", "dapt.shape.hidden_size=64", "dapt.shape: a student has its teacher's hidden_size"),
         ("distil", "dapt.objective=[mlm, word_order]", "dapt.objective: mode distil learns by mlm"),
     ],

@@ -348,10 +348,17 @@ def _rules_of_students(dapt: Dapt) -> Iterator[Rule]:
 def _rules_of_keys(recipe: PretrainingRecipe) -> Iterator[Rule]:
     """Between keys of any mode."""
     dapt = recipe.dapt
+    from_none = dapt.mode == "scratch"
+    has_no_revision = "mode scratch starts from no base" if from_none else "the embedded base has no revisions"
     yield (
-        recipe.base != "embedded" or recipe.revision is None,
+        recipe.revision is None or (recipe.base != "embedded" and not from_none),
         "revision",
-        "the embedded base has no revisions; leave it out",
+        f"{has_no_revision}; leave it out",
+    )
+    yield (
+        not dapt.drop_test_texts or bool(dapt.exclude),
+        "dapt.drop_test_texts",
+        "no test text is known without dapt.exclude; name the test sets there, or leave this out",
     )
     yield (
         dapt.mode == "scratch" or PurePath(recipe.base) != PurePath(recipe.publish.to),
