@@ -318,6 +318,14 @@ def test_proposals_are_applied_and_what_was_dropped_stays_in_a_file(files):
     assert Path("train.csv").read_text(encoding="utf-8") == TRAIN, "the sources stay as they are"
 
 
+def test_labels_of_which_no_row_is_left_are_named_with_their_file(files):
+    dear = finding("train.csv:6", "relabel", "noise", confidence=0.9, suggested_label="好")
+    proposed(dear, finding("train.csv:7"), finding("test.csv:2"))
+    notes = applied().counts.notes
+    assert "labels of which no row is left in train.csv: -1, 差" in notes
+    assert not any("in test.csv" in note for note in notes)
+
+
 def test_what_a_person_decides_counts_and_is_said(files):
     proposed(
         finding("train.csv:3"), finding("train.csv:5", check="conflicts"), finding("train.csv:6", "keep", "conflicts")

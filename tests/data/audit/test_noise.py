@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.data.audit.noise import find_noise, grouped_folds, judge, why_not_judged
+from lingyu.data.audit.noise import Judged, find_noise, grouped_folds, judge, why_not_judged
 from lingyu.data.audit.parts import AuditPart
-from lingyu.data.audit.report import Source
+from lingyu.data.audit.report import Noise, Source
 from lingyu.data.audit.rows import rows_of
 
 GOOD = ("房间很干净", "服务热情周到", "早餐丰富好吃", "位置方便安静", "非常满意推荐")
@@ -46,6 +46,25 @@ def test_wrong_labels_are_doubted_with_the_right_one_suggested(make_part):
     qualities = [float(judged.quality[it.row]) for it in found]
     assert qualities == sorted(qualities)
     assert sum(count for _, _, count in judged.noise.pairs) == judged.noise.doubted == len(found)
+
+
+@pytest.mark.parametrize(
+    ("texts", "missed", "doubts", "suggestion"),
+    [(7, 2, 2, "relabel"), (7, 3, 3, "keep"), (20, 9, 2, "relabel"), (20, 10, 2, "keep")],
+)
+def test_labels_are_changed_only_where_the_model_has_learnt_them(make_part, texts, missed, doubts, suggestion):
+    """It has to be right on most texts of a label, and to leave it the five that an audit asks for: a set of 192 rows
+    with eight labels lost whole labels. A copy is no text more."""
+    given = [(f"第{at}条", "少" if at < texts else "多") for at in (*range(60), texts - 1)]
+    rows = rows_of([make_part("train", given)])
+    at = np.arange(len(rows))
+    predicted = np.where(at < missed, 1 - rows.labels, rows.labels)
+    even = np.full(len(rows), 0.5, dtype=np.float32)
+    noise = Noise(method="", folds=5, rows=61, doubted=doubts, accuracy=0.9, pairs=())
+    found = find_noise(rows, Judged(noise, predicted, even, even, at < doubts, 0, True))
+    assert [(it.row, it.suggestion, it.suggested_label) for it in found] == [
+        (row, suggestion, "多") for row in range(doubts)
+    ]
 
 
 def test_labels_of_a_test_are_doubted_but_kept(make_part):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .found import Found
-from .rows import NO_LABEL, Indices, Rows
+from .rows import NO_LABEL, Indices, Mask, Rows
 
 FEWEST_TEXTS = 5
 """Distinct texts of a label in train, at the least: with fewer, not each of five folds has one."""
@@ -50,8 +50,11 @@ def find_rare_labels(rows: Rows) -> list[Found]:
     return [Found("labels", row, "keep") for row in labelled[found][order].tolist()]
 
 
-def _texts_in_train(rows: Rows) -> Indices:
-    """(labels,) how many distinct texts of the first part carry each."""
-    of_train = (rows.labels != NO_LABEL) & (rows.part == 0)
-    pairs = np.unique(np.stack([rows.labels[of_train], rows.same[of_train]]), axis=1)
+def texts_each(rows: Rows, taken: Mask) -> Indices:
+    """(labels,) how many distinct texts of the rows taken, each with a label, carry each."""
+    pairs = np.unique(np.stack([rows.labels[taken], rows.same[taken]]), axis=1)
     return np.bincount(pairs[0], minlength=len(rows.names))
+
+
+def _texts_in_train(rows: Rows) -> Indices:
+    return texts_each(rows, (rows.labels != NO_LABEL) & (rows.part == 0))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lingyu.reporting import Report
 
 from .found import Found, in_training
+from .labels import FEWEST_TEXTS, texts_each
 from .report import Noise
 from .rows import NO_LABEL, Indices, Mask, Rows
 
@@ -84,16 +85,20 @@ def judge(rows: Rows, folds: int, seed: int, report: Report) -> Judged | None:
 
 
 def find_noise(rows: Rows, judged: Judged | None) -> list[Found]:
-    """Each doubted row, the least probable label first, with the label that is the most probable."""
+    """Each doubted row, the least probable label first, with the label that is the most probable.
+
+    Rows of a label that the model has not learnt are kept: a person decides.
+    """
     if judged is None:
         return []
+    learnt = _learnt_labels(rows, judged)
     doubted = np.flatnonzero(judged.doubted)
     order = doubted[np.argsort(judged.quality[doubted], kind="stable")]
     return [
         Found(
             "noise",
             row,
-            "relabel" if in_training(rows, row) else "keep",
+            "relabel" if in_training(rows, row) and learnt[rows.labels[row]] else "keep",
             confidence=round(float(judged.confidence[row]), 4),
             suggested_label=rows.names[judged.predicted[row]],
         )
@@ -101,13 +106,23 @@ def find_noise(rows: Rows, judged: Judged | None) -> list[Found]:
     ]
 
 
+def _learnt_labels(rows: Rows, judged: Judged) -> Mask:
+    """(labels,) which the model gives most texts of train that carry them, and which keep FEWEST_TEXTS of them.
+
+    A model that is wrong on most of a label has seen too few of its texts: by its doubts the label would be wiped out.
+    """
+    teaching = (rows.labels != NO_LABEL) & (rows.part == 0)
+    found = texts_each(rows, teaching & (judged.predicted == rows.labels))
+    undoubted = texts_each(rows, teaching & ~judged.doubted)
+    learnt: Mask = (2 * found > texts_each(rows, teaching)) & (undoubted >= FEWEST_TEXTS)
+    return learnt
+
+
 def _judgeable(rows: Rows, folds: int) -> Mask:
     """(rows,) whether a row has a label, and that has a text of train for each fold: else a fold would not know it."""
     labelled = rows.labels != NO_LABEL
     teaching = labelled & (rows.part == 0)
-    pairs = np.unique(np.stack([rows.labels[teaching], rows.same[teaching]], axis=1), axis=0)
-    texts_each = np.bincount(pairs[:, 0], minlength=len(rows.names))
-    enough = np.flatnonzero(texts_each >= folds)
+    enough = np.flatnonzero(texts_each(rows, teaching) >= folds)
     judged: Mask = labelled & np.isin(rows.labels, enough)
     return judged
 

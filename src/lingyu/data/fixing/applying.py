@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from lingyu.errors import LingyuError, did_you_mean
+from lingyu.errors import LingyuError, did_you_mean, printable
 from lingyu.reporting import Report
 
 from ..audit.report import Check
@@ -248,6 +248,7 @@ class _Work:
         }
         notes = [f"{what}: {count:,}" for what, count in numbered.items() if count]
         notes += [f"no row of {file} is left" for file, rows in kept.items() if not rows]
+        notes += self._emptied_labels()
         read = {table.source: len(table.rows) for table in self.rows.tables}
         return Counts(read, dict(reasons.most_common()), kept, tuple(notes))
 
@@ -280,6 +281,14 @@ class _Work:
             for row in table.rows
             if self._is_dropped(row.where)
         ]
+
+    def _emptied_labels(self) -> Iterator[str]:
+        """A note for each file that has rows left, and of some label none."""
+        for source, table in self._sources():
+            left = {self.rows.label(row) for row in self._kept(table)}
+            gone = {self.rows.label(row) for row in table.rows} - left - {""}
+            if left and gone:
+                yield f"labels of which no row is left in {source.file}: {_some(sorted(map(printable, gone)))}"
 
     @cached_property
     def _emptied_texts(self) -> int:
