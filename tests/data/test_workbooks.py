@@ -179,3 +179,19 @@ def test_a_cell_far_down_and_far_right_is_read():
         )
     )
     assert [row.text for row in read_rows("a.xlsx", "text", "label")] == ["好", "差", "7"]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1 << 20, 97])
+def test_an_import_counts_merged_cells_of_the_sheet_that_is_read(monkeypatch, chunk_bytes):
+    """A label merged over the rows that it is of is in the first of them alone."""
+    monkeypatch.setattr(workbooks, "_CHUNK_BYTES", chunk_bytes)
+    name = book(ROWS, ROWS)
+    made = openpyxl.load_workbook(name)
+    for start in range(2, 302, 3):
+        made.worksheets[0].merge_cells(f"B{start}:B{start + 2}")
+    made.worksheets[1].merge_cells("A1:B1")
+    made.save(name)
+    assert imported(name).counts.notes == (
+        "sheets not read: 表2",
+        "merged cells, of which only the first keeps its value: 100",
+    )

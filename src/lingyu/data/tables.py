@@ -299,8 +299,11 @@ def xlsx_table(content: Content, encoding: str) -> Table:
 
     def notes() -> tuple[str, ...]:
         unread = (f"sheets not read: {', '.join(sheet.others)}",) if sheet.others else ()
-        empty = sheet.valueless()
-        return (*unread, *((f"formulas without a value, read as empty cells: {empty:,}",) if empty else ()))
+        counts = {
+            "formulas without a value, read as empty cells": sheet.valueless(),
+            "merged cells, of which only the first keeps its value": sheet.merged(),
+        }
+        return (*unread, *(f"{what}: {count:,}" for what, count in counts.items() if count))
 
     return Table(source, columns, _some(rows(), source), notes=notes)
 

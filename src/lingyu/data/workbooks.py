@@ -16,8 +16,9 @@ _MOST_ROWS = 1 << 20  # of any sheet that Excel writes (ECMA-376 sets no limit, 
 _MOST_CELLS = 1 << 26  # with those filled in that a row leaves out; so many of their own don't fit into _MOST_BYTES
 _CHUNK_BYTES = 1 << 20
 _FORMULA = re.compile(rb"<(?:[A-Za-z]\w*:)?f[\s>/]")
+_MERGED = re.compile(rb"<(?:[A-Za-z]\w*:)?mergeCell[\s>/]")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-_LONGEST_TAG = 64  # bytes of the above that may lie across two chunks
+_LONGEST_TAG = 64  # bytes of those above that may lie across two chunks
 
 Values = tuple[object, ...]
 
@@ -27,11 +28,13 @@ class FirstSheet:
     """rows: (number in the sheet, values) of those that have a value. others: names of further sheets that have one.
 
     valueless: how many cells of it are formulas that nobody has computed, and so have no value.
+    merged: how many times cells of it were merged into one, of which only the first has a value.
     """
 
     rows: Iterator[tuple[int, Values]]
     others: tuple[str, ...]
     valueless: Callable[[], int]
+    merged: Callable[[], int]
 
 
 def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
@@ -54,7 +57,8 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
             except Exception as error:
                 raise _damaged(error, source) from error
 
-    return FirstSheet(rows(), others, lambda: _valueless(open_book, source))
+    part = sheets[0]._worksheet_path  # a sheet that is read row by row does not say what is merged in it
+    return FirstSheet(rows(), others, lambda: _valueless(open_book, source), lambda: _merged(open_book, part, source))
 
 
 def _unescaped(value: object) -> object:
@@ -133,10 +137,22 @@ def _has_formula(stream: BinaryIO) -> bool:
 
 
 def _part_has_formula(parts: zipfile.ZipFile, name: str) -> bool:
+    return any(True for _ in _tags(parts, name, _FORMULA))
+
+
+def _merged(open_book: Callable[[], BinaryIO], part: str, source: str) -> int:
+    with open_book() as stream:
+        try:
+            with zipfile.ZipFile(stream) as parts:
+                return sum(1 for _ in _tags(parts, part, _MERGED))
+        except Exception as error:
+            raise _damaged(error, source) from error
+
+
+def _tags(parts: zipfile.ZipFile, name: str, tag: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Each tag of a part, once, also where it lies across two chunks."""
     before = b""
     with closing(parts.open(name)) as part:
         while chunk := part.read(_CHUNK_BYTES):
-            if _FORMULA.search(before + chunk):
-                return True
+            yield from (found for found in tag.finditer(before + chunk) if found.end() > len(before))
             before = chunk[-_LONGEST_TAG:]
-    return False
