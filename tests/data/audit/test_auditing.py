@@ -98,6 +98,16 @@ def test_a_label_that_nobody_asked_for_may_be_missing(write):
     assert part.labels is None
 
 
+@pytest.mark.parametrize(("asked", "grade"), [(True, "stop"), (False, "unchecked")])
+def test_labels_that_were_asked_for_are_missed_where_no_row_has_one(write, asked, grade):
+    write("a.csv", csv_of([("好", ""), ("坏", "")]))
+    reading = AuditReading(label="label", needs_label=asked)
+    audit = audit_parts(AuditRequest(parts_of_files({"train": "a.csv"}, reading, silent), reading), silent).audit
+    labels = next(verdict for verdict in audit.verdicts if verdict.check == "labels")
+    assert labels.grade == grade
+    assert labels.says.startswith("2 rows of train have no label; train has 0 labels" if asked else "no labels were")
+
+
 def test_a_pair_needs_both_texts_and_hashes_them_apart(write):
     write("a.csv", "a,b\nab,c\na,bc\n,x\nx,\n")
     (part,) = parts_of_files({"train": "a.csv"}, AuditReading("a", "b"), silent)

@@ -103,15 +103,29 @@ def test_labels_that_can_not_be_learnt_are_named(audited):
     train = [*often, *((text.replace("好", "差"), "差") for text, _ in often), ("一般", "中"), ("一般！", "中")]
     audit = audited(train=train, test=[("新的", "好"), ("别的", "无"), ("又一条", "无"), ("没有标签", "")]).audit
     assert found(audit, "labels") == [
+        ("test.csv:5", "keep", None, None, None),
         ("test.csv:3", "keep", None, None, None),
         ("test.csv:4", "keep", None, None, None),
         ("train.csv:12", "keep", None, None, None),
         ("train.csv:13", "keep", None, None, None),
     ]
     labels = verdict(audit, "labels")
-    assert (labels.grade, labels.rows) == ("look", 4)
-    assert labels.says == "1 label of train with fewer than 5 texts: 中 (1); 1 label that train lacks: 无 (2)"
+    assert (labels.grade, labels.rows) == ("look", 5)
+    assert labels.says == (
+        "1 row of test has no label; 1 label of train with fewer than 5 texts: 中 (1); 1 label that train lacks: 无 (2)"
+    )
     assert verdict(audited(train=train[:10]).audit, "labels").grade == "ok"
+
+
+def test_rows_of_train_without_a_label_stop_a_training_and_are_there_to_be_labelled(audited):
+    labelled = [(f"房间{number}很{label}", label) for number in range(5) for label in "好差"]
+    audit = audited(train=[*labelled, ("早餐", ""), ("前台", "")], test=[("没有标签的一部分", "")]).audit
+    labels = verdict(audit, "labels")
+    assert (labels.grade, labels.rows, labels.says) == ("stop", 2, "2 rows of train have no label")
+    assert found(audit, "labels") == [
+        ("train.csv:12", "keep", None, None, None),
+        ("train.csv:13", "keep", None, None, None),
+    ]
 
 
 def test_one_label_is_nothing_to_learn(audited):

@@ -1,4 +1,4 @@
-"""Labels that can't be learnt: the only one there is, those with hardly a text, those that train does not have."""
+"""Labels that can't be learnt: none, the only one there is, those with hardly a text, those that train lacks."""
 
 from dataclasses import dataclass
 
@@ -15,45 +15,56 @@ FEWEST_TEXTS = 5
 class LabelFigures:
     """train: the first part. labels: how many it has. rare: (label, distinct texts) of those with too few in train.
 
-    lacking: (label, rows) of those that only later parts have.
+    lacking: (label, rows) of those that only later parts have. unlabelled: (part, rows without a label) of those that
+    have such.
     """
 
     train: str
     labels: int
     rare: tuple[tuple[str, int], ...]
     lacking: tuple[tuple[str, int], ...]
+    unlabelled: tuple[tuple[str, int], ...] = ()
 
 
 def label_figures(rows: Rows) -> LabelFigures:
     """The rarest labels first."""
     texts = _texts_in_train(rows)
     rows_each = np.bincount(rows.labels[rows.labels != NO_LABEL], minlength=len(rows.names))
+    unlabelled = np.bincount(rows.part[_unlabelled(rows)], minlength=len(rows.parts))
     rarest = np.argsort(texts, kind="stable").tolist()
     return LabelFigures(
         rows.parts[0].name,
         int((texts > 0).sum()),
         tuple((rows.names[label], int(texts[label])) for label in rarest if 0 < texts[label] < FEWEST_TEXTS),
         tuple((rows.names[label], int(rows_each[label])) for label in rarest if not texts[label]),
+        tuple((rows.parts[part].name, count) for part, count in enumerate(unlabelled.tolist()) if count),
     )
 
 
 def find_rare_labels(rows: Rows) -> list[Found]:
-    """Each row of train with a rare label, and each elsewhere with one that train lacks; the rarest first.
+    """Each row without a label, each of train with a rare one, and each elsewhere with one that train lacks; the rarest
+    first.
 
-    They are kept: a label may be misspelt, and a person sees that at once.
+    They are kept: a label may be misspelt or forgotten, and a person sees that at once.
     """
     texts = _texts_in_train(rows)
     labelled = np.flatnonzero(rows.labels != NO_LABEL)
     times = texts[rows.labels[labelled]]
     found = (times < FEWEST_TEXTS) & ((rows.part[labelled] == 0) == (times > 0))
     order = np.lexsort((rows.labels[labelled][found], times[found]))
-    return [Found("labels", row, "keep") for row in labelled[found][order].tolist()]
+    return [Found("labels", row, "keep") for row in (*_unlabelled(rows).tolist(), *labelled[found][order].tolist())]
 
 
 def texts_each(rows: Rows, taken: Mask) -> Indices:
     """(labels,) how many distinct texts of the rows taken, each with a label, carry each."""
     pairs = np.unique(np.stack([rows.labels[taken], rows.same[taken]]), axis=1)
     return np.bincount(pairs[0], minlength=len(rows.names))
+
+
+def _unlabelled(rows: Rows) -> Indices:
+    """The rows without a label, of parts that are to have them."""
+    are_to_have = np.array([part.labels is not None for part in rows.parts])
+    return np.flatnonzero(are_to_have[rows.part] & (rows.labels == NO_LABEL))
 
 
 def _texts_in_train(rows: Rows) -> Indices:

@@ -40,8 +40,9 @@ _LEFT_OUT = {
 class AuditPart:
     """texts: cleaned, none of them empty. pairs: the second text of each row, where rows have two.
 
-    labels: '' where a row has none; None where no row has one. wheres: 'data/hotel.csv:12'. empty: rows left out,
-    since they have no text, or only one of two. left_out: {reason: rows} of the source that are in no part.
+    labels: '' where a row has none; None where no row has one, and none was asked for. wheres: 'data/hotel.csv:12'.
+    empty: rows left out, since they have no text, or only one of two. left_out: {reason: rows} of the source that are
+    in no part.
     """
 
     name: str
@@ -80,6 +81,10 @@ class AuditReading:
         if TASK_RULES[task].labels_a_row == "one":
             return reading
         return replace(reading, label=None, unjudged=f"not judged for the task {task}")
+
+    @property
+    def asks_label(self) -> bool:
+        return self.label is not None and self.needs_label
 
     @property
     def columns(self) -> dict[str, str]:
@@ -236,7 +241,7 @@ def _part_of_file(name: str, source: str, reading: AuditReading, report: Report)
         name,
         Source(path=source, sha256=_sha256(source), rows=len(rows) + empty),
         tuple(row.text for row in rows),
-        tuple(row.label for row in rows) if any(row.label for row in rows) else None,
+        tuple(row.label for row in rows) if reading.asks_label or any(row.label for row in rows) else None,
         tuple(row.where for row in rows),
         empty,
         tuple(row.pair for row in rows) if reading.text_pair is not None else None,

@@ -99,10 +99,10 @@ def _conflicts(figures: Figures) -> _Said:
 
 
 def _labels(figures: Figures) -> _Said:
-    if figures.why_no_labels:
-        return _unchecked(figures.why_no_labels)
     found = figures.labels
-    said = []
+    if figures.why_no_labels and not found.unlabelled:
+        return _unchecked(figures.why_no_labels)
+    said = [f"{_rows(rows)} of {part} {'has' if rows == 1 else 'have'} no label" for part, rows in found.unlabelled]
     if found.labels < 2:
         said.append(f"{found.train} has {_counted(found.labels, 'label')}, and a classifier needs two")
     if found.rare:
@@ -111,7 +111,9 @@ def _labels(figures: Figures) -> _Said:
     if found.lacking:
         said.append(f"{_counted(len(found.lacking), 'label')} that {found.train} lacks: {_some(found.lacking)}")
     says = _joined(said, f"each label has {FEWEST_TEXTS} texts")
-    return _Said(figures.rare_label_rows, says, "stop" if found.labels < 2 else None)
+    # a training refuses rows without a label
+    stops = found.labels < 2 or found.train in dict(found.unlabelled)
+    return _Said(figures.rare_label_rows, says, "stop" if stops else None)
 
 
 def _some(counts: Sequence[tuple[str, int]]) -> str:
