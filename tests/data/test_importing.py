@@ -480,6 +480,20 @@ def test_a_source_without_a_readable_row_leaves_only_the_quarantine(write):
     assert len(aside()) == 2
 
 
+def test_a_title_above_the_header_is_asked_after(write):
+    rows = "id,text,label\n" + "".join(f"{n},第{n}条,好\n" for n in range(9))
+    write("a.csv", f"2025年工单汇总\n{rows}")
+    assert "the header 1 column; the first line has 1 column, 10 others 3: is it a title?" in refusal("a.csv").what
+    write("b.csv", f"2025年工单汇总,,\n{rows}")
+    assert str(refusal("b.csv", force=True)) == "b.csv:1: the first line names 1 of 3 columns. Is it a title? Delete it"
+    write("c.csv", "text,label\n" + "不好，很差, 真的,差\n" * 3)
+    assert refusal("c.csv", force=True).what.endswith("; the first line has 2 columns, 3 others 3")
+    write("d.csv", f"2025年工单汇总\n{rows}合计\n")
+    done = run("d.csv", force=True)
+    assert done.counts.lines()[0] == "kept 1 of 11 rows    does not parse 10"
+    assert done.counts.notes == ("the first line has 1 column, 10 others 3: is it a title? Delete it",)
+
+
 @pytest.mark.parametrize(
     ("out", "says"),
     [

@@ -125,6 +125,17 @@ def test_empty_rows_above_the_header_are_skipped_and_places_stay_right():
     ]
 
 
+def test_a_title_in_merged_cells_above_the_header_is_asked_after():
+    book([["2025年工单汇总"], ["编号", "text", "label"], *([number, "好", "1"] for number in range(8)), ["合计"]])
+    made = openpyxl.load_workbook("a.xlsx")
+    made.active.merge_cells("A1:C1")
+    made.save("a.xlsx")
+    assert imported("a.xlsx").counts.notes == (
+        "the first line has 1 column, 9 others 3: is it a title? Delete it",
+        "merged cells, of which only the first keeps its value: 1",
+    )
+
+
 def test_an_import_says_which_sheets_it_has_not_read():
     book(ROWS, [["text"], ["二"]], [], [["x"]])
     assert imported("a.xlsx").counts.notes == ("sheets not read: 表2, 表4",)

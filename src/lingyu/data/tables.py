@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -129,8 +130,8 @@ def delimited_table(text: delimited.Lines, delimiter: str) -> Table:
     records = delimited.records(text, delimiter)
     header = next(records, None)
     columns = _columns(header.cells if header else [], source)
-    rows = (_delimited_row(columns, record, f"{source}:{record.line}") for record in records)
-    return Table(source, columns, _some(rows, source), bytes_read(text.content))
+    rows = _Widths(columns, (_delimited_row(columns, record, f"{source}:{record.line}") for record in records))
+    return Table(source, columns, _some(rows, source), bytes_read(text.content), rows.notes)
 
 
 def _delimited_row(columns: tuple[str, ...], record: delimited.Record, where: str) -> TableRow:
@@ -152,6 +153,9 @@ def _columns(header: Sequence[str], source: str) -> tuple[str, ...]:
     columns = tuple(name.strip() for name in header)
     if not columns:
         raise LingyuError("the file is empty", source, "It needs a first line that names the columns, and rows")
+    if len(columns) > 2 and columns[0] and not any(columns[1:]):  # as a spreadsheet exports a row with one value
+        what = f"the first line names 1 of {len(columns):,} columns"
+        raise LingyuError(what, f"{source}:1", "Is it a title? Delete it")
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         raise LingyuError(
@@ -168,6 +172,28 @@ def _row(columns: tuple[str, ...], cells: Sequence[str], where: str) -> TableRow
     if any(len(cell) > LONGEST_CHARACTERS for cell in cells):
         return _too_long(where, cells)
     return TableRow(where, dict(zip(columns, cells, strict=True)))
+
+
+class _Widths:
+    """Rows that are counted by their cells as they go by: below a title that stands above the header, none fits."""
+
+    def __init__(self, columns: tuple[str, ...], rows: Iterable[TableRow]) -> None:
+        self._columns = columns
+        self._rows = rows
+        self._widths: Counter[int] = Counter()
+
+    def __iter__(self) -> Iterator[TableRow]:
+        for row in self._rows:
+            self._widths[len(row.misfits or self._columns)] += 1
+            yield row
+
+    def notes(self) -> tuple[str, ...]:
+        names = len(self._columns)
+        width, rows = self._widths.most_common(1)[0] if self._widths else (names, 0)
+        if width <= names or 2 * rows <= self._widths.total():
+            return ()
+        asked = ": is it a title? Delete it" if names == 1 else ""  # of more, their texts may hold the separator
+        return (f"the first line has {_columns_of(names)}, {rows:,} others {width:,}{asked}",)
 
 
 def _too_long(where: str, cells: Sequence[str]) -> TableRow:
@@ -297,15 +323,17 @@ def xlsx_table(content: Content, encoding: str) -> Table:
             texts = _without_empty_end([as_text(value) for value in values])
             yield _row(columns, texts + [""] * (len(columns) - len(texts)), f"{source}:{number}")
 
+    counted = _Widths(columns, rows())
+
     def notes() -> tuple[str, ...]:
         unread = (f"sheets not read: {', '.join(sheet.others)}",) if sheet.others else ()
         counts = {
             "formulas without a value, read as empty cells": sheet.valueless(),
             "merged cells, of which only the first keeps its value": sheet.merged(),
         }
-        return (*unread, *(f"{what}: {count:,}" for what, count in counts.items() if count))
+        return (*unread, *counted.notes(), *(f"{what}: {count:,}" for what, count in counts.items() if count))
 
-    return Table(source, columns, _some(rows(), source), notes=notes)
+    return Table(source, columns, _some(counted, source), notes=notes)
 
 
 def _seekable(content: Content) -> BinaryIO:

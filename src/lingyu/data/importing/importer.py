@@ -234,7 +234,8 @@ def _nothing_read(opened: Opened, tally: _Tally, request: ImportRequest) -> Ling
     if tally.first is None:
         return LingyuError("the file has no rows", opened.name, "It needs at least one")
     first = tally.first
-    what = f"none of {tally.dropped.total():,} rows could be read: {first.reason}"
+    why = "; ".join((first.reason, *opened.notes()))
+    what = f"none of {tally.dropped.total():,} rows could be read: {why}"
     where = first.name if first.line is None else f"{first.name}:{first.line}"
     return LingyuError(what, where, f"They are in {request.quarantine_path}", status=1)
 

@@ -53,7 +53,7 @@ def _delimited(text: LenientText, found: Encoding, delimiter: str, *, repair: bo
         what = f"the line that names the columns is damaged: {reason} at byte {at}"
         raise LingyuError(what, f"{table.source}:1", "Mend that line, or add --repair")
     rows = (_judged(row, text.take(), text, repair=repair) for row in table.rows)
-    return _of_text(text, table.columns, rows, found, lambda: ())
+    return _of_text(text, table.columns, rows, found, table.notes)
 
 
 def _of_jsonl(text: LenientText, found: Encoding, *, repair: bool) -> Opened:
