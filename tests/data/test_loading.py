@@ -195,16 +195,24 @@ def test_a_sample_too_small_for_any_text_is_one_line(write):
     assert "data.max_train_samples: 1 leaves no row" in str(refusal(recipe(max_train_samples=1)))
 
 
-def test_a_label_outside_the_recipe_names_the_first_row_and_how_many_more(write):
+def test_labels_outside_the_recipe_are_counted_by_their_values_from_the_first_row_on(write):
     write("train.csv", hundred() + "秘密的话,3\n又一句,好评\n,5\n")
     message = str(refusal(recipe()))
-    assert message.startswith('train.csv:102: label: "3" is outside data.labels (0, 1); so is 1 more value')
+    assert message.startswith('train.csv:102: label: 2 rows have one of 2 values outside data.labels (0, 1): "3" (1), ')
+    assert message.endswith(" Add the values to data.labels, or correct the column `label`")
     assert "秘密" not in message
+    write("train.csv", hundred() + "".join(f"第{n}句,{value}\n" for n, value in enumerate("567785888")))
+    values = 'outside data.labels (0, 1): "8" (4), "5" (2), "7" (2) and 1 more.'
+    assert f"9 rows have one of 4 values {values}" in str(refusal(recipe()))
+    write("train.csv", hundred() + "一句,3\n又一句,3\n")
+    assert '"3" is outside data.labels (0, 1); 2 rows have such a value. Add the value' in str(refusal(recipe()))
 
 
 def test_an_empty_label_is_named_as_such(write):
     write("train.csv", hundred() + "好,\n")
-    assert "an empty value is outside data.labels" in str(refusal(recipe()))
+    message = str(refusal(recipe()))
+    assert "an empty value is outside data.labels" in message
+    assert message.endswith(". Label the row, or take it out")
 
 
 def test_one_class_only_is_refused_and_a_label_without_rows_is_noted(write):

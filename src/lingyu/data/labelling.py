@@ -7,6 +7,7 @@ dealt to parts.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ Entity = tuple[int, int, int]
 
 _VALUE_SHOWN = 40
 _LABELS_SHOWN = 8
+_VALUES_SHOWN = 3
 _TENTHS = 10
 _LARGEST = float(np.finfo(np.float32).max)
 _TAG = re.compile(r"(?P<place>[BI])-(?P<value>.+)", re.DOTALL)
@@ -51,7 +53,7 @@ class Labelled:
 
 
 def label_indices(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labelled:
-    """Raises LingyuError for the first value outside data.labels, with how many more there are."""
+    """Raises LingyuError where values are outside data.labels, with how many rows have which."""
     order = {value: index for index, value in enumerate(data.labels)}
     found = [value_of_label(value, order) for value in values]
     _require_known(zip(found, wheres, strict=True), data)
@@ -247,15 +249,38 @@ def no_labels(keys: NDArray[np.int64]) -> Labelled:
 
 
 def _require_known(found: Iterable[tuple[str, str]], data: Data) -> None:
-    """found: (value, where). Raises LingyuError for the first that is outside data.labels."""
+    """found: (value, where). Raises LingyuError at the first that is outside data.labels, with how many rows have which
+    others."""
     outside = [(value, where) for value, where in found if value not in data.labels]
     if not outside:
         return
     value, where = outside[0]
-    is_list = value.startswith("[") or value.endswith("]")
-    hint = _AS_JSON if is_list else f"Add the value to data.labels, or correct the column `{data.label}`"
-    what = f"label: {_shown(value)} is outside data.labels ({_listed(data.labels)}){_more(len(outside) - 1)}"
-    raise LingyuError(what, where, hint)
+    times = Counter(value for value, _ in outside)
+    rows = len({where for _, where in outside})
+    raise LingyuError(f"label: {_outside(value, times, rows, data)}", where, _hint_outside(value, times, data))
+
+
+def _outside(first: str, times: Counter[str], rows: int, data: Data) -> str:
+    """times: value outside data.labels -> how often it was found. rows: in how many."""
+    known = f"outside data.labels ({_listed(data.labels)})"
+    if _is_of_a_list(first) or len(times) == 1:
+        return f"{_shown(first)} is {known}" + (f"; {rows:,} rows have such a value" if rows > 1 else "")
+    have = "1 row has" if rows == 1 else f"{rows:,} rows have one of"
+    named = ", ".join(f"{_shown(value)} ({count:,})" for value, count in times.most_common(_VALUES_SHOWN))
+    more = len(times) - _VALUES_SHOWN
+    return f"{have} {len(times):,} values {known}: {named}" + (f" and {more:,} more" if more > 0 else "")
+
+
+def _hint_outside(first: str, times: Counter[str], data: Data) -> str:
+    if _is_of_a_list(first):
+        return _AS_JSON
+    if set(times) == {""}:
+        return "Label the row, or take it out" if times.total() == 1 else "Label these rows, or take them out"
+    return f"Add the value{'s' if len(times) > 1 else ''} to data.labels, or correct the column `{data.label}`"
+
+
+def _is_of_a_list(value: str) -> bool:
+    return value.startswith("[") or value.endswith("]")
 
 
 def _list_in(column: str, cell: str) -> list[str] | None:
