@@ -64,6 +64,17 @@ def test_in_a_table_labels_are_cut_at_the_separator(write, separator, mark):
     assert whole(load_splits(data, "multi_label"))["第第2台车"][-1].tolist() == [0, 1, 1]
 
 
+@pytest.mark.parametrize("mark", ["；", ";", "、", "，", "|", "/", " "])
+def test_labels_with_another_separator_between_are_told_how_to_set_it(write, mark):
+    write("train.csv", f"text,label\n好,动力\n坏,动力{mark}油耗\n贵,动力{mark}价格{mark}\n差,喇叭\n")
+    message = refusal(Data(train="train.csv", labels=SUBJECTS), "multi_label")
+    assert message.endswith(f'. Set data.label_separator: "{mark}"')
+    write("train.csv", f"text,label\n好,动力\n坏,动力{mark}喇叭\n")
+    assert "label_separator" not in refusal(Data(train="train.csv", labels=SUBJECTS), "multi_label")
+    write("train.jsonl", as_jsonl([{"text": "坏", "label": [f"动力{mark}油耗"]}]))
+    assert "label_separator" not in refusal(Data(train="train.jsonl", labels=SUBJECTS), "multi_label")
+
+
 def test_a_row_whose_labels_are_null_is_left_out_and_one_with_an_empty_list_is_not(write):
     write("train.jsonl", as_jsonl([*car_rows(), {"text": "谁也不知", "labels": None}]))
     splits = load_splits(Data(train="train.jsonl", label="labels", labels=SUBJECTS), "multi_label")

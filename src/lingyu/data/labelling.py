@@ -27,6 +27,7 @@ Entity = tuple[int, int, int]
 _VALUE_SHOWN = 40
 _LABELS_SHOWN = 8
 _VALUES_SHOWN = 3
+_SEPARATORS = ("；", ";", "、", "，", ",", "|", "/", " ")
 _TENTHS = 10
 _LARGEST = float(np.finfo(np.float32).max)
 _TAG = re.compile(r"(?P<place>[BI])-(?P<value>.+)", re.DOTALL)
@@ -78,7 +79,8 @@ def label_sets(values: Sequence[str], wheres: Sequence[str], data: Data) -> Labe
     """
     order = {value: index for index, value in enumerate(data.labels)}
     rows = of_each_row(lambda cell: _labels_of(cell, data), wheres, values)
-    _require_known(((label, where) for labels, where in zip(rows, wheres, strict=True) for label in labels), data)
+    found = ((label, where) for labels, where in zip(rows, wheres, strict=True) for label in labels)
+    _require_known(found, data, are_cut=not any(_list_in("label", cell) for cell in values))
     targets = np.zeros((len(rows), len(order)), dtype=np.int64)
     for row, labels in enumerate(rows):
         targets[row, [order[label] for label in labels]] = 1
@@ -248,16 +250,26 @@ def no_labels(keys: NDArray[np.int64]) -> Labelled:
     return Labelled(zeros, keys, zeros)
 
 
-def _require_known(found: Iterable[tuple[str, str]], data: Data) -> None:
-    """found: (value, where). Raises LingyuError at the first that is outside data.labels, with how many rows have which
-    others."""
+def _require_known(found: Iterable[tuple[str, str]], data: Data, *, are_cut: bool = False) -> None:
+    """found: (value, where). are_cut: whether the values were cut out of their cells at data.label_separator.
+
+    Raises LingyuError at the first that is outside data.labels, with how many rows have which others.
+    """
     outside = [(value, where) for value, where in found if value not in data.labels]
     if not outside:
         return
     value, where = outside[0]
     times = Counter(value for value, _ in outside)
     rows = len({where for _, where in outside})
-    raise LingyuError(f"label: {_outside(value, times, rows, data)}", where, _hint_outside(value, times, data))
+    separator = next((mark for mark in _SEPARATORS if _is_cut_at(mark, value, data)), None) if are_cut else None
+    hint = f'Set data.label_separator: "{separator}"' if separator else _hint_outside(value, times, data)
+    raise LingyuError(f"label: {_outside(value, times, rows, data)}", where, hint)
+
+
+def _is_cut_at(separator: str, value: str, data: Data) -> bool:
+    """Whether a value outside data.labels is several of them with this separator between."""
+    pieces = [value_of_label(piece, data.labels) for piece in value.split(separator) if piece.strip()]
+    return separator in value and bool(pieces) and all(piece in data.labels for piece in pieces)
 
 
 def _outside(first: str, times: Counter[str], rows: int, data: Data) -> str:
