@@ -128,6 +128,18 @@ def test_rows_of_train_without_a_label_stop_a_training_and_are_there_to_be_label
     ]
 
 
+def test_labels_that_differ_only_by_width_or_blanks_are_worth_a_look(audited):
+    names = ("生鲜", "生鲜", "生 鲜", "IT设备", "ＩＴ设备", "酒店(住宿)", "酒店（住宿）", "服饰", "服")
+    train = [(f"第{number}条写{name}的{at}", name) for at, name in enumerate(names) for number in range(5)]
+    audit = audited(train=train).audit
+    labels = verdict(audit, "labels")
+    assert (labels.grade, labels.rows) == ("look", 15)
+    alike = "生鲜/生 鲜, IT设备/ＩＴ设备, 酒店(住宿)/酒店（住宿）"
+    assert labels.says == f"labels that differ only by width or blanks: {alike}"
+    assert {it[4] for it in found(audit, "labels")} == {"生鲜", "IT设备", "酒店(住宿)"}
+    assert found(audit, "labels")[0] == ("train.csv:12", "keep", None, None, "生鲜")
+
+
 def test_one_label_is_nothing_to_learn(audited):
     audit = audited(train=[(f"房间{number}很好", "好") for number in range(9)]).audit
     assert verdict(audit, "labels").grade == audit.grade == "stop"

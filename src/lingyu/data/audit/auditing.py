@@ -17,7 +17,7 @@ from .conflicts import conflicts_in, find_conflicts
 from .crossings import crossing, find_leaks, find_near_leaks, leaked_rows, near_rows_across
 from .duplicates import find_repeats, near_rows_in, repeats_in
 from .found import Found, as_finding, as_sample
-from .labels import find_rare_labels, label_figures
+from .labels import find_label_faults, label_figures
 from .languages import languages_of
 from .lengths import lengths_of
 from .neighbours import Neighbours, neighbours_of
@@ -110,7 +110,7 @@ def _found(
     return {
         **_found_across(rows, neighbours),
         "conflicts": [it for part in _places(rows) for it in find_conflicts(rows, part, judged)],
-        "labels": find_rare_labels(rows),
+        "labels": find_label_faults(rows),
         "duplicates": [it for part in _places(rows) for it in find_repeats(rows, part)],
         "near_duplicates": [it for part in _places(rows) for it in near_rows_in(rows, part, neighbours)],
         "noise": find_noise(rows, judged),
@@ -262,7 +262,7 @@ def _figures(
         near_leaked_rows=len(near),
         overlapping_rows=len({it.row for it in overlapping}),
         personal_rows=len(personal),
-        rare_label_rows=len(find_rare_labels(rows)),
+        faulty_label_rows=len(find_label_faults(rows)),
     )
 
 

@@ -35,7 +35,7 @@ class Figures:
     near_leaked_rows: int
     overlapping_rows: int
     personal_rows: int
-    rare_label_rows: int
+    faulty_label_rows: int
 
 
 def verdicts_of(figures: Figures) -> tuple[Verdict, ...]:
@@ -110,10 +110,14 @@ def _labels(figures: Figures) -> _Said:
         said.append(f"{rare} of {found.train} with fewer than {FEWEST_TEXTS} texts: {_some(found.rare)}")
     if found.lacking:
         said.append(f"{_counted(len(found.lacking), 'label')} that {found.train} lacks: {_some(found.lacking)}")
+    if found.alike:
+        named = ["/".join(group) for group in found.alike[:_MOST_NAMED]]
+        more = ", ..." if len(found.alike) > _MOST_NAMED else ""
+        said.append(f"labels that differ only by width or blanks: {', '.join(named)}{more}")
     says = _joined(said, f"each label has {FEWEST_TEXTS} texts")
     # a training refuses rows without a label
     stops = found.labels < 2 or found.train in dict(found.unlabelled)
-    return _Said(figures.rare_label_rows, says, "stop" if stops else None)
+    return _Said(figures.faulty_label_rows, says, "stop" if stops else None)
 
 
 def _some(counts: Sequence[tuple[str, int]]) -> str:
