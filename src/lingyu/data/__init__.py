@@ -14,7 +14,7 @@ from .getting import get
 from .loading import load_splits
 from .parts import Part, Splits
 from .pieces import TURN_MARK, text_of
-from .reading import find_file, is_hub_set, read_pipe, read_table
+from .reading import find_file, is_hub_set, is_table_name, read_pipe, read_table
 from .tables import Table, TableRow, nested_fault
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ __all__ = [
     "import_rows",
     "in_one_go",
     "is_hub_set",
+    "is_table_name",
     "load_excluded",
     "load_splits",
     "near_pairs",

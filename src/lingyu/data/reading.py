@@ -122,8 +122,12 @@ def _with_more(faults: list[LingyuError]) -> LingyuError:
 
 def is_hub_set(source: str) -> bool:
     """Whether a source of this name is looked for on the hub: org/name or org/name:part, and no such file is here."""
-    known_ending = format_ending(Path(source)) in PARSERS
-    return not known_ending and not Path(source).exists() and _HUB_ID.fullmatch(source) is not None
+    return not is_table_name(source) and not Path(source).exists() and _HUB_ID.fullmatch(source) is not None
+
+
+def is_table_name(source: str) -> bool:
+    """Whether it ends as a file that is read here does."""
+    return format_ending(Path(source)) in PARSERS
 
 
 def find_file(source: str) -> Path:

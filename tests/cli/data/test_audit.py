@@ -120,6 +120,8 @@ def test_fail_on_with_json_on_stdout_is_still_one_document(files, run_command):
         (("--train", "train.csv", "--test", "./train.csv"), "./train.csv: test is the same file as train"),
         (("--train", "train.csv", "--html", "no/such.html"), "no: --html: no such folder"),
         (("--train", "train.csv", "--against", "none.csv"), "none.csv: no such file"),
+        (("data/工单.csv", "--text", "内容"), "data/工单.csv: this is a table, where a recipe stands"),
+        (("train.xlsx",), "A table goes after --train: --train train.xlsx"),
         (("recipe.yaml", "--text", "review"), "--text is what the recipe says. Override it: data.text=review"),
     ],
 )

@@ -171,10 +171,13 @@ def _request(asked: _Asked, report: Report) -> "AuditRequest":
 
 
 def _request_of_recipe(asked: _Asked, report: Report) -> "AuditRequest":
-    from lingyu.data import AuditReading, AuditRequest, parts_of_recipe
+    from lingyu.data import AuditReading, AuditRequest, is_table_name, parts_of_recipe
     from lingyu.recipe import load_recipe
 
     recipe, overrides = asked.arguments[0], asked.arguments[1:]
+    if is_table_name(recipe):
+        hint = f"A table goes after --train: --train {recipe}"
+        raise LingyuError("this is a table, where a recipe stands", recipe, hint)
     _require_recipe_alone(asked)
     found = load_recipe(recipe, overrides)
     max_length = asked.max_length or found.train.max_length
