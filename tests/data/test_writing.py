@@ -1,5 +1,6 @@
 """A file appears as a whole or not at all, and a table holds exactly the rows that were meant."""
 
+import stat
 import subprocess
 import sys
 
@@ -61,6 +62,18 @@ def test_a_link_stays_one_and_the_hidden_file_ends_as_the_link_does(tmp_path):
     assert (tmp_path / "out.csv").is_symlink()
     assert (tmp_path / "kept" / "answers").read_text(encoding="utf-8") == "whole"
     assert names_in(tmp_path / "kept") == ["answers"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_file_that_is_replaced_may_be_read_by_whom_it_could_be_before(tmp_path, mode):
+    out = tmp_path / "out.csv"
+    out.write_text("from before", encoding="utf-8")
+    out.chmod(mode)
+    with in_one_go(out) as staged:
+        staged.path.write_text("whole", encoding="utf-8")
+        assert stat.S_IMODE(staged.path.parent.stat().st_mode) == 0o700
+    assert out.read_text(encoding="utf-8") == "whole"
+    assert stat.S_IMODE(out.stat().st_mode) == mode
 
 
 def test_what_a_killed_writer_left_is_gone_with_the_next_one_and_a_live_writers_is_not(tmp_path):

@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -51,16 +52,21 @@ class Staged:
 def in_one_go(out: Path, *, makes_folders: bool = True) -> Iterator[Staged]:
     """A file, to be written in a hidden folder at a name of the same ending, that takes its place at the end.
 
-    A failure leaves what was there before, and an OSError then names `out`. A link stays one.
+    A failure leaves what was there before, and an OSError then names `out`. A link stays one, and a file that nobody
+    else may read stays so.
     """
     target = Path(os.path.realpath(out))
     if not makes_folders and not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(out))
     try:
         with hidden_folder(target.parent) as hidden:
+            with suppress(PermissionError):  # a file system that has no modes
+                hidden.chmod(0o700)
             staged = Staged(out, hidden / f"written{out.suffix}")
             yield staged
             if staged.wanted:
+                if target.is_file() and staged.path.stat().st_mode != target.stat().st_mode:
+                    staged.path.chmod(stat.S_IMODE(target.stat().st_mode))
                 sync(staged.path)
                 staged.path.replace(target)
     except OSError as error:
