@@ -1,6 +1,7 @@
 """Reading recipes: layers, overrides, origins, and every fault at once."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,29 @@ def test_a_list_that_may_be_a_word_is_not_empty(tmp_path: Path) -> None:
     assert faults_of(path, "lora.target_modules=3") == [
         "command line: lora.target_modules: 3 will not do. Write auto or a list"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "next_step"),
+    [
+        ("gb18O30", "Did you mean gb18030?"),
+        ("gb2313", "Did you mean gb2312?"),
+        ("ansi", "Write utf-8, gb18030 or utf-16"),
+        ("rot13", "Write utf-8, gb18030 or utf-16"),
+    ],
+)
+def test_an_encoding_that_does_not_exist_is_a_fault_of_the_recipe(tmp_path: Path, name: str, next_step: str) -> None:
+    told = f"no encoding is called '{name}'. {next_step}"
+    path = write(tmp_path, GOOD)
+    assert faults_of(path, f"data.encoding={name}") == [f"command line: data.encoding: {told}"]
+    stage = f"{{name: c, corpus: {{sources: [raw], to: data/corpus/a, encoding: {name}}}}}"
+    with pytest.raises(Faults, match=re.escape(f"stages.corpus.encoding: {told}")):
+        load_any(write(tmp_path, f"name: a\nstages:\n  - {stage}\n", "c.yaml"))
+
+
+@pytest.mark.parametrize("name", ["gb2312", "GBK", "UTF8", "utf-16", "cp936"])
+def test_an_encoding_may_be_called_as_python_calls_it(tmp_path: Path, name: str) -> None:
+    assert load_recipe(write(tmp_path, GOOD), [f"data.encoding={name}"]).data.encoding == name
 
 
 def test_a_list_item_has_its_own_line(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from lingyu.errors import LingyuError, did_you_mean
+from lingyu.errors import LingyuError
+from lingyu.recipe import codec_named, encoding_like
 
 from .contents import Content
 
@@ -89,14 +90,12 @@ def head_of(chunks: Iterator[bytes]) -> bytes:
 
 def codec_of(encoding: str, source: str) -> str:
     """Python's name of an encoding. Raises LingyuError where it has none of that name, with the nearest."""
-    try:
-        "".encode(encoding)  # refuses the codecs that are none of text, like rot13, which lookup() knows
-        codecs.getincrementaldecoder(encoding)
-        return codecs.lookup(encoding).name
-    except (LookupError, UnicodeError):  # the codec `undefined` encodes nothing at all
-        near = did_you_mean(encoding.lower(), ("utf-8", "gb18030", "gbk", "utf-16", "big5"))
+    codec = codec_named(encoding)
+    if codec is None:
+        near = encoding_like(encoding)
         hint = f"Did you mean {near}?" if near else "Set data.encoding to utf-8, gb18030 or utf-16"
-        raise LingyuError(f"data.encoding: no encoding is called {encoding!r}", source, hint) from None
+        raise LingyuError(f"data.encoding: no encoding is called {encoding!r}", source, hint)
+    return codec
 
 
 def incremental_decoder(codec: str, head: bytes, errors: str = "strict") -> codecs.IncrementalDecoder:

@@ -2,6 +2,7 @@
 
 from .chaining import ChainRecipe, CorpusStage, EvaluateStage, Stage
 from .document import Document, Fault, MappingNode, Node, ScalarNode, SequenceNode, read_document
+from .encodings import codec_named, encoding_like
 from .figures import FIGURES
 from .kinds import AnyRecipe, values_of
 from .phrases import in_words, shown
@@ -57,8 +58,10 @@ __all__ = [
     "TaskName",
     "Train",
     "WholeChain",
+    "codec_named",
     "deviations",
     "differences",
+    "encoding_like",
     "explain",
     "in_words",
     "is_recipe_file",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .schema import CleaningStep, Name, Section, require_rules, tuple_of_list
+from .schema import CleaningStep, EncodingName, Name, Section, require_rules, tuple_of_list
 
 _STATE = "chain"  # lingyu.chain keeps its state in runs/NAME/chain.json, and measurements as STAGE.json beside it
 Texts = Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)]
@@ -17,7 +17,7 @@ class CorpusStage(Section):
     to: str = Field(description="The folder of the corpus.", examples=["data/corpus/hotel"])
     exclude: Texts = Field(default=(), description="Test sets whose texts are removed, as --exclude.")
     text: str = Field(default="text", description="The column of a table that holds the text.")
-    encoding: str = Field(default="utf-8", description="Of the sources.")
+    encoding: EncodingName = Field(default="utf-8", description="Of the sources.")
     clean: Annotated[tuple[CleaningStep, ...], BeforeValidator(tuple_of_list)] | None = Field(
         default=None, description="Named steps; without it those of `lingyu data corpus`."
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from .encodings import check_encoding
 from .figures import Figure
 from .method_rules import rules_of_method
 from .task_rules import TaskName, rules_of_task, with_defaults_of_task
@@ -81,6 +82,7 @@ def _trackers(value: Any) -> Any:
 
 
 Given = Annotated[str, Field(min_length=1)]
+EncodingName = Annotated[str, AfterValidator(check_encoding)]
 Labels = Annotated[
     dict[str, Given],
     BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, Given] | list[str | float | bool]),
@@ -186,7 +188,7 @@ class Data(Section):
         description="Named steps that a text goes through, recorded in the adapter and applied again when it answers. "
         "Of token: width, which moves no character, or none.",
     )
-    encoding: str = Field(
+    encoding: EncodingName = Field(
         default="utf-8", description="Of csv, tsv and jsonl files: utf-8 (a BOM is fine), gb18030, utf-16 ..."
     )
     augment: Augment | None = Field(
