@@ -62,7 +62,7 @@ stages:
 step: 3
 """
     assert faults_of(write(tmp_path, text)) == [
-        "c.yaml:3: stages.corpus.source: no such key. Did you mean sources?",
+        "c.yaml:3: stages.corpus.source: no such key. Did you mean stages.corpus.sources?",
         "c.yaml:3: stages.name: missing. Add for instance name: dapt",
         "c.yaml:3: stages.corpus.sources: missing. Add for instance sources: ...",
         'c.yaml:3: stages.corpus.to: 3 is not text. In quotation marks it is: "3"',

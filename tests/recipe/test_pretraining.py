@@ -98,7 +98,7 @@ publish: {to: /bases/hotel, dtpye: float16}
         "r.yaml:10: num_hidden_layers: no such key. num_hidden_layers belongs under dapt.shape",
         "r.yaml:11: data: no such key. It is a key of a recipe that trains an adapter (with task:); leave it out",
         "r.yaml:12: lora.r: 0 will not do. It has to be at least 1",
-        "r.yaml:13: publish.dtpye: no such key. Did you mean dtype?",
+        "r.yaml:13: publish.dtpye: no such key. Did you mean publish.dtype?",
         "r.yaml:13: publish.to: /bases/hotel is no folder below the one you start from; give one like bases/hotel, "
         "which means the same on every machine",
         "command line: train.max_length: 8 will not do. It has to be at least 16",

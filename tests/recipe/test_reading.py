@@ -91,7 +91,7 @@ zzz: 1
         'r.yaml:2: task: "single_lable" is not one of single_label, multi_label, token, ordinal, regression, '
         "preference. "
         "Did you mean single_label?",
-        "r.yaml:4: lora.target_module: no such key. Did you mean target_modules?",
+        "r.yaml:4: lora.target_module: no such key. Did you mean lora.target_modules?",
         'r.yaml:5: lora.r: "eight" is not a whole number. Write it in digits, for instance 3',
         "r.yaml:6: lora.lora_alpha: 0 will not do. It has to be more than 0",
         "r.yaml:9: data.labels.负面: 0 is not a label's name. "
@@ -117,7 +117,7 @@ zzz: 1
         "name, base, revision, task, data, method, quantization, lora, train, report_to, publish, card",
         "command line: foo: not an override of the form key=value. Write it like train.num_train_epochs=3",
         "command line: data.labels.0: can't be set on the command line. Set it whole: 'data.labels={0: 负面, 1: 正面}'",
-        "command line: lora.rr: no such key. Did you mean r?",
+        "command line: lora.rr: no such key. Did you mean lora.r?",
         "command line: train.max_length: 7 will not do. It has to be at least 8",
     ]
 

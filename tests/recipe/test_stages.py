@@ -80,7 +80,7 @@ def test_what_the_training_sets_makes_the_measurement_s_recipe_whole_too(folder:
         "c.yaml:3: stages.evaluate.recipe: partial.yaml:1: data: missing. Add the section data: with train and labels"
     ]
     assert faults_of(chain(folder, trained.replace("labels: [a", "lables: [a"), evaluate)) == [
-        "c.yaml:3: stages.set: data.lables: no such key. Did you mean labels?",
+        "c.yaml:3: stages.set: data.lables: no such key. Did you mean data.labels?",
         "c.yaml:3: stages.set: data.labels: missing. Add for instance labels: {0: 负面, 1: 正面}",
     ], "what a stage sets is told there alone"
 

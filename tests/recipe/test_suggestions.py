@@ -25,8 +25,8 @@ def test_no_foreign_word_is_one_of_ours() -> None:
         ("", "lora_alpha", "lora_alpha belongs under lora"),
         ("lora", "rank", "Did you mean lora.r?"),
         ("train", "evaluation_strategy", "Did you mean train.eval_strategy?"),
-        ("train", "Learning-Rate", "Did you mean learning_rate?"),
-        ("train", "learning_rat", "Did you mean learning_rate?"),
+        ("train", "Learning-Rate", "Did you mean train.learning_rate?"),
+        ("train", "learning_rat", "Did you mean train.learning_rate?"),
         ("data", "validation", "Did you mean data.dev?"),
         ("data", "max_lenght", "Did you mean train.max_length?"),
         ("train", "base", "base stands at the top level, not in a section"),
@@ -38,6 +38,9 @@ def test_no_foreign_word_is_one_of_ours() -> None:
             "output_dir",
             "A run lies in runs/<name>/, its adapter goes to publish.to; leave it out",
         ),
+        ("publish", "chanel", "Did you mean publish.channel?"),
+        ("", "train:{num_train_epochs", "A blank belongs after the colon"),
+        ("train", "seed:3, max_length", "A blank belongs after the colon"),
         ("publish", "qqqq", "Keys of publish: to, channel"),
     ],
 )
@@ -51,7 +54,7 @@ def test_an_unknown_key_is_answered_with_ours(section: str, key: str, answer: st
         ("", "mlm_prob", "Did you mean dapt.mlm_probability?"),
         ("dapt", "mask_ratio", "Did you mean dapt.mlm_probability?"),
         ("dapt", "masking_rate", "Did you mean dapt.mlm_probability?"),
-        ("dapt", "mlm_probabilty", "Did you mean mlm_probability?"),
+        ("dapt", "mlm_probabilty", "Did you mean dapt.mlm_probability?"),
         (
             "dapt",
             "whole_word_mask",
@@ -77,7 +80,7 @@ def test_a_pretraining_recipe_is_answered_in_its_own_keys(section: str, key: str
     ("section", "key", "answer"),
     [
         ("", "pipeline", "Did you mean stages?"),
-        ("stages", "recipes", "Did you mean recipe?"),
+        ("stages", "recipes", "Did you mean stages.recipe?"),
         ("stages", "sources", "sources belongs under stages.corpus"),
         ("stages.corpus", "license", "Did you mean stages.corpus.licence?"),
         (
@@ -94,8 +97,8 @@ def test_a_chain_is_answered_in_its_own_keys(section: str, key: str, answer: str
 
 def test_a_dotted_key_is_answered_in_its_section() -> None:
     assert next_step_for_dotted("train.lr") == "Did you mean train.learning_rate?"
-    assert next_step_for_dotted("data.split.devv") == "Did you mean dev?"
+    assert next_step_for_dotted("data.split.devv") == "Did you mean data.split.dev?"
     assert next_step_for_dotted("lora.r.x") == "lora.r has no keys of its own"
     assert next_step_for_dotted("dapt.mlm_prob") == "Did you mean dapt.mlm_probability?"
     assert next_step_for_dotted("mask_ratio") == "Did you mean dapt.mlm_probability?"
-    assert next_step_for_dotted("stages.corpus.source") == "Did you mean sources?"
+    assert next_step_for_dotted("stages.corpus.source") == "Did you mean stages.corpus.sources?"

@@ -1,6 +1,6 @@
 """What an unknown key was probably meant to be: words of other toolkits, keys of other sections, misspellings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from lingyu.errors import did_you_mean
 
@@ -15,7 +15,9 @@ def next_step_for(kind: Kind[Section], section: str, key: str) -> str:
     names = kind.keys_of(section)
     elsewhere = [known for known in kind.keys if known.rpartition(".")[2] == word]
     if word in names:
-        return f"Did you mean {word}?"
+        return f"Did you mean {join(section, word)}?"
+    if _lacks_a_blank(key, names):
+        return "A blank belongs after the colon"
     if word in KINDS and not section:
         return f"A recipe has one of {', '.join(KINDS)}; keep one of them"
     if elsewhere:
@@ -25,12 +27,18 @@ def next_step_for(kind: Kind[Section], section: str, key: str) -> str:
     if other := _kind_that_has(lambda known: known == join(section, word)):
         return _of_another_kind(kind, other)
     if near := did_you_mean(word, names):
-        return f"Did you mean {near}?"
+        return f"Did you mean {join(section, near)}?"
     if other := _kind_that_has(lambda known: known.rpartition(".")[2] == word):
         return _of_another_kind(kind, other)
     if near := did_you_mean(word, [known.rpartition(".")[2] for known in kind.keys]):
         return "Did you mean " + " or ".join(known for known in kind.keys if known.rpartition(".")[2] == near) + "?"
     return f"Keys {f'of {section}' if section else 'of a recipe'}: {', '.join(names)}"
+
+
+def _lacks_a_blank(key: str, names: Iterable[str]) -> bool:
+    """Whether YAML took a key and its value for one word: train:{seed: 3}."""
+    name, colon, value = key.partition(":")
+    return bool(colon and value) and name in names
 
 
 def _in_our_words(foreign: Foreign) -> str:
