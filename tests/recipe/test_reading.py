@@ -192,6 +192,8 @@ def test_rules_over_sections_have_a_line_too(tmp_path: Path) -> None:
     ("labels", "line"),
     [
         ("{0: 负面}", "data.labels: a classifier needs at least two labels"),
+        ("[好，差]", "data.labels: a classifier needs at least two labels; write an ASCII comma in place of ，"),
+        ("[好、中、差]", "data.labels: a classifier needs at least two labels; write an ASCII comma in place of 、"),
         ("{0: 负, 1: 负}", "data.labels: two values have the same name, 负; give each label its own"),
         ("[负, 正, 负]", "data.labels: 负 stands twice in the list"),
         ("{0: '', 1: 正}", "data.labels.0: nothing stands between the quotation marks"),
@@ -201,6 +203,15 @@ def test_rules_over_sections_have_a_line_too(tmp_path: Path) -> None:
 )
 def test_labels_that_make_no_classifier_are_refused(tmp_path: Path, labels: str, line: str) -> None:
     assert faults_of(write(tmp_path, GOOD.replace("{0: 负面, 1: 正面}", labels))) == [f"r.yaml:5: {line}"]
+
+
+@pytest.mark.parametrize("separator", ["|", ">", '""'])
+def test_a_separator_that_yaml_takes_for_its_own_mark_is_told_to_be_quoted(tmp_path: Path, separator: str) -> None:
+    several = GOOD.replace("single_label", "multi_label")
+    told = 'data.label_separator: an empty text separates nothing. Write it in quotation marks: "|"'
+    assert faults_of(write(tmp_path, f"{several}  label_separator: {separator}\n")) == [f"r.yaml:6: {told}"]
+    assert faults_of(write(tmp_path, several), f"data.label_separator={separator}") == [f"command line: {told}"]
+    assert load_recipe(write(tmp_path, f'{several}  label_separator: "|"\n')).data.label_separator == "|"
 
 
 def test_a_wrong_value_inside_one_kind_of_a_union_is_told_alone(tmp_path: Path) -> None:

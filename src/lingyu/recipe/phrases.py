@@ -156,6 +156,11 @@ def reversed_label(node: Node) -> Phrase:
     return what, f'The value in the file comes first, then the name; if {number} is the name, write "{number}"'
 
 
+def no_separator() -> Phrase:
+    """The phrase for an empty data.label_separator: unquoted, | and > are YAML's marks of a text of several lines."""
+    return "an empty text separates nothing", 'Write it in quotation marks: "|"'
+
+
 def missing(kind: Kind[Section], key: str) -> Phrase:
     """The phrase for a key that has to be there, with an example."""
     name = key.rpartition(".")[2]

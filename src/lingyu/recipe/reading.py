@@ -197,6 +197,8 @@ def _faults_at(path: _Path, found: Sequence[ErrorDetails], root: MappingNode, ki
         what, next_step = phrases.missing(kind, dotted)
     elif dotted.startswith("data.labels.") and first["type"] == "string_type" and _is_number(node):
         what, next_step = phrases.reversed_label(node)
+    elif dotted == "data.label_separator" and first["type"] == "string_too_short":
+        what, next_step = phrases.no_separator()
     elif len(found) > 1:
         what, next_step = phrases.none_of_the_kinds(node, [(each["type"], each.get("ctx", {})) for each in found])
     else:

@@ -131,9 +131,16 @@ def _rules_of_labels(task: str, rules: TaskRules, data: "Data") -> Iterator["Rul
     if rules.labels_a_row == "none":
         yield not data.labels, "data.labels", f"{task} has no labels; leave it out"
         return
-    yield len(data.labels) >= rules.least_labels, "data.labels", rules.too_few
+    what = f"{rules.too_few}{_comma_that_is_none(data.labels)}"
+    yield len(data.labels) >= rules.least_labels, "data.labels", what
     what = f"{task} reads one label a row; label_separator is for multi_label"
     yield rules.label_is_cut or data.label_separator is None, "data.label_separator", what
+
+
+def _comma_that_is_none(labels: Mapping[str, str]) -> str:
+    """What to say of a list that YAML reads as one entry: [好，差]."""
+    marks = [mark for mark in "，、" if len(labels) == 1 and mark in "".join(labels)]
+    return f"; write an ASCII comma in place of {marks[0]}" if marks else ""
 
 
 def _rules_of_columns(task: str, rules: TaskRules, data: "Data") -> Iterator["Rule"]:
