@@ -480,6 +480,16 @@ def test_a_source_without_a_readable_row_leaves_only_the_quarantine(write):
     assert len(aside()) == 2
 
 
+@pytest.mark.parametrize(
+    ("mark", "kind", "hint"), [("\t", "tabs", "Name the file .tsv"), (";", "semicolons", "Save the table with commas")]
+)
+def test_a_header_that_another_character_cuts_is_told_so(write, mark, kind, hint):
+    write("a.csv", f"编号{mark}内容\n1{mark}很好，住得舒服\n2{mark}好,好,好\n")
+    told = f"the header is one cell with {kind} in it"
+    assert str(refusal("a.csv", renamed={"内容": "text"})) == f"a.csv: no column `内容` to rename; {told}. {hint}"
+    assert run("a.csv").counts.notes == (f"{told}: {hint.lower()}",)
+
+
 def test_a_title_above_the_header_is_asked_after(write):
     rows = "id,text,label\n" + "".join(f"{n},第{n}条,好\n" for n in range(9))
     write("a.csv", f"2025年工单汇总\n{rows}")

@@ -186,7 +186,9 @@ def test_a_key_that_one_line_of_jsonl_lacks_is_named_with_its_line(write):
         ("a.csv", "text,label\n好,1\n".encode("gbk") + "很好,1\n".encode(), "line 3 is UTF-8 and line 2 GB18030"),
         ("a.csv", b"text,label\n\xff\xff,1\n", "not UTF-8 at byte 11 (line 2), and neither"),
         ("a.csv", b"PK\x03\x04rest", "this is an xlsx or zip file, not text"),
-        ("a.xls", b"", "the ending `.xls` is none of csv, tsv, jsonl, parquet, xlsx"),
+        ("a.xls", b"", "the ending `.xls` is none of csv, tsv, jsonl, parquet, xlsx. Save it as .xlsx"),
+        ("a.txt", b"", "the ending `.txt` is none of csv, tsv, jsonl, parquet, xlsx. Name it .tsv if tabs stand"),
+        ("a.csv", "id\ttext\n1\t好\n", "no column `text` (data.text); the header is one cell with tabs in it. Name"),
     ],
 )
 def test_a_bad_file_is_one_line_with_the_position(write, name, content, says):

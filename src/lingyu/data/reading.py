@@ -16,6 +16,12 @@ from .tables import PARSERS, Table, TableRow, nested_fault, no_column
 _WHERE = "where"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 FORMATS = ", ".join(ending.removeprefix(".") for ending in PARSERS)
+_INSTEAD = {
+    ".txt": "Name it .tsv if tabs stand between columns",  # as Excel saves Unicode text
+    ".xls": "Save it as .xlsx",
+    ".et": "Save it as .xlsx",
+}
+"""Ending -> what to do with a file that is nearly one of ours."""
 PIPED_FORMATS = ("csv", "tsv", "jsonl")
 """What can be read without going back, and so from a pipe or a gzip file (.csv.gz ...) too."""
 
@@ -140,7 +146,7 @@ def find_file(source: str) -> Path:
     if format_ending(path) not in PARSERS:
         packed = f", and {PACKED} of {', '.join(PIPED_FORMATS)}" if path.suffix.lower() == PACKED else ""
         what = f"the ending `{''.join(path.suffixes[-2:]) if packed else path.suffix}` is none of {FORMATS}{packed}"
-        raise LingyuError(what, source, "Export the rows as csv or jsonl")
+        raise LingyuError(what, source, _INSTEAD.get(path.suffix.lower(), "Export the rows as csv or jsonl"))
     return path
 
 

@@ -68,6 +68,9 @@ class Table:
 
 
 def no_column(column: str, key: str, columns: Sequence[str], where: str) -> LingyuError:
+    other = other_separator(columns)
+    if other:
+        return LingyuError(f"no column `{column}` ({key}); {other[0]}", where, other[1])
     near = did_you_mean(column, columns)
     shown = ", ".join(
         name if len(name) <= _NAME_SHOWN else name[:_NAME_SHOWN] + "…" for name in columns[:_COLUMNS_SHOWN]
@@ -76,6 +79,15 @@ def no_column(column: str, key: str, columns: Sequence[str], where: str) -> Ling
         shown += f" and {len(columns) - _COLUMNS_SHOWN} more"
     hint = f"Did you mean `{near}`?" if near else f"Set {key}, and see that the first line names the columns"
     return LingyuError(f"no column `{column}` ({key}); it has {shown}", where, hint)
+
+
+def other_separator(columns: Sequence[str]) -> tuple[str, str] | None:
+    """(what, next) where the names of all columns are one cell, since another character stands between them."""
+    if len(columns) == 1 and "\t" in columns[0]:
+        return "the header is one cell with tabs in it", "Name the file .tsv"
+    if len(columns) == 1 and ";" in columns[0]:
+        return "the header is one cell with semicolons in it", "Save the table with commas"
+    return None
 
 
 def nested_fault(row: TableRow, column: str, key: str, *, takes_list: bool = False) -> LingyuError | None:
@@ -175,7 +187,8 @@ def _row(columns: tuple[str, ...], cells: Sequence[str], where: str) -> TableRow
 
 
 class _Widths:
-    """Rows that are counted by their cells as they go by: below a title that stands above the header, none fits."""
+    """Rows that are counted by their cells as they go by. What stands above the header as a title, or is not cut into
+    the names of columns, shows by them."""
 
     def __init__(self, columns: tuple[str, ...], rows: Iterable[TableRow]) -> None:
         self._columns = columns
@@ -188,6 +201,8 @@ class _Widths:
             yield row
 
     def notes(self) -> tuple[str, ...]:
+        if other := other_separator(self._columns):
+            return (f"{other[0]}: {other[1].lower()}",)
         names = len(self._columns)
         width, rows = self._widths.most_common(1)[0] if self._widths else (names, 0)
         if width <= names or 2 * rows <= self._widths.total():

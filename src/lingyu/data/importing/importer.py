@@ -20,6 +20,7 @@ from lingyu.reporting import Report
 from ..contents import Whole, content_of_file
 from ..counts import Counts
 from ..reading import find_file, format_ending
+from ..tables import other_separator
 from ..writing import FORMATS, REPORT_ROWS, RowsWriter, in_one_go, jsonl_instead, open_rows
 from .folder_rows import open_folder
 from .rows import UNDECODABLE, UNPARSABLE, EncodingUse, Opened, Quarantined, Read
@@ -146,6 +147,8 @@ def _renamed(opened: Opened, request: ImportRequest) -> Opened:
     """The source with its columns under the names that were asked for, and without blanks around them."""
     for old in request.renamed:
         if old not in opened.columns:
+            if other := other_separator(opened.columns):
+                raise LingyuError(f"no column `{old}` to rename; {other[0]}", opened.name, other[1])
             near = did_you_mean(old, opened.columns)
             hint = f"Did you mean `{near}`?" if near else f"It has {', '.join(opened.columns)}"
             raise LingyuError(f"no column `{old}` to rename", opened.name, hint)
