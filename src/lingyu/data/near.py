@@ -26,15 +26,13 @@ _SEED = 20_231
 _TEXTS_PER_CHUNK = 2_000  # sketched at once: what numpy goes through then stays in the processor's cache
 _PAIRS_PER_CHUNK = 200_000  # verified at once
 _ROUNDING = 1e-6  # 1 - 0.8 is less than 0.2 in floats: the library gives 0 for a similarity that is the cutoff
-_WHOLE = (
-    32  # texts of one band's bucket that are all compared with each other. In a larger one, a text is compared with
-)
-_NEIGHBOURS = (
-    8  # the next ones, others in each band: ten thousand copies of a template are fifty million pairs; and with
-)
-_MORE_PAIRS = (
-    1 << 21
-)  # as many as this gives a band, or _NEIGHBOURS a text, of those that are not connected with it then
+
+# Ten thousand copies of a template are fifty million pairs. So of one band's bucket all texts are compared with each
+# other up to so many; in a larger one each text with the next few, others in each band; and then with each other those
+# that are not connected by that, until a band has gone through so many pairs, or the next few a text again.
+_WHOLE = 32
+_NEIGHBOURS = 8
+_MORE_PAIRS = 1 << 22
 
 _MOST_OF_INDEX = 4_096  # texts of an index's bucket that one which comes by is compared with: nearly always all
 _CANDIDATES_AT_ONCE = 4_000_000
@@ -334,49 +332,48 @@ def _next_ones(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]
 
     keys: sorted; order: the text that each belongs to.
     """
-    buckets = _Buckets.of(keys)
-    reach = np.where(buckets.sizes <= _WHOLE, buckets.sizes, _NEIGHBOURS)
-    for distance, at in buckets.pairs(1, reach):
+    _, sizes = _buckets(keys)
+    for distance in range(1, _WHOLE):
+        at = np.flatnonzero(keys[distance:] == keys[:-distance])
+        if distance > _NEIGHBOURS:
+            at = at[sizes[at] <= _WHOLE]
+        if not len(at):
+            return
         yield order[at], order[at + distance]
 
 
 def _not_connected(keys: _Keys, order: Indices, part: Indices) -> Iterator[tuple[Indices, Indices]]:
-    """Pairs of texts of a large bucket, further apart than _next_ones has them, of different parts.
+    """Pairs of texts of a large bucket that are of different parts. part: of each text, by what connects them so far.
 
-    part: of each text, by what connects them so far.
+    One of the two is of another part than most texts of the bucket: each of those goes round the bucket.
     """
-    buckets, of_place = _Buckets.of(keys), part[order]
-    is_connected = np.minimum.reduceat(of_place, buckets.begins) == np.maximum.reduceat(of_place, buckets.begins)
+    of_place = part[order]
+    begins, sizes = _buckets(keys)
+    is_apart = ~_is_of_largest_part(begins, of_place) & (sizes > _WHOLE)
+    at = np.flatnonzero(is_apart)
     left = max(_MORE_PAIRS, _NEIGHBOURS * len(keys))
-    is_done = is_connected | (buckets.sizes <= _WHOLE)
-    for distance, at in buckets.pairs(_NEIGHBOURS + 1, np.where(is_done, 0, buckets.sizes)):
-        apart = at[of_place[at] != of_place[at + distance]]
-        yield order[apart], order[apart + distance]
-        left -= len(apart)
+    for distance in range(1, int(sizes[at].max(initial=1))):
+        at = at[distance < sizes[at]]
+        other = begins[at] + (at - begins[at] + distance) % sizes[at]
+        is_told = (of_place[at] != of_place[other]) & ~(is_apart[other] & (other < at))
+        yield order[at[is_told]], order[other[is_told]]
+        left -= len(at)
         if left <= 0:
             return
 
 
-@dataclass(frozen=True, eq=False)
-class _Buckets:
-    """(buckets,) each, of one band: where its keys begin, and how many there are."""
+def _buckets(keys: _Keys) -> tuple[Indices, Indices]:
+    """(texts,) each: where the bucket of a place begins, and how many texts it has. keys: sorted."""
+    _, begins, sizes = np.unique(keys, return_index=True, return_counts=True)
+    return np.repeat(begins, sizes), np.repeat(sizes, sizes)
 
-    begins: Indices
-    sizes: Indices
 
-    @classmethod
-    def of(cls, keys: _Keys) -> "_Buckets":
-        _, begins, sizes = np.unique(keys, return_index=True, return_counts=True)
-        return cls(begins, sizes)
-
-    def pairs(self, nearest: int, reach: Indices) -> Iterator[tuple[int, Indices]]:
-        """Distance by distance, the places whose key stands so far behind them again. reach: (buckets,) the largest."""
-        reach = np.repeat(reach, self.sizes)
-        behind = np.repeat(self.begins + self.sizes, self.sizes) - np.arange(len(reach))  # that a bucket still has
-        reach = np.minimum(reach, behind - 1)
-        at = np.arange(len(reach))
-        for distance in range(nearest, len(reach)):
-            at = at[reach[at] >= distance]
-            if not len(at):
-                return
-            yield distance, at
+def _is_of_largest_part(begins: Indices, part: Indices) -> NDArray[np.bool_]:
+    """(texts,) whether a place is of the part that most of its bucket are of. begins: of the bucket of each place."""
+    parts, place, count = np.unique(np.stack([begins, part]), axis=1, return_inverse=True, return_counts=True)
+    ascending = np.lexsort((count, parts[0]))
+    is_last = np.diff(parts[0][ascending], append=-1) != 0
+    is_largest = np.zeros(len(count), dtype=np.bool_)
+    is_largest[ascending[is_last]] = True
+    found: NDArray[np.bool_] = is_largest[place.ravel()]
+    return found
