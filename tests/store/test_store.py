@@ -6,7 +6,7 @@ import pytest
 
 import lingyu.store.store as store_module
 from lingyu.errors import LingyuError
-from lingyu.store import MANIFEST, Removal, Store, open_adapter, read_tensors
+from lingyu.store import MANIFEST, Removal, Store, channels, open_adapter, read_tensors
 
 
 def test_what_is_published_is_what_is_opened(published):
@@ -198,6 +198,27 @@ def test_a_channel_whose_version_was_deleted_by_hand_still_has_a_way_back(three)
     assert three.rollback("hotel", "stable", "it is gone").version == "v2"
     shutil.rmtree(three.root / "hotel" / "v2")
     assert three.remove_channel("hotel", "stable", "so is this").previous == "v2"
+
+
+def test_a_history_of_many_years_is_read_and_goes_on(three):
+    history = three.root / "hotel" / "history.jsonl"
+    old = {"when": "now", "who": "me", "why": "长" * 1000, "channel": "nightly", "from": "v1", "to": "v2"}
+    line = json.dumps(old, ensure_ascii=False).encode() + b"\n"
+    history.write_bytes(line * (16 * 2**20 // len(line) + 1) + history.read_bytes())
+    assert history.stat().st_size > 16 * 2**20
+    assert three.rollback("hotel", "stable", "complaints").version == "v2"
+    assert three.history("hotel")[-1].why == "complaints"
+
+
+def test_a_history_that_could_not_be_read_again_is_not_written(three, monkeypatch):
+    history = three.root / "hotel" / "history.jsonl"
+    before = history.read_bytes()
+    monkeypatch.setattr(channels, "_MOST_HISTORY_BYTES", len(before) + 300)
+    with pytest.raises(LingyuError, match=r"history\.jsonl: would have .* bytes; at most .* are read\. Go on"):
+        three.set_channel("hotel", "canary", "v1", why="long" * 250)
+    assert history.read_bytes() == before
+    assert "canary" not in three.channels("hotel")
+    three.set_channel("hotel", "canary", "v1", why="short")
 
 
 def test_lines_of_killed_writers_are_no_part_of_the_way_back(three):

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from lingyu.errors import LingyuError
+
 from .documents import MAX_JSON_BYTES, read_bytes, validated
 from .manifest import Sha256, VersionName
 from .staging import hidden_path, sync, write_synced
 
 CHANNELS = "channels.json"
 HISTORY = "history.jsonl"
+
+# No line is ever taken out, so that it grows past what documents are held to.
+_MOST_HISTORY_BYTES = 2**30
 
 
 class _Target(BaseModel):
@@ -175,8 +180,11 @@ def _signed(why: str) -> dict[str, str]:
 
 def _hidden_history(folder: Path, line: Change | Removal) -> tuple[Path, Path]:
     document = line.model_dump(by_alias=True, exclude_defaults=True)
-    added = json.dumps(document, ensure_ascii=False).encode() + b"\n"
-    return _hidden_copy(folder, _history_bytes(folder) + added), folder / HISTORY
+    data = _history_bytes(folder) + json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    if len(data) > _MOST_HISTORY_BYTES:
+        what = f"would have {len(data):,} bytes; at most {_MOST_HISTORY_BYTES:,} are read"
+        raise LingyuError(what, folder / HISTORY, "Go on under another name")
+    return _hidden_copy(folder, data), folder / HISTORY
 
 
 def _hidden_copy(folder: Path, data: bytes) -> Path:
@@ -194,7 +202,7 @@ def _history_bytes(folder: Path) -> bytes:
     path = folder / HISTORY
     if not path.is_symlink() and not path.exists():
         return b""
-    data = read_bytes(path, MAX_JSON_BYTES)
+    data = read_bytes(path, _MOST_HISTORY_BYTES)
     return data if data.endswith(b"\n") or not data else data + b"\n"
 
 
