@@ -18,7 +18,7 @@ _Signature = tuple[int, int, int]
 class Tenancy:
     """tenants.yaml as it stands; without one, every adapter of the store is a tenant of its own name.
 
-    A file that is changed counts from the next refresh on. One that is changed for the worse, or goes away, does not:
+    A file that is changed counts once a refresh has read it. One that is changed for the worse, or goes away, does not:
     the last good one goes on, with a line in the log. For falling back to names would let anybody ask any adapter.
     """
 
@@ -32,16 +32,24 @@ class Tenancy:
         self._reading = threading.Lock()
 
     def refresh(self) -> None:
-        """Read the file again where it has changed. One thread at a time, so that what is read last is what counts."""
-        with self._reading:
-            signature = _signature(self._file)
-            if signature == self._signature:
-                return
-            self._signature = signature
-            try:
-                self._tenants = self._read()
-            except LingyuError as error:
-                _log.warning("%s; the tenants that were read before stay in force", printable(str(error)))
+        """Read the file again where it has changed. One thread at a time, so that what is read last is what counts;
+        the others go on by the tenants in force meanwhile, since thousands of them take seconds to read."""
+        if not self._reading.acquire(blocking=False):
+            return
+        try:
+            self._read_again()
+        finally:
+            self._reading.release()
+
+    def _read_again(self) -> None:
+        signature = _signature(self._file)
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            self._tenants = self._read()
+        except LingyuError as error:
+            _log.warning("%s; the tenants that were read before stay in force", printable(str(error)))
 
     def _read(self) -> Mapping[str, Tenant]:
         if self._file.parent == self._store.root:  # elsewhere, in a mounted configuration, links are the custom
