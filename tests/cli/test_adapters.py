@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,20 @@ def test_list_cuts_no_name_short_on_a_narrow_terminal(lingyu, store):
     assert "…" not in page
     assert name in page
     assert page.count("0.881") == 4
+
+
+def test_no_word_is_broken_on_a_narrow_terminal(lingyu, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    lines = [line.split() for line in lingyu("list").splitlines()]
+    assert lines[1:] == [
+        ["adapter", "version", "channels", "base", "labels", "rows", "accuracy"],
+        ["ecommerce", "v1", "embedded", "3", "1,300", "0.881"],
+        ["hotel", "v1", "stable", "embedded", "3", "1,300", "0.881"],
+        ["hotel", "v2", "canary", "embedded", "3", "1,300", "0.881"],
+    ]
+    words = lingyu("history", "hotel").split()
+    assert {"stable:", "canary:"} < set(words)
+    assert re.fullmatch(r"20[0-9-]{8} [0-2][0-9]:[0-5][0-9]", " ".join(words[words.index("why") + 1 :][:2]))
 
 
 def test_list_as_json_is_one_document(lingyu):

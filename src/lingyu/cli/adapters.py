@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -68,7 +70,7 @@ def list_adapters(store: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"adapters": [asdict(row) for row in rows]}, ensure_ascii=False))
     elif rows:
-        Console().print(_list_table(rows))
+        Console().print(_list_table(rows), crop=False)
     else:
         click.echo(f"{store} holds no adapter yet. Train one: accelerate launch train_lora.py recipes/quickstart.yaml")
 
@@ -188,7 +190,7 @@ def history(name: str, store: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"history": [line.model_dump(by_alias=True) for line in lines]}, ensure_ascii=False))
     else:
-        Console().print(_history_table(lines))
+        Console().print(_history_table(lines), crop=False)
 
 
 @adapters.command()
@@ -263,13 +265,29 @@ def _warn_of_a_slip(channel: str, known: dict[str, str]) -> None:
 def _history_table(lines: "tuple[Change | Removal, ...]") -> Table:
     from lingyu.store import Removal
 
+    whats = [f"{line.removed} removed" if isinstance(line, Removal) else _arrow(line) for line in lines]
+    rows = [(_minute(line.when), line.who, what, line.why) for line, what in zip(lines, whats, strict=True)]
     table = Table(box=None, header_style="bold")
-    for heading in ("when", "who", "what", "why"):
-        table.add_column(heading, overflow="fold")
-    for line in lines:
-        words = f"{line.removed} removed" if isinstance(line, Removal) else _arrow(line)
-        table.add_row(*map(_plain, (line.when, line.who, words, line.why)))
+    table.add_column("when (UTC)", no_wrap=True, min_width=len("2026-11-23 21:02"))
+    for at, heading in enumerate(("who", "what"), 1):
+        table.add_column(heading, overflow="fold", min_width=_longest_word(heading, *(row[at] for row in rows)))
+    table.add_column("why", overflow="fold", min_width=20)  # a sentence, which may go on below
+    for row in rows:
+        table.add_row(*map(_plain, row))
     return table
+
+
+def _minute(when: str) -> str:
+    """As the history has it where that is no time."""
+    try:
+        return f"{datetime.fromisoformat(when).astimezone(UTC):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
+        return when
+
+
+def _longest_word(*cells: str) -> int:
+    """In cells of a terminal. A table may be wider than it: a name or a number that is broken in two is none."""
+    return max(cell_len(word) for cell in cells for word in printable(cell).split())
 
 
 def _arrow(change: "Change") -> str:
@@ -326,15 +344,16 @@ def _plain(value: str) -> Text:
 
 def _list_table(rows: list[Row]) -> Table:
     table = Table(box=None, header_style="bold")
-    for heading in ("adapter", "version"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("channels", "base"):
-        table.add_column(heading, overflow="fold")
     only_accuracy = all(row.test_figure in (None, "accuracy") for row in rows)
-    for heading in ("labels", "rows", "test accuracy" if only_accuracy else "test"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(*map(_plain, _cells(row, with_figure=not only_accuracy)))
+    names = ("adapter", "version", "channels")
+    headings = (*names, "base", "labels", "rows", "test accuracy" if only_accuracy else "test")
+    cells = [_cells(row, with_figure=not only_accuracy) for row in rows]
+    for at, heading in enumerate(headings):
+        known = [of_row[at] for of_row in cells if at < len(names) or len(of_row) == len(headings)]  # no error
+        justify: JustifyMethod = "left" if at <= len(names) else "right"
+        table.add_column(heading, justify=justify, overflow="fold", min_width=_longest_word(heading, *known))
+    for of_row in cells:
+        table.add_row(*map(_plain, of_row))
     return table
 
 
