@@ -123,3 +123,11 @@ def test_no_label_does_anything_to_a_terminal(labels: dict[str, int]) -> None:
     for line in terminal_lines(one_part(labels, "stop")):
         assert line.isprintable()
         line.encode()
+
+
+def test_one_row_with_unknown_tokens_is_one():
+    audit = chnsenticorp()
+    part = audit.parts[0]
+    unknown = part.unknown.model_copy(update={"rows": 1})
+    lines = terminal_lines(audit.model_copy(update={"parts": (part.model_copy(update={"unknown": unknown}),)}))
+    assert any(" in 1 row: " in line for line in lines)

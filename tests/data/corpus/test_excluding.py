@@ -129,6 +129,11 @@ def test_of_a_recipe_dev_and_test_are_taken_and_train_stays(tmp_path, monkeypatc
     assert set(found.texts) < {row.partition(",")[2] for row in rows}
 
 
+def test_a_column_named_of_a_recipe_is_to_be_left_out():
+    with pytest.raises(LingyuError, match=r"^hotel\.yaml:列: a column, '列', of a recipe.*Leave it out: hotel"):
+        load_excluded(["hotel.yaml:列"], "text", "utf-8")
+
+
 def test_a_paragraph_is_also_compared_after_the_steps_of_a_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [f"{number % 2},第{number}間房間很乾淨，服務員的態度也非常好，離車站很近" for number in range(40)]

@@ -195,7 +195,8 @@ def _unknown(parts: Sequence[Part]) -> list[tuple[str, str]]:
             continue
         characters = ", ".join(f"{printable(char)} {count:,}" for char, count in unknown.characters[:_MOST_CHARACTERS])
         share = percent(unknown.unknown, unknown.tokens)
-        figures = f"{unknown.unknown:,} of {counted(unknown.tokens, 'token')} ({share}) in {unknown.rows:,} rows"
+        rows = counted(unknown.rows, "row")
+        figures = f"{unknown.unknown:,} of {counted(unknown.tokens, 'token')} ({share}) in {rows}"
         lines.append((f"unknown tokens in {_name(part.name)}", f"{figures}{': ' if characters else ''}{characters}"))
     return lines
 

@@ -82,6 +82,9 @@ def _of_recipe(path: str) -> ExcludedSet:
 
 def _of_table(name: str, text: str, encoding: str, named_by: str) -> ExcludedSet:
     path, column = file_and_column(name)
+    if is_recipe_file(path.name):
+        what = f"a column, {column!r:.40}, of a recipe, which names its own"
+        raise LingyuError(what, where=name, next=f"Leave it out: {path}")
     try:
         texts = tuple(filter(None, (found.strip() for found in _texts(path, column or text, encoding))))
     except LingyuError as error:
