@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from lingyu import __version__
 from lingyu.cli import COMMANDS, lingyu, main
@@ -35,6 +37,21 @@ def test_help_lists_every_command_with_its_line() -> None:
     for name, (_, line) in COMMANDS.items():
         assert f"  {name}" in text
         assert line in text
+
+
+@pytest.mark.parametrize(
+    ("command", "example"),
+    [
+        ("train:train_lora", "accelerate launch train_lora.py recipes/hotel.yaml lora.r=16"),
+        ("dapt:dapt", "accelerate launch dapt.py recipes/dapt-hotel.yaml dapt.mode=lora"),
+        ("base:import_", "lingyu base import ~/structbert_large_std --out bases/structbert-large"),
+    ],
+)
+def test_an_example_stands_on_a_line_that_can_be_pasted(command: str, example: str) -> None:
+    module, _, name = command.partition(":")
+    found = getattr(import_module(f"lingyu.cli.{module}"), name)
+    text = CliRunner().invoke(found, ["--help"], terminal_width=80).output
+    assert example in [line.strip() for line in text.splitlines()]
 
 
 def test_the_module_is_the_command() -> None:

@@ -60,9 +60,13 @@ def _state(found: "Found") -> str:
     return "ready"
 
 
-@base.command(
-    "import", epilog="Example: lingyu base import ~/nlp_structbert_backbone_large_std --out bases/structbert-large"
-)
+_IMPORT = """\b
+Example:
+    lingyu base import ~/structbert_large_std --out bases/structbert-large
+"""
+
+
+@base.command("import", epilog=_IMPORT)
 @click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT_DIR")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new base's folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")

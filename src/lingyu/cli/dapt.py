@@ -25,8 +25,14 @@ if TYPE_CHECKING:
     from lingyu.dapt import Outcome, Stage
 
 
+_EXAMPLE = """\b
+Example:
+    accelerate launch dapt.py recipes/dapt-hotel.yaml dapt.mode=lora
+"""
+
+
 @click.command(
-    epilog="Example: accelerate launch dapt.py recipes/dapt-hotel.yaml train.num_train_epochs=1 dapt.mode=lora",
+    epilog=_EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.argument("recipe")

@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from lingyu.lora import Outcome
 
 
+_EXAMPLE = """\b
+Example:
+    accelerate launch train_lora.py recipes/hotel.yaml lora.r=16
+"""
+
+
 @click.command(
-    epilog="Example: accelerate launch train_lora.py recipes/hotel.yaml train.num_train_epochs=3 lora.r=16",
+    epilog=_EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.argument("recipe")
