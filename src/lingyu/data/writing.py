@@ -57,7 +57,9 @@ def in_one_go(out: Path, *, makes_folders: bool = True) -> Iterator[Staged]:
     """
     target = Path(os.path.realpath(out))
     if not makes_folders and not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(out))
+        number = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
+        raise OSError(number, os.strerror(number), str(out))
+    staged = None
     try:
         with hidden_folder(target.parent) as hidden:
             with suppress(PermissionError):  # a file system that has no modes
@@ -70,7 +72,8 @@ def in_one_go(out: Path, *, makes_folders: bool = True) -> Iterator[Staged]:
                 sync(staged.path)
                 staged.path.replace(target)
     except OSError as error:
-        if error.filename is None or HIDDEN in str(error.filename):
+        hidden_name = str(staged.path.parent) if staged else HIDDEN
+        if error.filename is None or hidden_name in str(error.filename):
             error.filename = str(out)  # the name that the user knows
         raise
 
