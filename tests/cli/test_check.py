@@ -158,8 +158,8 @@ def test_the_schema_is_printed(capsys: Captured) -> None:
 def test_a_key_is_explained(capsys: Captured) -> None:
     assert main(["check", "--explain", "lora.r"]) == 0
     assert capsys.readouterr().out == (
-        "lora.r: whole number at least 1; default 8\n    Rank of the update.\n"
-        "In a recipe with dapt:\nlora.r: whole number at least 1; default 64\n    Rank of the update.\n"
+        "lora.r: whole number at least 1, at most 8192; default 8\n    Rank of the update.\n"
+        "In a recipe with dapt:\nlora.r: whole number at least 1, at most 8192; default 64\n    Rank of the update.\n"
     )
     assert main(["check", "--explain", "dapt.mlm_probability"]) == 0
     assert capsys.readouterr().out.startswith("dapt.mlm_probability: number more than 0, less than 1; default 0.2\n")
