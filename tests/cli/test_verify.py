@@ -182,6 +182,8 @@ def test_what_is_nothing_of_the_kind_says_what_to_name(place, capsys):
     assert "Make a version of it: lingyu adapters import" in said(capsys, "foreign", 2)
     assert "is a file. Name its folder" in said(capsys, "adapters/shop/v1/README.md", 2)
     assert "no such folder. Did you mean adapters/shop?" in said(capsys, "adapters/shpo", 2)
+    for nameless in ("@stable", "adapters/@stable", ".@stable"):
+        assert f"{nameless}: no such folder. " in said(capsys, nameless, 2)
     assert "Did you mean embedded?" in said(capsys, "embeded", 2)
 
 

@@ -117,7 +117,8 @@ def _of_reference(path: str) -> _Prove:
     from lingyu.store import open_adapter
 
     folder = Path(path)
-    if "@" in folder.name and _is_adapter(folder.with_name(folder.name.partition("@")[0])):
+    name, at, _ = folder.name.partition("@")
+    if name and at and _is_adapter(folder.parent / name):
         return lambda: _versions([open_adapter(path, "").folder])
     if folder.exists():
         raise LingyuError("is a file", where=path, next=f"Name its folder: lingyu verify {folder.parent}")
