@@ -70,6 +70,7 @@ def test_a_base_that_brings_code_is_refused(tiny_base: Path, tmp_path: Path) -> 
         ('{"hidden_size": 32}', r"names no model_type\. Write one into it: bert"),
         ("[1]", "names no model_type"),
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ('{"model_type": "bert", "hidden_size": "wide"}', r"its config\.json can't be read .*hidden_size"),
     ],
 )
@@ -411,3 +412,17 @@ def test_a_text_is_cut_on_the_side_that_is_asked_for(tiny_base: Path) -> None:
     assert decode(left.input_ids[0], skip_special_tokens=True).replace(" ", "") == "间很大热情"
     assert right.truncated == left.truncated == [True]
     assert base.encode([context], 8, [reply]).input_ids == right.input_ids  # the base's own tokenizer is as it was
+
+
+def test_a_lineage_or_an_index_nested_too_deeply_is_one_line(tiny_base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "b"
+    shutil.copytree(tiny_base, folder)
+    (folder / LINEAGE).write_text("[" * 100_000)
+    base = find_base(str(folder))
+    assert base.trained_length is None
+    with pytest.raises(LingyuError, match=r"lineage\.json: is no lineage\. Copy the base anew"):
+        assert base.lineage
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text("[" * 100_000)
+    with pytest.raises(LingyuError, match="is no index of safetensors files"):
+        assert find_base(str(folder)).weights_fingerprint

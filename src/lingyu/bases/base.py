@@ -203,7 +203,7 @@ class Base:
             return (itself,)
         try:
             chain = tuple(Ancestor(**entry) for entry in json.loads(file.read_text("utf-8"))["lineage"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise LingyuError("is no lineage", where=file, next="Copy the base anew from where it was made") from None
         if not chain or chain[0].weights_fingerprint != itself.weights_fingerprint:
             found = chain[0].weights_fingerprint[:12] if chain else "nothing"
@@ -264,7 +264,7 @@ class Base:
             stages = json.loads(file.read_text("utf-8"))["stages"]
             lengths = [stage["settings"]["train"]["max_length"] for stage in stages]
             return max(lengths) if stages[0]["mode"] == "scratch" else None
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             return None  # a lineage from before this was kept, or none at all: `lineage` says what is wrong with it
 
     def require_length(self, max_length: int) -> None:

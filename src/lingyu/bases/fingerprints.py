@@ -174,7 +174,7 @@ def _shards(index: Path) -> list[str]:
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
         outside = any(Path(name).name != name for name in names)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise LingyuError(
             "is no index of safetensors files", where=index, next="Copy or download the base anew"
         ) from None

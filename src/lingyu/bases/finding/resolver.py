@@ -213,6 +213,6 @@ def _read_config(file: Path) -> dict[str, object]:
     """Empty for JSON that has no names."""
     try:
         config = json.loads(file.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LingyuError("is not JSON", where=file, next="Copy the base anew") from None
     return config if isinstance(config, dict) else {}

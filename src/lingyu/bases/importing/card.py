@@ -86,7 +86,7 @@ def read_origin(folder: Path) -> Origin | None:
     try:
         said = json.loads((folder / LINEAGE).read_text("utf-8"))["imported"]
         return Origin(str(said["id"]), str(said["revision"])) if said["revision"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -69,7 +69,7 @@ def pickle_files(folder: Path) -> list[Path]:
         )
     try:
         names = {str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise LingyuError("is no index of weights", where=index, next=_ANEW) from None
     if any(Path(name).name != name for name in names):
         raise LingyuError("names files outside the folder", where=index, next=_DISTRUST)
