@@ -1,6 +1,7 @@
 """A failure is one harmless line with what to do next, and an exit status."""
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -70,6 +71,24 @@ def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, capsys: pytest.
 def test_a_bug_is_status_70_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_status(lambda: 1 // 0) == BUG
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_error_that_stdout_has_no_room_for_is_a_line_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise LingyuError("no", status=1)
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert exit_status(fail, as_json=True) == 1
+    assert capsys.readouterr().err == "no\n"
 
 
 def test_another_exit_is_left_alone() -> None:

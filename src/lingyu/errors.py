@@ -142,10 +142,16 @@ def from_os_error(error: OSError) -> LingyuError:
 
 
 def report(error: LingyuError, *, as_json: bool) -> None:
-    """Write an error where it belongs: a line on stderr, or a JSON document on stdout."""
-    if as_json:
-        print(json.dumps(error.as_json(), ensure_ascii=False))
-    else:
+    """Write an error where it belongs: a line on stderr, or a JSON document on stdout. A line, too, where stdout is
+    what can't be written."""
+    if not as_json:
+        print(error, file=sys.stderr)
+        return
+    try:
+        print(json.dumps(error.as_json(), ensure_ascii=False), flush=True)
+    except BrokenPipeError:
+        pass  # whoever was to read it has gone
+    except OSError:
         print(error, file=sys.stderr)
 
 
