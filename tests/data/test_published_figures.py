@@ -80,7 +80,7 @@ def test_hotel_reviews_split_without_a_leak_and_add_up(shared_data):
         ("09_empty", "the file is empty"),
         ("10_binary_junk", ":6: a NUL byte at byte 1201"),
         ("11_one_class_only", "every row has the label 正面"),
-        ("12_unknown_labels", ':2: label: "好评" is outside data.labels (0, 1)'),
+        ("12_unknown_labels", ':2: label: 12 rows have one of 8 values outside data.labels (0, 1): "好评" (2), '),
     ],
 )
 def test_each_bad_csv_is_one_line(shared_data, name, says):
