@@ -332,11 +332,12 @@ def _next_ones(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]
 
     keys: sorted; order: the text that each belongs to.
     """
-    _, sizes = _buckets(keys)
+    at = np.arange(len(keys))
     for distance in range(1, _WHOLE):
-        at = np.flatnonzero(keys[distance:] == keys[:-distance])
-        if distance > _NEIGHBOURS:
-            at = at[sizes[at] <= _WHOLE]
+        at = at[: np.searchsorted(at, len(keys) - distance)]
+        at = at[keys[at] == keys[at + distance]]
+        if distance == _NEIGHBOURS + 1:
+            at = at[_buckets(keys)[1][at] <= _WHOLE]
         if not len(at):
             return
         yield order[at], order[at + distance]
@@ -347,6 +348,8 @@ def _not_connected(keys: _Keys, order: Indices, part: Indices) -> Iterator[tuple
 
     One of the two is of another part than most texts of the bucket: each of those goes round the bucket.
     """
+    if not (keys[_WHOLE:] == keys[:-_WHOLE]).any():
+        return
     of_place = part[order]
     begins, sizes = _buckets(keys)
     is_apart = ~_is_of_largest_part(begins, of_place) & (sizes > _WHOLE)
