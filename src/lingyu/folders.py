@@ -57,7 +57,8 @@ def hidden_folder(parent: Path) -> Iterator[Path]:
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        clean(parent)
+        with suppress(PermissionError):  # a folder that may be written into and not be looked through
+            clean(parent)
         staged, lock = _locked_folder(parent)
         try:
             yield staged

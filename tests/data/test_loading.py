@@ -213,6 +213,10 @@ def test_an_empty_label_is_named_as_such(write):
     message = str(refusal(recipe()))
     assert "an empty value is outside data.labels" in message
     assert message.endswith(". Label the row, or take it out")
+    write("train.csv", hundred() + "好,\n又好,3\n")
+    assert str(refusal(recipe())).endswith(
+        " Label the empty rows, and add the value to data.labels, or correct the column `label`"
+    )
 
 
 def test_one_class_only_is_refused_and_a_label_without_rows_is_noted(write):

@@ -171,6 +171,22 @@ def test_of_a_template_whose_copies_are_rarely_near_each_is_found_and_connected(
     assert all((groups[near] == groups[near[0]]).all() for near in ends)
 
 
+def test_texts_of_a_common_frame_that_are_no_copies_are_gone_through_in_no_time():
+    drawn = np.random.default_rng(3).integers(0x4E00, 0x9000, (1_501, 200))
+    footer, *reviews = ("".join(map(chr, row)) for row in drawn.tolist())
+    texts = [review[:20] + footer for review in reviews]
+    compared = 0
+
+    class Counted(NearIndex):
+        def _verified(self, codes, forms, lengths):
+            nonlocal compared
+            compared += len(codes)
+            return super()._verified(codes, forms, lengths)
+
+    assert len(Counted(texts).among_themselves()) == 0
+    assert compared < 400 * len(texts)  # of each with each it would be 750, in every band that has another bucket
+
+
 def test_ten_thousand_copies_of_a_template_take_no_time_and_are_one_group():
     texts = [f"您好，您的订单{number:06d}已经发出，请注意查收，祝您生活愉快，欢迎下次光临" for number in range(10_000)]
     hashes = content_hashes(texts)

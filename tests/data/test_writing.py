@@ -1,5 +1,6 @@
 """A file appears as a whole or not at all, and a table holds exactly the rows that were meant."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -74,6 +75,15 @@ def test_a_file_that_is_replaced_may_be_read_by_whom_it_could_be_before(tmp_path
         assert stat.S_IMODE(staged.path.parent.stat().st_mode) == 0o700
     assert out.read_text(encoding="utf-8") == "whole"
     assert stat.S_IMODE(out.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to a group that it is not of")
+def test_what_is_written_into_a_folder_of_a_group_belongs_to_the_group(tmp_path):
+    os.chown(tmp_path, -1, 1234)
+    tmp_path.chmod(0o2775)
+    with in_one_go(tmp_path / "out.csv") as staged:
+        staged.path.write_text("whole", encoding="utf-8")
+    assert (tmp_path / "out.csv").stat().st_gid == 1234
 
 
 def test_what_a_killed_writer_left_is_gone_with_the_next_one_and_a_live_writers_is_not(tmp_path):

@@ -288,7 +288,9 @@ def _hint_outside(first: str, times: Counter[str], data: Data) -> str:
         return _AS_JSON
     if set(times) == {""}:
         return "Label the row, or take it out" if times.total() == 1 else "Label these rows, or take them out"
-    return f"Add the value{'s' if len(times) > 1 else ''} to data.labels, or correct the column `{data.label}`"
+    named = len(times) - ("" in times)
+    add = "Label the empty rows, and add" if "" in times else "Add"
+    return f"{add} the value{'s' if named > 1 else ''} to data.labels, or correct the column `{data.label}`"
 
 
 def _is_of_a_list(value: str) -> bool:

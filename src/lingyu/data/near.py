@@ -29,7 +29,8 @@ _ROUNDING = 1e-6  # 1 - 0.8 is less than 0.2 in floats: the library gives 0 for 
 
 # Ten thousand copies of a template are fifty million pairs. So of one band's bucket all texts are compared with each
 # other up to so many; in a larger one each text with the next few, others in each band; and then with each other those
-# that are not connected by that, until a band has gone through so many pairs, or the next few a text again.
+# that are not connected by that, until a band has gone through the next few a text again, or, as long as that connects
+# some, so many pairs.
 _WHOLE = 32
 _NEIGHBOURS = 8
 _MORE_PAIRS = 1 << 22
@@ -122,12 +123,17 @@ class NearIndex:
         Of a small bucket all of them. Of a large one those of each text with a few others, and then those of texts that
         are not connected by that: of a template hardly more pairs are told than it takes to connect its copies.
         """
-        first = self._compared(_next_ones(keys, order) for keys, order in self._bands)
-        ends = (first.first, first.second)
-        graph = coo_array((np.ones(len(first), dtype=np.int8), ends), shape=(len(self._forms), len(self._forms)))
-        _, part = connected_components(graph, directed=False)
-        more = self._compared(_not_connected(keys, order, part) for keys, order in self._bands)
-        pairs = _joined([first, more])
+        found = [self._compared(_next_ones(keys, order) for keys, order in self._bands)]
+        part = _connected(np.arange(len(self._forms)), found[0])
+        fewest = _NEIGHBOURS * len(self._forms)
+        most = fewest
+        for keys, order in self._bands:
+            more = self._compared([_not_connected(keys, order, part, most)])
+            # texts that share a long frame and nothing else go round in vain, a band as another
+            most = min(4 * most, max(_MORE_PAIRS, fewest)) if len(more) else max(most // 4, 1)
+            part = _connected(part, more)
+            found.append(more)
+        pairs = _joined(found)
         at = np.lexsort((pairs.second, pairs.first))
         return NearPairs(self._places[pairs.first[at]], self._places[pairs.second[at]], pairs.similarity[at])
 
@@ -254,6 +260,14 @@ def _distinct(codes: Iterable[Indices]) -> Indices:
     return np.unique(np.concatenate([distinct, *gathered]))
 
 
+def _connected(part: Indices, pairs: NearPairs) -> Indices:
+    """(texts,) the part of each, once the pairs connect those that they are of. part: before."""
+    ends = (part[pairs.first], part[pairs.second])
+    graph = coo_array((np.ones(len(pairs), dtype=np.int8), ends), shape=(len(part), len(part)))
+    joined: Indices = connected_components(graph, directed=False)[1][part]
+    return joined
+
+
 def _joined(found: Sequence[NearPairs]) -> NearPairs:
     first = np.concatenate([_NONE, *(pairs.first for pairs in found)])
     second = np.concatenate([_NONE, *(pairs.second for pairs in found)])
@@ -343,10 +357,11 @@ def _next_ones(keys: _Keys, order: Indices) -> Iterator[tuple[Indices, Indices]]
         yield order[at], order[at + distance]
 
 
-def _not_connected(keys: _Keys, order: Indices, part: Indices) -> Iterator[tuple[Indices, Indices]]:
-    """Pairs of texts of a large bucket that are of different parts. part: of each text, by what connects them so far.
+def _not_connected(keys: _Keys, order: Indices, part: Indices, most: int) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of texts of a large bucket that are of different parts, until so many were gone through.
 
-    One of the two is of another part than most texts of the bucket: each of those goes round the bucket.
+    part: of each text, by what connects them so far. One of the two is of another part than most texts of the bucket:
+    each of those goes round the bucket.
     """
     if not (keys[_WHOLE:] == keys[:-_WHOLE]).any():
         return
@@ -354,7 +369,7 @@ def _not_connected(keys: _Keys, order: Indices, part: Indices) -> Iterator[tuple
     begins, sizes = _buckets(keys)
     is_apart = ~_is_of_largest_part(begins, of_place) & (sizes > _WHOLE)
     at = np.flatnonzero(is_apart)
-    left = max(_MORE_PAIRS, _NEIGHBOURS * len(keys))
+    left = most
     for distance in range(1, int(sizes[at].max(initial=1))):
         at = at[distance < sizes[at]]
         other = begins[at] + (at - begins[at] + distance) % sizes[at]

@@ -63,7 +63,7 @@ def in_one_go(out: Path, *, makes_folders: bool = True) -> Iterator[Staged]:
     try:
         with hidden_folder(target.parent) as hidden:
             with suppress(PermissionError):  # a file system that has no modes
-                hidden.chmod(0o700)
+                hidden.chmod(0o700 | (hidden.stat().st_mode & stat.S_ISGID))  # which keeps a shared folder's group
             staged = Staged(out, hidden / f"written{out.suffix}")
             yield staged
             if staged.wanted:

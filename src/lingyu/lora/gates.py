@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lingyu.bases import Base, find_base
-from lingyu.data import NEAR, NearIndex, Splits, load_splits
+from lingyu.data import NEAR, NearIndex, Part, Splits, load_splits
 from lingyu.errors import LingyuError
 from lingyu.evaluation import overlaps
 from lingyu.recipe import Recipe
@@ -32,7 +32,7 @@ def near_notes(splits: Splits) -> list[str]:
     As an audit counts them: rows with a near-duplicate in the other part, and no same text there.
     """
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
-    indices = {other: NearIndex(parts[other].whole_texts) for other in ("train", "dev")}
+    indices = {other: NearIndex(_distinct_texts(parts[other])) for other in ("train", "dev")}
     notes = []
     for name, other in _MEASURED_BY:
         near = np.unique(indices[other].near(parts[name].whole_texts).first)
@@ -41,6 +41,13 @@ def near_notes(splits: Splits) -> list[str]:
             have = "row has" if rows == 1 else "rows have"
             notes.append(f"{rows:,} {name} {have} a near-duplicate in {other} (similarity >= {NEAR.similarity:g})")
     return notes
+
+
+def _distinct_texts(part: Part) -> list[str]:
+    """Each once: a text that comes near is compared with all of a bucket."""
+    _, firsts = np.unique(part.hashes, return_index=True)
+    texts = part.whole_texts
+    return [texts[row] for row in firsts.tolist()]
 
 
 def length_notes(recipe: Recipe, base: Base) -> list[str]:

@@ -129,7 +129,7 @@ def test_rows_of_train_without_a_label_stop_a_training_and_are_there_to_be_label
 
 
 def test_labels_that_differ_only_by_width_or_blanks_are_worth_a_look(audited):
-    names = ("生鲜", "生鲜", "生 鲜", "IT设备", "ＩＴ设备", "酒店(住宿)", "酒店（住宿）", "服饰", "服")
+    names = ("生鲜", "生鲜", "生 鲜", "IT设备", "ＩＴ设备", "酒店(住宿)", "酒店（住宿）", "服饰", "服", "①", "1")
     train = [(f"第{number}条写{name}的{at}", name) for at, name in enumerate(names) for number in range(5)]
     audit = audited(train=train).audit
     labels = verdict(audit, "labels")

@@ -73,8 +73,14 @@ def _alike(rows: Rows) -> list[list[int]]:
     count = _rows_each(rows)
     groups: dict[str, list[int]] = {}
     for label in np.argsort(-count, kind="stable").tolist():
-        groups.setdefault("".join(unicodedata.normalize("NFKC", rows.names[label]).split()), []).append(label)
+        groups.setdefault("".join(_of_one_width(rows.names[label]).split()), []).append(label)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _of_one_width(name: str) -> str:
+    """NFKC would fold more: ① and 1 are two labels."""
+    is_other = (unicodedata.decomposition(char).startswith(("<wide>", "<narrow>")) for char in name)
+    return "".join(unicodedata.normalize("NFKC", char) if it else char for char, it in zip(name, is_other, strict=True))
 
 
 def _rows_each(rows: Rows) -> Indices:
