@@ -1,6 +1,7 @@
 """A run that stopped early, and was then interrupted, publishes what it would have published."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,50 +18,49 @@ from ..e2e.conftest import make_workplace
 UNTIL_IT_GETS_WORSE = ("train.learning_rate=0.3", "train.early_stopping_patience=1", "train.eval_steps=4")
 
 
-def test_after_an_early_stop_a_resumed_run_trains_no_further(
-    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def published_with_and_without(
+    interruption: tuple[object, str, object], status: int, settings: Sequence[str], tmp_path: Path, tiny_base: Path
+) -> list[tuple[bytes, list[dict[str, Any]]]]:
+    """The adapter and the metrics of a run that nothing disturbed, and of one that ended so and was resumed.
+
+    interruption: what monkeypatch.setattr takes. status: that the interrupted one ends with.
+    """
     published = []
     for name in ("undisturbed", "interrupted"):
         place = make_workplace(tmp_path / name, tiny_base)
-        monkeypatch.chdir(place.folder)
-        command = [str(place.recipe), *UNTIL_IT_GETS_WORSE]
-        if name == "interrupted":
-            with monkeypatch.context() as patch:
-                patch.setattr(training, "_save_with_proof", _interrupt)
-                assert train(command) == 2
-            command.append("--resume")
-        assert train(command) == 0
-        (run,) = place.runs()
-        rows = read_metrics(run / "metrics.jsonl")
-        published.append((place.adapter_bytes(), rows))
-    steps = [row["step"] for row in rows if "dev" in row]
+        command = [str(place.recipe), *settings]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place.folder)
+            if name == "interrupted":
+                with pytest.MonkeyPatch.context() as interrupting:
+                    interrupting.setattr(*interruption)
+                    assert train(command) == status
+                command.append("--resume")
+            assert train(command) == 0
+            (run,) = place.runs()
+            published.append((place.adapter_bytes(), read_metrics(run / "metrics.jsonl")))
+    return published
+
+
+def test_after_an_early_stop_a_resumed_run_trains_no_further(tmp_path: Path, tiny_base: Path) -> None:
+    interruption = (training, "_save_with_proof", _interrupt)
+    undisturbed, resumed = published_with_and_without(interruption, 2, UNTIL_IT_GETS_WORSE, tmp_path, tiny_base)
+    steps = [row["step"] for row in resumed[1] if "dev" in row]
     assert steps[-1] < 16 * 10, "it did not stop early"
-    assert published[0] == published[1]
+    assert undisturbed == resumed
 
 
 @pytest.mark.parametrize("end", ["train.max_steps=7", "train.num_train_epochs=2.3"])
 def test_ctrl_c_in_the_last_step_within_an_epoch_leaves_what_is_published_otherwise(
-    end: str, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+    end: str, tmp_path: Path, tiny_base: Path
 ) -> None:
     """Dev is measured at the end of each epoch of three steps, and after the seventh step, which ends the training."""
-    settings = ("train.eval_strategy=epoch", "train.eval_steps=null", "train.tokens_per_batch=1024")
-    published = []
-    for name in ("undisturbed", "interrupted"):
-        place = make_workplace(tmp_path / name, tiny_base)
-        monkeypatch.chdir(place.folder)
-        command = [str(place.recipe), *settings, end, "train.metric_for_best_model=loss"]
-        if name == "interrupted":
-            with monkeypatch.context() as patch:
-                patch.setattr(StopAtSignal, "on_step_end", _stopped_in_step_7)
-                assert train(command) == 130
-            command.append("--resume")
-        assert train(command) == 0
-        (run,) = place.runs()
-        rows = read_metrics(run / "metrics.jsonl")
-        published.append((place.adapter_bytes(), rows))
-    assert [row["step"] for row in rows if "dev" in row] == [3, 6, 7]
-    assert published[0] == published[1]
+    schedule = ("train.eval_strategy=epoch", "train.eval_steps=null", "train.tokens_per_batch=1024")
+    settings = (*schedule, end, "train.metric_for_best_model=loss")
+    interruption = (StopAtSignal, "on_step_end", _stopped_in_step_7)
+    undisturbed, resumed = published_with_and_without(interruption, 130, settings, tmp_path, tiny_base)
+    assert [row["step"] for row in resumed[1] if "dev" in row] == [3, 6, 7]
+    assert undisturbed == resumed
 
 
 _when_a_step_ends = StopAtSignal.on_step_end

@@ -62,9 +62,9 @@ def leak_notes(recipe: Recipe, base: Base, splits: Splits) -> list[str]:
     """Test texts that the base was pretrained on, or that other adapters of the store were trained on.
 
     A row of two texts counts where its first one stands there, or both together do; one that data.clean changed, also
-    where it stands there as it was. Of an adapter that was trained on
-    two texts only whole rows are known, so that a text of them beside another one is not found. An adapter that can't
-    be read is a note too: it does not stop this one.
+    where it stands there as it was. Of an adapter that was trained on two texts only whole rows are known, so that a
+    text of them beside another one is not found. An adapter that can't be read is a note too: it does not stop this
+    one.
     """
     collections = {f"the corpus of base {base.id}": base.corpus_hashes}
     unread = []
