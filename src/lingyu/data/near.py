@@ -89,14 +89,9 @@ def near_pairs(texts: Sequence[str], hashes: Hashes, near: Nearness = NEAR) -> N
 
 def near_groups(hashes: Hashes, pairs: NearPairs) -> Indices:
     """(rows,) the group of each row: the first row that it is connected with, by same texts and near pairs."""
-    distinct, firsts, same = np.unique(hashes, return_index=True, return_inverse=True)
-    place = np.empty(len(hashes), dtype=np.int64)
-    place[firsts] = np.arange(len(distinct))
-    ends = (place[pairs.first], place[pairs.second])
-    graph = coo_array((np.ones(len(pairs), dtype=np.int8), ends), shape=(len(distinct), len(distinct)))
-    _, component = connected_components(graph, directed=False)
-    group = component[same]
-    first_of_group = np.full(component.max(initial=-1) + 1, len(hashes), dtype=np.int64)
+    _, same = np.unique(hashes, return_inverse=True)
+    group = _connected(same, pairs)
+    first_of_group = np.full(group.max(initial=-1) + 1, len(hashes), dtype=np.int64)
     np.minimum.at(first_of_group, group, np.arange(len(hashes)))
     groups: Indices = first_of_group[group]
     return groups
