@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingyu.errors import LingyuError
+from lingyu.folders import sync
 
 from .channels import CHANNELS
 from .manifest import MANIFEST
 from .names import is_version
-from .staging import sync
 from .verification import Version, digest, open_version
 
 _CHUNK_BYTES = 1 << 20

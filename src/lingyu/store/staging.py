@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
+from lingyu.folders import sync
 
 HIDDEN = ".writing-"
 LOCKS = ".locks"
@@ -74,15 +75,6 @@ def write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def sync(path: Path) -> None:
-    """Have the system put a file or a folder's list of names on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def claim(staged: Path, target: Path) -> bool:

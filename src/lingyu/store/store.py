@@ -9,6 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
+from lingyu.folders import sync
 
 from .arrivals import Arrival, copy_version, is_damaged, require_same, require_store
 from .channels import (
@@ -24,7 +25,7 @@ from .channels import (
 )
 from .manifest import MANIFEST, Manifest, VersionFacts, read_manifest
 from .names import STABLE, AdapterReference, check_channel, check_name, is_version, shown, version_number
-from .staging import LOCKS, claim, hidden_path, hide, sync, write_synced, writers_turn
+from .staging import LOCKS, claim, hidden_path, hide, write_synced, writers_turn
 from .verification import Version, check_kind, checked_entries, digest, open_version, refuse_symlink
 
 _LONGEST_WHY = 1000
