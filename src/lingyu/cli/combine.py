@@ -17,7 +17,7 @@ from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
     from lingyu.release import Combined
-    from lingyu.store import Interval, ParentDev
+    from lingyu.store import ParentDev
 
 Progress = Callable[[], contextlib.AbstractContextManager[Callable[[str, int, int], None]]]
 
@@ -159,14 +159,10 @@ def _table(parents_dev: "Sequence[ParentDev]") -> Table:
         for number, figures in enumerate(dev.scores or ()):
             first = (dev.parent, f"{dev.rows:,}") if number == 0 else ("", "")
             macro_f1 = f"{figures.figures['macro_f1'].value:.3f}"
-            cells = (*first, figures.adapter, _shown(figures.figures["accuracy"]), macro_f1)
+            cells = (*first, figures.adapter, str(figures.figures["accuracy"]), macro_f1)
             table.add_row(*(Text(printable(cell)) for cell in cells))
         table.add_section()
     return table
-
-
-def _shown(interval: "Interval") -> str:
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def _what_is_missing(parents_dev: "Sequence[ParentDev]") -> list[str]:
