@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from lingyu.errors import LingyuError
 from lingyu.release import Merged, verify_merged
 from lingyu.release.merged.certificate import SEAL
-from lingyu.release.merged.verification import digest
+from lingyu.store import file_record
 from lingyu.text import sealed
 
 
@@ -35,7 +35,7 @@ def forge(folder: Path, **result: Any) -> None:
     """Write the certificate so that it agrees with the files as they are now."""
     file = folder / "certificate.json"
     document = json.loads(file.read_text("utf-8"))
-    files = {entry.name: digest(entry).model_dump() for entry in folder.iterdir() if entry != file}
+    files = {entry.name: file_record(entry).model_dump() for entry in folder.iterdir() if entry != file}
     document["result"] |= {"files": files, **result}
     file.write_bytes(sealed(document, SEAL))
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from lingyu.bases import LINEAGE, Base
-from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
-from lingyu.store import FileRecord
+from lingyu.store import FileRecord, file_record
 
 Files = dict[str, FileRecord]
 _COPY = "Copy the base anew from where it was made"
@@ -16,7 +15,7 @@ _COPY = "Copy the base anew from where it was made"
 
 def list_files(folder: Path) -> Files:
     """Every file there but lineage.json, by its name."""
-    return {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.name != LINEAGE}
+    return {file.name: file_record(file) for file in sorted(folder.iterdir()) if file.name != LINEAGE}
 
 
 def require_files(base: Base) -> int | None:
@@ -51,15 +50,11 @@ def _listed(lineage: Path) -> Files | None:
 
 
 def _require_unchanged(file: Path, record: FileRecord) -> None:
-    found = _digest(file)
+    found = file_record(file)
     if found.size != record.size:
         raise _no(f"has {found.size:,} bytes, but {record.size:,} in {LINEAGE}: changed or cut short", file)
     if found.sha256 != record.sha256:
         raise _no(f"has SHA-256 {found.sha256[:12]}, but {record.sha256[:12]} in {LINEAGE}: the file was changed", file)
-
-
-def _digest(file: Path) -> FileRecord:
-    return FileRecord(sha256=file_sha256(file), size=file.stat().st_size)
 
 
 def _no(what: str, where: Path, next: str = _COPY) -> LingyuError:

@@ -16,7 +16,7 @@ from lingyu.folders import sync
 from .channels import CHANNELS
 from .manifest import MANIFEST
 from .names import is_version
-from .verification import Version, digest, open_version
+from .verification import Version, file_record, open_version
 
 _CHUNK_BYTES = 1 << 20
 
@@ -60,9 +60,9 @@ def is_damaged(target: Path, arriving: Version) -> bool:
     except LingyuError:
         names = arriving.manifest.files
         here = {name for name in (*names, MANIFEST) if (target / name).is_file() and not (target / name).is_symlink()}
-        if MANIFEST in here and digest(target / MANIFEST) == digest(arriving.folder / MANIFEST):
+        if MANIFEST in here and file_record(target / MANIFEST) == file_record(arriving.folder / MANIFEST):
             return True
-        return bool(names) and all(name in here and digest(target / name) == names[name] for name in names)
+        return bool(names) and all(name in here and file_record(target / name) == names[name] for name in names)
     return False
 
 

@@ -26,7 +26,7 @@ from .channels import (
 from .manifest import MANIFEST, Manifest, VersionFacts, read_manifest
 from .names import STABLE, AdapterReference, check_channel, check_name, is_version, shown, version_number
 from .staging import LOCKS, claim, hidden_path, hide, write_synced, writers_turn
-from .verification import Version, check_kind, checked_entries, digest, open_version, refuse_symlink
+from .verification import Version, check_kind, checked_entries, file_record, open_version, refuse_symlink
 
 _LONGEST_WHY = 1000
 _HIGHEST_RECEIVED = 99_999_999  # of nine digits that a number may have
@@ -201,7 +201,7 @@ class Store:
             self._require_unnamed(wanted)
             gone = self._version_folder(name, version)
             is_file = (gone / MANIFEST).is_file() and not (gone / MANIFEST).is_symlink()
-            manifest = digest(gone / MANIFEST).sha256 if is_file else None
+            manifest = file_record(gone / MANIFEST).sha256 if is_file else None
             removal = sign_removal(version, manifest, _checked_why(why))
             # The history first: of a writer that is killed in between, the number stays taken and the version whole.
             prepare_removal(folder, removal).commit()
@@ -337,7 +337,7 @@ def _fill(staged: Path, name: str, version: str, write: WriteVersion) -> Manifes
         name=name,
         version=version,
         created=datetime.now(UTC).replace(microsecond=0),
-        files={entry.name: digest(staged / entry.name) for entry in entries},
+        files={entry.name: file_record(staged / entry.name) for entry in entries},
     )
     assert MANIFEST not in manifest.files, "the store writes the manifest"
     for entry in entries:
@@ -388,7 +388,7 @@ def _require_not_removed(folder: Path, arriving: Version) -> None:
     """Raises LingyuError where a version of this number was removed, unless it is the very same that comes back."""
     removals = [line for line in read_history(folder) if isinstance(line, Removal)]
     removed = {line.manifest for line in removals if line.removed == arriving.version}
-    if removed and digest(arriving.folder / MANIFEST).sha256 not in removed:
+    if removed and file_record(arriving.folder / MANIFEST).sha256 not in removed:
         raise LingyuError(
             f"another {arriving.reference} stood here and was removed; a number means one version for ever",
             where=folder,

@@ -96,7 +96,8 @@ def refuse_symlink(path: Path) -> None:
         raise LingyuError("is a symlink; in a store none is followed", where=path, next="Put what it points to there")
 
 
-def digest(path: Path) -> FileRecord:
+def file_record(path: Path) -> FileRecord:
+    """As a manifest keeps it. Raises OSError for a symlink."""
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         return FileRecord(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
 
@@ -172,7 +173,7 @@ def _check_names(folder: Path, present: set[str], listed: set[str]) -> None:
 
 
 def _check_file(path: Path, record: FileRecord) -> None:
-    found = digest(path)
+    found = file_record(path)
     if found.size != record.size:
         raise LingyuError(
             f"has {found.size:,} bytes, but {record.size:,} in {MANIFEST}: the file was changed or cut short",

@@ -17,7 +17,7 @@ from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import load_stored_recipe
 from lingyu.reporting import Report, counted
-from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, FileRecord, LineageEntry, Version
+from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, FileRecord, LineageEntry, Version, file_record
 from lingyu.tasks import Task, task_named
 
 from ..ancestry import require_lineage
@@ -30,7 +30,7 @@ from .dtypes import FULL, require_dtype
 from .page import PageFacts, render_page
 from .plan import MergePlan, plan_merge
 from .tensor_file import DTYPES, size_bytes, write_tensors
-from .verification import WEIGHTS, digest
+from .verification import WEIGHTS
 
 _RECIPE = "recipe.yaml"
 
@@ -194,7 +194,7 @@ def _certify(made: _Made) -> Certificate:
             name=manifest.name,
             version=manifest.version,
             weights_sha256=manifest.files[ADAPTER_WEIGHTS].sha256,
-            manifest_sha256=digest(made.version.folder / MANIFEST).sha256,
+            manifest_sha256=file_record(made.version.folder / MANIFEST).sha256,
         ),
         base=manifest.base,
         lineage=lineage,
@@ -207,7 +207,7 @@ def _certify(made: _Made) -> Certificate:
         result=ResultProof(
             dtype=made.dtype,
             weights_fingerprint=find_base(str(folder.absolute())).weights_fingerprint,
-            files={WEIGHTS: made.weights, **{file.name: digest(file) for file in others}},
+            files={WEIGHTS: made.weights, **{file.name: file_record(file) for file in others}},
         ),
         gate=made.gate,
         cast=made.cast,

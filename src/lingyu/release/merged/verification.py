@@ -6,9 +6,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from lingyu.bases import find_base
-from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError
-from lingyu.store import FileRecord, refuse_remote_code
+from lingyu.store import FileRecord, file_record, refuse_remote_code
 from lingyu.tasks import task_named
 
 from .certificate import CERTIFICATE, Certificate, read_certificate
@@ -48,10 +47,6 @@ def verify_merged(folder: Path) -> Certificate:
     return certificate
 
 
-def digest(file: Path) -> FileRecord:
-    return FileRecord(sha256=file_sha256(file), size=file.stat().st_size)
-
-
 def _plain_files(folder: Path) -> set[str]:
     if folder.is_symlink():
         raise _no("is a symlink", folder, "Name the folder itself")
@@ -66,7 +61,7 @@ def _plain_files(folder: Path) -> set[str]:
 
 
 def _require_unchanged(file: Path, record: FileRecord) -> None:
-    found = digest(file)
+    found = file_record(file)
     if found.size != record.size:
         raise _no(f"has {found.size:,} bytes, but {record.size:,} in {CERTIFICATE}: changed or cut short", file)
     if found.sha256 != record.sha256:
