@@ -21,10 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from lingyu.errors import LingyuError
 from lingyu.recipe import NAME_PATTERN
 from lingyu.tasks import Calibration
-from lingyu.text import require_seal
+from lingyu.text import require_format, require_seal
 from lingyu.text import sealed as sealed_under
 
 from .documents import DAMAGED, MAX_JSON_BYTES, parse_json, read_bytes, validated
@@ -186,13 +185,7 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest in a file. Raises LingyuError for an unknown format, a changed bit, wrong types, or no JSON."""
     data = read_bytes(path, MAX_JSON_BYTES)
     document = parse_json(data, path)
-    found = document.get("format")
-    if type(found) is not int or found != FORMAT:
-        raise LingyuError(
-            f"has format {found!r:.40}, but this lingyu reads format {FORMAT}",
-            where=path,
-            next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
-        )
+    require_format(document.get("format"), FORMAT, path)
     require_seal(data, document.pop(SEAL, None), SEAL, path, DAMAGED)
     manifest = validated(Manifest, json.dumps(document).encode(), path)
     skipped = list(_unknown_keys(manifest))

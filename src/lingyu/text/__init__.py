@@ -3,7 +3,7 @@
 from .jieba_words import cut_by_jieba, cut_by_nothing
 from .personal import PERSONAL_KINDS, Span, personal_spans
 from .same import Hashes, content_hash, content_hashes, form_hashes, in_sorted, same_text_form, word_characters
-from .sealing import require_seal, sealed
+from .sealing import require_format, require_seal, sealed
 from .steps import STEPS, clean, places_of, readable, whole_characters
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "personal_spans",
     "places_of",
     "readable",
+    "require_format",
     "require_seal",
     "same_text_form",
     "sealed",

@@ -18,6 +18,14 @@ def sealed(document: Mapping[str, object], key: str) -> bytes:
     return head + hashlib.sha256(data).hexdigest().encode() + tail
 
 
+def require_format(found: object, known: int, where: object, *, status: int = 2) -> None:
+    """Raises LingyuError for a document of another format. found: what stands under `format` in it."""
+    if type(found) is not int or found != known:
+        what = f"has format {found!r:.40}, but this lingyu reads format {known}"
+        next_step = "Take the lingyu that wrote it, or a newer one: pip install -U lingyu"
+        raise LingyuError(what, where=where, next=next_step, status=status)
+
+
 def require_seal(data: bytes, seal: object, key: str, where: object, next: str, *, status: int = 2) -> None:
     """Raises LingyuError unless the file's bytes are what their seal says. seal: what stands under the key in them."""
     if not isinstance(seal, str) or re.fullmatch("[0-9a-f]{64}", seal) is None:

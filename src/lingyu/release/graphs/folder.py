@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from lingyu.tasks import TASKS, Calibration, Task, task_named
-from lingyu.text import require_seal, sealed
+from lingyu.text import require_format, require_seal, sealed
 
 GRAPH = "graph.json"
 SEAL = "graph_sha256"
@@ -220,12 +220,7 @@ def _read_manifest(file: Path) -> GraphManifest:
         raise from_os_error(error) from None
     except (ValueError, AttributeError, RecursionError):
         raise LingyuError("holds no JSON object", where=file, next=_ANEW) from None
-    if type(found) is not int or found != FORMAT:
-        raise LingyuError(
-            f"has format {found!r:.40}, but this lingyu reads format {FORMAT}",
-            where=file,
-            next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
-        )
+    require_format(found, FORMAT, file)
     require_seal(data, document.get(SEAL), SEAL, file, _ANEW)
     try:
         return GraphManifest.model_validate_json(data)

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from lingyu.errors import LingyuError, from_os_error
 from lingyu.store import BaseRecord, FileRecord, LineageEntry
 from lingyu.tasks import Calibration
-from lingyu.text import require_seal, sealed
+from lingyu.text import require_format, require_seal, sealed
 
 from .dtypes import NAMES
 
@@ -119,13 +119,7 @@ def read_certificate(file: Path) -> Certificate:
         raise from_os_error(error) from None
     except (ValueError, AttributeError, RecursionError):
         raise LingyuError("is no certificate", where=file, next=_ANEW, status=1) from None
-    if type(found) is not int or found != FORMAT:
-        raise LingyuError(
-            f"has format {found!r:.40}, but this lingyu reads format {FORMAT}",
-            where=file,
-            next="Take the lingyu that wrote it, or a newer one: pip install -U lingyu",
-            status=1,
-        )
+    require_format(found, FORMAT, file, status=1)
     require_seal(data, document.get(SEAL), SEAL, file, _ANEW, status=1)
     try:
         return Certificate.model_validate_json(data)
