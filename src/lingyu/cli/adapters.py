@@ -1,6 +1,5 @@
 """`lingyu adapters ...`: what a store holds, how two versions differ, and which of them the channels name."""
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from lingyu.cli import Group
 from lingyu.cli.exchange import EXCHANGE
+from lingyu.cli.screen import say_json
 from lingyu.cli.stdin import at_a_terminal
 from lingyu.errors import LingyuError, did_you_mean, printable
 
@@ -68,7 +68,7 @@ def list_adapters(store: str, as_json: bool) -> None:
 
     rows = [row for name in Store(store).adapters() for row in _rows(Store(store), name)]
     if as_json:
-        click.echo(json.dumps({"adapters": [asdict(row) for row in rows]}, ensure_ascii=False))
+        say_json({"adapters": [asdict(row) for row in rows]})
     elif rows:
         Console().print(_list_table(rows), crop=False)
     else:
@@ -91,7 +91,7 @@ def show(reference: str, store: str, as_json: bool) -> None:
 
     version = open_adapter(reference, store)
     if as_json:
-        click.echo(json.dumps(version.manifest.model_dump(mode="json"), ensure_ascii=False))
+        say_json(version.manifest.model_dump(mode="json"))
     else:
         Console().print(_summary_table(version))
 
@@ -117,7 +117,7 @@ def diff(one: str, other: str, store: str, as_json: bool) -> None:
 
     comparison = compare_versions(*versions)
     if as_json:
-        click.echo(json.dumps(comparison.as_json(), ensure_ascii=False))
+        say_json(comparison.as_json())
     else:
         from .adapters_diff import diff_page
 
@@ -148,7 +148,7 @@ def promote(reference: str, channel: str, why: str, store: str, as_json: bool) -
         _warn_of_a_slip(channel, known)
         _say(change, f"{found.name}: {_as_words(change)}", as_json)
     elif as_json:
-        click.echo(json.dumps({"change": None}))
+        say_json({"change": None})
     else:
         click.echo(f"{found.name}: {channel} names {found.selector} already; nothing was changed")
 
@@ -188,7 +188,7 @@ def history(name: str, store: str, as_json: bool) -> None:
     if not lines and not opened.versions(name):
         opened.find(name)  # which says what there is
     if as_json:
-        click.echo(json.dumps({"history": [line.model_dump(by_alias=True) for line in lines]}, ensure_ascii=False))
+        say_json({"history": [line.model_dump(by_alias=True) for line in lines]})
     else:
         Console().print(_history_table(lines), crop=False)
 
@@ -244,7 +244,7 @@ def _ask(question: str, yes: bool) -> None:
 
 def _say(line: "Change | Removal", words: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"change": line.model_dump(by_alias=True)}, ensure_ascii=False))
+        say_json({"change": line.model_dump(by_alias=True)})
     else:
         click.echo(printable(words))
 

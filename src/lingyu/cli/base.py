@@ -1,17 +1,14 @@
 """lingyu base: which bases are here, where one lies and what it is, making one of a checkpoint."""
 
-import json
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from lingyu.cli import Group
+from lingyu.cli.screen import say_json, working
 from lingyu.errors import printable
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ def list_(as_json: bool) -> None:
 
     found = bases_here()
     if as_json:
-        print(json.dumps([_listed(entry) for entry in found], ensure_ascii=False))
+        say_json([_listed(entry) for entry in found])
         return
     names = [printable(entry.id) + (f" at {entry.revision[:12]}" if entry.revision else "") for entry in found]
     width = max(map(len, names))
@@ -76,12 +73,12 @@ def import_(checkpoint: Path, out: Path, as_json: bool) -> None:
     Its layout is found from the names of its tensors. A pickle is read once, for its tensors alone; a weight of the
     encoder that is missing stops it, and what else is missing is said.
     """
-    with _working("Reading the checkpoint"):
+    with working("Reading the checkpoint"):
         from lingyu.bases import import_checkpoint
 
         imported = import_checkpoint(checkpoint, out)
     if as_json:
-        print(json.dumps({"out": str(out), **imported.as_json()}, ensure_ascii=False))
+        say_json({"out": str(out), **imported.as_json()})
         return
     for line in _import_lines(imported):
         print(printable(line))
@@ -93,13 +90,6 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
     yield f"weights   {imported.weights_fingerprint}"
     yield f"tokenizer {imported.tokenizer_fingerprint}"
     yield f"Name it in a recipe: base: {imported.out}"
-
-
-@contextmanager
-def _working(what: str) -> Iterator[None]:
-    """stdout is for answers: libraries talk there when they are imported."""
-    with redirect_stdout(sys.stderr), Console(stderr=True).status(f"{what} …"):
-        yield
 
 
 @base.command(epilog='Example: AutoModel.from_pretrained("$(lingyu base path embedded)")')
@@ -125,7 +115,7 @@ def show(name: str, revision: str | None, as_json: bool) -> None:
     stages = stages_of(found)
     facts = _facts(found, stages)
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
+        say_json(facts)
     else:
         for key, value in _lines(found, stages, facts):
             print(f"{key:<10} {printable(str(value))}")

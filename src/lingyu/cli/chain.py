@@ -1,7 +1,6 @@
 """`lingyu chain RECIPE`: corpus, pretraining, training and measuring as one recipe of stages."""
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lingyu.cli.screen import say_json
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _run(read: "Chain", begin: str | None, launch: tuple[str, ...] | None, as_js
             _say_done(stage)
     if as_json:
         document = {"chain": read.recipe.name, "stages": [_done_as_json(stage) for stage in done]}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
 
 
 def _next(stages: "Iterator[Done]") -> "Done | None":
@@ -119,7 +119,7 @@ def _say_expected(read: "Chain", expected: "list[Expected]", as_json: bool) -> N
             {"name": stage.job.name, "kind": stage.job.kind, "would": _would(stage), "why": _reasons(stage)}
             for stage in expected
         ]
-        click.echo(json.dumps({"chain": read.recipe.name, "stages": stages}, ensure_ascii=False))
+        say_json({"chain": read.recipe.name, "stages": stages})
         return
     for stage in expected:
         reasons = _reasons(stage)

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from lingyu.cli.screen import say_json
 from lingyu.errors import Faults, LingyuError
 from lingyu.recipe import (
     AnyRecipe,
@@ -106,7 +107,7 @@ def _check_files(files: Sequence[str], overrides: Sequence[str], store: str | No
     if faults:
         raise _together(faults)
     if shows.json:
-        click.echo(json.dumps(fine, ensure_ascii=False))
+        say_json(fine)
 
 
 @dataclass(frozen=True)

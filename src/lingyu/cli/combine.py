@@ -1,7 +1,6 @@
 """merge.py with --into: several adapters into one, which is published as a version."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lingyu.cli.screen import say_json
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def combine(adapters: Sequence[str], options: CombineOptions, store: str, *, as_
             report=report,
         )
     if as_json:
-        print(json.dumps(_document(combined), ensure_ascii=False))
+        say_json(_document(combined))
         return
     _say(combined, into)
 

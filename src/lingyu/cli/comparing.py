@@ -1,12 +1,6 @@
-"""What merge.py and lingyu export have in common: the texts that a gate compares on, and a bar while it works."""
-
-import contextlib
-from collections.abc import Iterator
-
-from rich.console import Console
+"""What merge.py and lingyu export have in common: the texts that a gate compares on."""
 
 from lingyu.errors import LingyuError
-from lingyu.reporting import Report
 
 
 def texts_of(source: str | None, column: str, encoding: str, task: str) -> tuple[str, ...] | None:
@@ -32,24 +26,3 @@ def texts_of(source: str | None, column: str, encoding: str, task: str) -> tuple
             raise row.fault
         texts.append(text_of(row, column, task) if column in row.cells else "")
     return tuple(texts)
-
-
-@contextlib.contextmanager
-def progress() -> Iterator[Report]:
-    """A bar on a terminal, one for each part of the work; nothing elsewhere."""
-    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda what, done, total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        tasks: dict[tuple[str, int], TaskID] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if (what, total) not in tasks:
-                tasks[what, total] = bar.add_task(what, total=total)
-            bar.update(tasks[what, total], completed=done)
-
-        yield report

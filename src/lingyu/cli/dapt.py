@@ -1,7 +1,6 @@
 """What dapt.py calls: a recipe, overrides, --resume, --dry-run."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ import click
 from rich.console import Console
 
 from lingyu.cli import run
-from lingyu.cli.comparing import progress
+from lingyu.cli.screen import progress, say_json
 from lingyu.cli.starting import (
     origin_option,
     require_one_of,
@@ -64,7 +63,7 @@ def dapt(recipe: str, overrides: Sequence[str], resume: str | None, dry_run: boo
         return
     stage = stages_of(outcome.base)[-1]
     if as_json:
-        print(json.dumps(_document(outcome, stage), ensure_ascii=False))
+        say_json(_document(outcome, stage))
     else:
         _say_outcome(outcome, stage, loaded.recipe)
 

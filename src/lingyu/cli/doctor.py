@@ -1,6 +1,5 @@
 """`lingyu doctor [RECIPE]`: what this machine has, what a recipe will use of it and why, and what is missing."""
 
-import json
 import os
 import platform
 import re
@@ -17,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lingyu.cli.screen import say_json
 from lingyu.data import find_file, is_hub_set
 from lingyu.errors import LingyuError, missing_extra
 from lingyu.recipe import RUNS, Data, Recipe, Train, load_recipe
@@ -73,7 +73,7 @@ def doctor(recipe: Path | None, as_json: bool) -> None:
     if not is_fine(sections):
         raise NotReadyError(sections)
     if as_json:
-        click.echo(json.dumps(as_document(sections), ensure_ascii=False))
+        say_json(as_document(sections))
 
 
 def examine(recipe: Recipe | None = None) -> tuple[Section, ...]:

@@ -1,19 +1,15 @@
 """`lingyu adapters import | copy | push | pull`: how versions come into a store and leave it."""
 
-import json
 import os
 import re
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
+from lingyu.cli.screen import say_json, working
 from lingyu.cli.stdin import at_a_terminal
 from lingyu.errors import LingyuError, printable
 
@@ -62,14 +58,14 @@ def import_(
 
     check_name(name)
     _check_why(why, channel)
-    with _working("Reading the adapter"):
+    with working("Reading the adapter"):
         from lingyu.bases import find_base, is_hub_id
         from lingyu.lora import import_adapter, read_foreign
 
         foreign = read_foreign(folder)
     asked_labels = labels or _ask_labels(foreign)
     asked_base = base or _ask_base(foreign)
-    with _working("Proving that it fits its base"):
+    with working("Proving that it fits its base"):
         of_adapter = foreign.revision if asked_base == foreign.base and is_hub_id(asked_base) else None
         found = _named_from(find_base(asked_base, revision or of_adapter), Path(store))
         version = import_adapter(
@@ -132,7 +128,7 @@ def push(reference: str, repository: str, private: bool, store: str, as_json: bo
     pushed = push_version(version, repository, private=private)
     if as_json:
         facts = {"adapter": version.reference, "repository": pushed.address.repository, "commit": pushed.commit}
-        click.echo(json.dumps({**facts, "tag": version.version, "new": pushed.is_new, "main_before": pushed.before}))
+        say_json({**facts, "tag": version.version, "new": pushed.is_new, "main_before": pushed.before})
         return
     if not pushed.is_new:
         click.echo(f"{version.reference} is there already, the very same: nothing was changed.")
@@ -177,7 +173,7 @@ EXCHANGE = (import_, copy, push, pull)
 def _tell_arrival(version: "Version", is_new: bool, channel: str | None, *, as_json: bool) -> None:
     if as_json:
         facts = {"adapter": version.reference, "folder": str(version.folder), "new": is_new, "channel": channel}
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        say_json(facts)
         return
     if is_new:
         click.echo(f"{version.reference} is in {version.folder}, every file verified.")
@@ -243,10 +239,3 @@ def _warn_where_the_base_is_not_found(version: "Version") -> None:
         find_base_of(version)
     except LingyuError as error:
         click.echo(f"Before it can answer: {error}", err=True)
-
-
-@contextmanager
-def _working(what: str) -> Iterator[None]:
-    """stdout is for answers: libraries talk there when they are imported."""
-    with redirect_stdout(sys.stderr), Console(stderr=True).status(f"{what} …"):
-        yield

@@ -1,7 +1,6 @@
 """lingyu export: an adapter on its base as a graph that runs without torch."""
 
 import contextlib
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,8 @@ from rich.table import Table
 
 from lingyu.errors import printable
 
-from .comparing import progress, texts_of
+from .comparing import texts_of
+from .screen import progress, say_json
 
 if TYPE_CHECKING:
     from lingyu.release import Exported
@@ -74,7 +74,7 @@ def export(
     for note in exported.notes:
         print(printable(note), file=sys.stderr)
     if as_json:
-        print(json.dumps(_document(exported), ensure_ascii=False))
+        say_json(_document(exported))
     else:
         _show(exported)
 

@@ -1,7 +1,6 @@
 """What merge.py calls: an adapter into its base."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,8 @@ from rich.text import Text
 
 from lingyu.cli import run
 from lingyu.cli.combine import CombineOptions, combine, combine_options, refuse_without_into
-from lingyu.cli.comparing import progress, texts_of
+from lingyu.cli.comparing import texts_of
+from lingyu.cli.screen import progress, say_json
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def merge_one(version: "Version", out: Path, dtype: str, texts: tuple[str, ...] 
         print(printable(note), file=sys.stderr)
     if as_json:
         document = {"folder": str(out), "size_bytes": merged.size_bytes, **merged.certificate.model_dump(mode="json")}
-        print(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return
     Console().print(_table(merged.certificate, out, merged.size_bytes))
     print(f"check it later: lingyu verify {out}")

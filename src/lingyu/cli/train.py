@@ -1,7 +1,6 @@
 """What train_lora.py calls: a recipe, overrides, --resume, --dry-run."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import click
 from rich.console import Console
 
 from lingyu.cli import run
+from lingyu.cli.screen import say_json
 from lingyu.cli.starting import (
     origin_option,
     require_one_of,
@@ -61,7 +61,7 @@ def train_lora(
     if outcome is None:
         return
     if as_json:
-        print(json.dumps(_document(outcome), ensure_ascii=False))
+        say_json(_document(outcome))
     else:
         _show(outcome, loaded.recipe.publish.to)
 

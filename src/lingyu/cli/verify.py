@@ -1,6 +1,5 @@
 """`lingyu verify PATH`: an adapter, base, merged model or graph proves what it is, or a line says where it does not."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -13,6 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from lingyu.cli.screen import say_json
 from lingyu.errors import Faults, LingyuError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def verify(path: str, as_json: bool) -> None:
         proofs = _proved(prove)
     if as_json:
         document = {"path": path, "kind": kind, "verified": [asdict(proof) for proof in proofs]}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return
     for proof in proofs:
         click.echo(printable(f"{proof.what}: verified"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lingyu.cli.data.listing import listed
+from lingyu.cli.screen import progress
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.reporting import Report
 
@@ -132,7 +133,6 @@ def _require_writable(option: str, path: Path | None, endings: tuple[str, ...], 
 
 
 def _audited(asked: _Asked) -> "Audited":
-    from lingyu.cli.comparing import progress
     from lingyu.cli.predict_file import in_options
     from lingyu.data import audit_parts
 

@@ -1,6 +1,5 @@
 """lingyu data clean: the texts of a table through named steps, with what each of them changed."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ import click
 
 from lingyu.cli.data.listing import listed
 from lingyu.cli.data.working import at_work
+from lingyu.cli.screen import say_json
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def clean(
     with at_work() as report:
         cleaned = clean_table(request, report)
     if as_json:
-        click.echo(json.dumps(_document(cleaned), ensure_ascii=False))
+        say_json(_document(cleaned))
         return
     for line in _lines(cleaned):
         click.echo(line)

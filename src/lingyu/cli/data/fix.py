@@ -1,6 +1,5 @@
 """lingyu data fix: from an audit's findings to a list that a person edits, and from that to mended files."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from lingyu.cli import Group
 from lingyu.cli.data.working import at_work
+from lingyu.cli.screen import progress, say_json
 
 if TYPE_CHECKING:
     from lingyu.data import Applied, Proposed
@@ -42,13 +42,12 @@ def propose(report: Path, out: Path, force: bool, as_json: bool) -> None:
     Edit the columns `action` (keep, drop or relabel) and `new_label` in any spreadsheet. OUT.sources.json says which
     files the list is for; it stays beside the list.
     """
-    from lingyu.cli.comparing import progress
     from lingyu.data import propose_fixes
 
     with progress() as show:
         done = propose_fixes(report, out, show, force=force)
     if as_json:
-        _print_json(
+        say_json(
             {
                 "files": [str(path) for path in done.files],
                 "rows": done.rows,
@@ -101,7 +100,7 @@ def apply(fixes: Path, out: Path, encoding: str | None, sources: Path | None, fo
 
 def _show_applied(done: "Applied", *, as_json: bool) -> None:
     if as_json:
-        _print_json(
+        say_json(
             {
                 "folder": str(done.folder),
                 "files": list(done.files),
@@ -115,7 +114,3 @@ def _show_applied(done: "Applied", *, as_json: bool) -> None:
     for line in done.counts.lines():
         click.echo(line)
     click.echo(f"{'already there' if done.already_there else 'written'}: {done.folder}: {', '.join(done.files)}")
-
-
-def _print_json(document: dict[str, object]) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))

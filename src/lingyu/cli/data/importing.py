@@ -1,12 +1,12 @@
 """lingyu data import: rows from wherever they are into one clean table."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lingyu.cli.data.working import at_work
+from lingyu.cli.screen import say_json
 from lingyu.cli.stdin import piped_bytes
 from lingyu.errors import LingyuError
 
@@ -71,7 +71,7 @@ def import_(
     with at_work() as report:
         imported = import_rows(request, report, piped_bytes() if source == "-" else None)
     if as_json:
-        click.echo(json.dumps(imported.as_json(), ensure_ascii=False))
+        say_json(imported.as_json())
     else:
         _show(imported)
 

@@ -1,12 +1,13 @@
 """lingyu data list, get: known public sets."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from lingyu.cli.screen import say_json
 
 if TYPE_CHECKING:
     from lingyu.data.downloading import Progress
@@ -43,7 +44,7 @@ def get(name: str, source: Path | None, out: Path, force: bool, as_json: bool) -
             "already_there": done.already_there,
             "counts": done.counts.as_json(),
         }
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return
     for line in done.counts.lines():
         click.echo(line)
@@ -58,9 +59,7 @@ def list_(as_json: bool) -> None:
 
     if as_json:
         fields = ("name", "what", "rows", "source", "licence")
-        click.echo(
-            json.dumps([{key: getattr(known, key) for key in fields} for known in KNOWN.values()], ensure_ascii=False)
-        )
+        say_json([{key: getattr(known, key) for key in fields} for known in KNOWN.values()])
         return
     for known in KNOWN.values():
         click.echo(f"{known.name:<17}{known.rows:>7,} rows    {known.what}")

@@ -1,6 +1,5 @@
 """lingyu data overlap: who has trained on whose test, by the content of the texts."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lingyu.cli.data.working import at_work
+from lingyu.cli.screen import say_json
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def overlap(sources: tuple[str, ...], store: str | None, texts: tuple[str, ...],
         )
     found = cross_overlaps(collections)
     if as_json:
-        click.echo(json.dumps(_document(collections, found, notes), ensure_ascii=False))
+        say_json(_document(collections, found, notes))
         return
     for line in (*_lines(collections, found, sources), *(f"note: {note}" for note in notes)):
         click.echo(printable(line))

@@ -1,6 +1,5 @@
 """lingyu data split: one file of labelled rows into train, dev and test."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from lingyu.cli.data.listing import listed
 from lingyu.cli.data.working import at_work
+from lingyu.cli.screen import say_json
 from lingyu.recipe import Data, Split
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _show(done: "SplitDone", *, as_json: bool) -> None:
             "already_there": done.already_there,
             "split": done.manifest.model_dump(mode="json"),
         }
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return
     for line in done.counts.lines():
         click.echo(line)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
+from lingyu.cli.screen import progress
 from lingyu.errors import LingyuError
 from lingyu.reporting import Report
 
@@ -10,7 +11,6 @@ from lingyu.reporting import Report
 @contextlib.contextmanager
 def at_work() -> Iterator[Report]:
     """A bar on a terminal; what goes wrong is told in the words of options, not of a recipe's keys."""
-    from lingyu.cli.comparing import progress
     from lingyu.cli.predict_file import in_options
 
     try:
