@@ -13,7 +13,7 @@ from lingyu.recipe import is_recipe_file, load_any, load_recipe, load_recipe_wit
 from lingyu.recipe.kinds import DAPT, TASK, Kind
 from lingyu.recipe.layers import Layers
 from lingyu.recipe.reading import kind_in
-from lingyu.recipe.schema import Section
+from lingyu.recipe.section import Section
 
 GOOD = """\
 name: hotel

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
-from lingyu.recipe.schema import CleaningStep
+from lingyu.recipe.section import CleaningStep
 from lingyu.text import STEPS, clean, places_of, readable
 from lingyu.text.steps import LONGEST_TEXT, _without_tags
 

@@ -17,9 +17,11 @@ from .reading import (
     load_recipe_with_origins,
     load_stored_recipe,
 )
-from .schema import NAME_PATTERN, RUNS, VERSION_LIKE, Augment, Card, Data, Lora, Publish, Recipe, Section, Split, Train
+from .schema import Augment, Card, Data, Lora, Publish, Split, Train
+from .section import NAME_PATTERN, RUNS, VERSION_LIKE, Section
 from .stages import WholeChain, load_whole_chain
 from .task_rules import KEEPS_PLACES, TASK_RULES, TaskName
+from .training import Recipe
 from .writing import ONLY_TOLD, deviations, differences, explain, json_schema, resolved_yaml
 
 __all__ = [

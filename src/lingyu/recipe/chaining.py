@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .schema import CleaningStep, EncodingName, Name, Section, require_rules, tuple_of_list
+from .section import CleaningStep, EncodingName, Name, Section, require_rules, tuple_of_list
 
 _STATE = "chain"  # lingyu.chain keeps its state in runs/NAME/chain.json, and measurements as STAGE.json beside it
 Texts = Annotated[tuple[str, ...], BeforeValidator(tuple_of_list)]

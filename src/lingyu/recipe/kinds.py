@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 
 from .chaining import ChainRecipe
 from .pretraining import PretrainingRecipe
-from .schema import Recipe, Section
+from .section import Section
+from .training import Recipe
 
 AnyRecipe = Recipe | PretrainingRecipe | ChainRecipe
 AnySection = TypeVar("AnySection", bound=Section, covariant=True)

@@ -9,7 +9,7 @@ from lingyu.errors import did_you_mean
 
 from .document import MappingNode, Node, ScalarNode, SequenceNode, scalar_value
 from .kinds import Kind, is_list_of_sections, join
-from .schema import Section
+from .section import Section
 
 Phrase = tuple[str, str | None]
 """What is wrong, and what to do next."""

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from .schema import (
+from .schema import Lora
+from .section import (
     BaseName,
     CleaningStep,
     Count,
-    Lora,
     Name,
     NotNegative,
     Positive,

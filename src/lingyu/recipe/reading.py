@@ -16,8 +16,9 @@ from .document import Fault, MappingNode, Node, Place, ScalarNode, SequenceNode,
 from .kinds import DAPT, KINDS, STAGES, TASK, AnyRecipe, Kind, join
 from .layers import Layers
 from .pretraining import PretrainingRecipe
-from .schema import Recipe, RulesError, Section
+from .section import RulesError, Section
 from .suggestions import next_step_for
+from .training import Recipe
 
 _Path = tuple[str | int, ...]
 R = TypeVar("R", bound=Section)

@@ -1,60 +1,31 @@
-"""The recipe: everything that a run needs, typed and frozen. Every default stands here and nowhere else.
+"""The sections of recipes, typed and frozen. Every default stands beside its key and nowhere else.
 
 Keys are the field's own words: PEFT's for LoRA, TrainingArguments' for training. The description of a field is its
 only documentation: `lingyu check --explain KEY`, the JSON Schema and the docs read it from here.
 """
 
-import os
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from .encodings import check_encoding
 from .figures import Figure
-from .method_rules import rules_of_method
-from .task_rules import TaskName, rules_of_task, with_defaults_of_task
-
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-VERSION_LIKE = r"^v[0-9]+$"
-"""What no channel may be called: it could not be told from a version."""
-RUNS = Path("runs")
-"""Where the runs of recipes lie, each below the name of its recipe."""
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, le=1e9)]  # so far beyond use that products of two still fit float32
-NotNegative = Annotated[float, Field(ge=0, le=1e9)]
-Count = Annotated[int, Field(ge=1, le=10**9)]
-Size = Annotated[int, Field(ge=1, le=1 << 16)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 2)]  # NumPy's range, and a saved adapter is proved with the next one
-
-
-class Section(BaseModel):
-    """A mapping of a recipe: unknown keys are faults, types are strict, values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=(), allow_inf_nan=False)
-
-
-class RulesError(ValueError):
-    """Keys of a section that are right by themselves but not together: pairs of key and what is wrong."""
-
-    def __init__(self, rules: list[tuple[str, str]]) -> None:
-        self.rules = tuple(rules)
-        super().__init__("; ".join(what for _, what in rules))
-
-
-Rule = tuple[bool, str, str]
-"""Whether it holds, the key that is at fault where it does not, and what is wrong then."""
-
-
-def require_rules(*rules: Rule) -> None:
-    """Raise RulesError with every rule that does not hold."""
-    broken = [(key, what) for holds, key, what in rules if not holds]
-    if broken:
-        raise RulesError(broken)
+from .section import (
+    VERSION_LIKE,
+    CleaningStep,
+    Count,
+    EncodingName,
+    Given,
+    Name,
+    NotNegative,
+    Positive,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    require_rules,
+    tuple_of_list,
+)
 
 
 def _labels_by_value(labels: Any) -> Any:
@@ -70,26 +41,11 @@ def _labels_by_value(labels: Any) -> Any:
     return labels
 
 
-def tuple_of_list(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _trackers(value: Any) -> Any:
-    """TrainingArguments takes a single name too, and "none"."""
-    if value in ("none", None):
-        return ()
-    return (value,) if isinstance(value, str) else tuple_of_list(value)
-
-
-Given = Annotated[str, Field(min_length=1)]
-EncodingName = Annotated[str, AfterValidator(check_encoding)]
 Labels = Annotated[
     dict[str, Given],
     BeforeValidator(_labels_by_value, json_schema_input_type=dict[str, Given] | list[str | float | bool]),
 ]
-CleaningStep = Literal["html", "control", "width", "urls", "repeats", "personal", "simplified"]
 Operation = Literal["delete", "swap"]
-Tracker = Literal["wandb"]
 
 
 class Split(Section):
@@ -406,87 +362,3 @@ class Card(Section):
         default=None, description="The licence of the labelled rows, as their source states it."
     )
     larger: str | None = Field(default=None, description="The recipe and base to take where this one is too small.")
-
-
-def _no_path_of_this_machine(base: str) -> str:
-    if os.path.isabs(base) or base.startswith("~"):
-        raise ValueError(
-            f"{base} is a path of this machine, which a version would record; "
-            "give the folder relative to the one you start from, for example ./bases/hotel"
-        )
-    return base
-
-
-BaseName = Annotated[str, AfterValidator(_no_path_of_this_machine)]
-Trackers = Annotated[
-    tuple[Tracker, ...],
-    BeforeValidator(_trackers, json_schema_input_type=tuple[Tracker, ...] | Literal["wandb", "none"] | None),
-]
-
-
-def _nothing_of_it(section: Any) -> Any:
-    """null where a parent says something: every key at its default again."""
-    return {} if section is None else section
-
-
-class Recipe(Section):
-    name: Name = Field(description="Of the recipe, its runs and its adapter.", examples=["hotel"])
-    base: BaseName = Field(
-        default="embedded",
-        min_length=1,
-        description="embedded, a folder, a hub id, or modelscope:OWNER/NAME. An encoder that transformers reads.",
-        examples=["embedded", "hfl/chinese-roberta-wwm-ext-large", "./bases/hotel"],
-    )
-    revision: str | None = Field(default=None, description="Of a hub id: a commit, tag or branch.")
-    task: TaskName = Field(
-        description="What the head answers: single_label one label, multi_label any number of them, token entities, "
-        "ordinal a step of a scale, regression a number, preference a score by which replies are ranked.",
-        examples=["single_label"],
-    )
-    data: Data = Field(description="Labelled rows.")
-    method: Literal["lora", "full", "head"] = Field(
-        default="lora",
-        description="lora: an adapter and the head. head: the head alone, published as an adapter without LoRA. full: "
-        "all weights, for comparison: the model stays in the run's folder, nothing is published. full wants a "
-        "learning_rate of about 5e-5.",
-    )
-    quantization: Literal["nf4"] | None = Field(
-        default=None,
-        description="nf4: hold the frozen encoder in 4 bits while training, for memory (QLoRA, arXiv 2305.14314). The "
-        "adapter is measured and published for the full-precision base. Needs the extra qlora.",
-    )
-    lora: Annotated[Lora, BeforeValidator(_nothing_of_it)] = Field(
-        default=Lora(), description="The adapter. null: nothing of what a parent says."
-    )
-    train: Train = Field(default=Train(), description="The training.")
-    report_to: Trackers = Field(
-        default=(), description="Trackers beside the run's own metrics.jsonl: [wandb], or none."
-    )
-    publish: Publish = Field(default=Publish(), description="Where the version goes.")
-    card: Card = Field(default=Card(), description="What the adapter's card adds.")
-
-    @property
-    def makes_adapter(self) -> bool:
-        """Whether its training ends with a version in a store. What method: full trains stays in its run's folder."""
-        return self.method != "full"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_the_task(cls, values: Any) -> Any:
-        return with_defaults_of_task(values)
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        weights = self.train.class_weights
-        unknown = sorted(set(weights) - set(self.data.labels.values())) if isinstance(weights, dict) else []
-        require_rules(
-            *rules_of_task(self),
-            *rules_of_method(self),
-            (not unknown, "train.class_weights", f"names no label of data.labels: {', '.join(unknown)}"),
-            (
-                self.base != "embedded" or self.revision is None,
-                "revision",
-                "the embedded base has no revisions; leave it out",
-            ),
-        )
-        return self

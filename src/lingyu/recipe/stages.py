@@ -11,7 +11,7 @@ from .chaining import ChainRecipe, EvaluateStage, Stage
 from .document import COMMAND_LINE
 from .pretraining import PretrainingRecipe
 from .reading import Loaded, load_any, load_chain_with_origins, load_recipe
-from .schema import Recipe
+from .training import Recipe
 from .writing import overrides_of
 
 

@@ -6,7 +6,7 @@ from lingyu.errors import did_you_mean
 
 from .foreign import FOREIGN, Foreign
 from .kinds import KINDS, STAGES, TASK, Kind, join
-from .schema import Section
+from .section import Section
 
 
 def next_step_for(kind: Kind[Section], section: str, key: str) -> str:

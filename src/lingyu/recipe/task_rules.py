@@ -5,12 +5,11 @@ lingyu.tasks, which knows no recipe's keys, says of each task the same names, fi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from .figures import Figure
-
-if TYPE_CHECKING:
-    from .schema import Data, Recipe, Rule, Train
+from .schema import Data, Train
+from .section import Rule
 
 TaskName = Literal["single_label", "multi_label", "token", "ordinal", "regression", "preference"]
 LabelsARow = Literal["one", "any", "none"]
@@ -119,15 +118,15 @@ def default_by_task(key: str, default: str) -> str:
     }.get(key, default)
 
 
-def rules_of_task(recipe: "Recipe") -> Iterator["Rule"]:
+def rules_of_task(task: TaskName, data: Data, train: Train) -> Iterator[Rule]:
     """What has to hold between the task and the other keys."""
-    task, rules = recipe.task, TASK_RULES[recipe.task]
-    yield from _rules_of_labels(task, rules, recipe.data)
-    yield from _rules_of_columns(task, rules, recipe.data)
-    yield from _rules_of_training(task, rules, recipe.train)
+    rules = TASK_RULES[task]
+    yield from _rules_of_labels(task, rules, data)
+    yield from _rules_of_columns(task, rules, data)
+    yield from _rules_of_training(task, rules, train)
 
 
-def _rules_of_labels(task: str, rules: TaskRules, data: "Data") -> Iterator["Rule"]:
+def _rules_of_labels(task: str, rules: TaskRules, data: Data) -> Iterator[Rule]:
     if rules.labels_a_row == "none":
         yield not data.labels, "data.labels", f"{task} has no labels; leave it out"
         return
@@ -143,7 +142,7 @@ def _comma_that_is_none(labels: Mapping[str, str]) -> str:
     return f"; write an ASCII comma in place of {marks[0]}" if marks else ""
 
 
-def _rules_of_columns(task: str, rules: TaskRules, data: "Data") -> Iterator["Rule"]:
+def _rules_of_columns(task: str, rules: TaskRules, data: Data) -> Iterator[Rule]:
     yield rules.no_text_pair is None or data.text_pair is None, "data.text_pair", rules.no_text_pair or ""
     yield from _rules_of_one_column_each(rules, data)
     for key, column in (("chosen", data.chosen), ("rejected", data.rejected)):
@@ -160,19 +159,19 @@ def _rules_of_columns(task: str, rules: TaskRules, data: "Data") -> Iterator["Ru
     yield data.baseline_column != data.label, "data.baseline_column", what
 
 
-def _rules_of_one_column_each(rules: TaskRules, data: "Data") -> Iterator["Rule"]:
+def _rules_of_one_column_each(rules: TaskRules, data: Data) -> Iterator[Rule]:
     """No column is read as two things, and none is named that is not read."""
     named = {key: getattr(data, key) for key in ("text", "text_pair", "label", "chosen", "rejected")}
     if rules.compares_replies:
         what = f"`{data.label}` is not read: which reply is the better is the label of preference; leave label out"
-        yield named.pop("label") == type(data).model_fields["label"].default, "data.label", what
+        yield named.pop("label") == Data.model_fields["label"].default, "data.label", what
     keys = [key for key, column in named.items() if column is not None]
     for at, key in enumerate(keys):
         other = next((before for before in keys[:at] if named[before] == named[key]), None)
         yield other is None, f"data.{key}", f"`{named[key]}` is the column of data.{other} already; name another one"
 
 
-def _rules_of_training(task: str, rules: TaskRules, train: "Train") -> Iterator["Rule"]:
+def _rules_of_training(task: str, rules: TaskRules, train: Train) -> Iterator[Rule]:
     choosing = (*rules.figures, "loss")
     what = f"{train.metric_for_best_model} is no figure of {task}, which has {', '.join(choosing)}"
     yield train.metric_for_best_model in choosing, "train.metric_for_best_model", what

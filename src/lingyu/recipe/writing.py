@@ -12,7 +12,8 @@ from lingyu.errors import LingyuError
 from .chaining import Stage
 from .document import scalar_value
 from .kinds import DAPT, KINDS, STAGES, TASK, AnyRecipe, Kind, is_list_of_sections, join, values_of
-from .schema import Card, Section
+from .schema import Card
+from .section import Section
 from .suggestions import next_step_for_dotted
 from .task_rules import default_by_task, type_by_task
 

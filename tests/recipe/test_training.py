@@ -3,7 +3,7 @@
 import pytest
 
 from lingyu.recipe import Lora, Recipe
-from lingyu.recipe.schema import RulesError
+from lingyu.recipe.section import RulesError
 
 LABELS = {"0": "负面", "1": "正面"}
 
