@@ -53,10 +53,10 @@ def collect(
     """
     found = _Found()
     named = list(dict.fromkeys(sources))
-    names = _names([source for source in named if not (_is_recipe(source) or _is_folder(source))])
+    names = _names([source for source in named if not (is_recipe_file(source) or _is_folder(source))])
     for done, source in enumerate(named):
         report("collections", done, len(named))
-        if _is_recipe(source):
+        if is_recipe_file(source):
             _add_recipe(source, found)
         elif _is_folder(source):
             _add_folder(source, found)
@@ -65,10 +65,6 @@ def collect(
     if store is not None:
         _add_store(Store(store), found)
     return found.collections, found.notes
-
-
-def _is_recipe(source: str) -> bool:
-    return is_recipe_file(source)
 
 
 def _is_folder(source: str) -> bool:

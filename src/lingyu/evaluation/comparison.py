@@ -20,7 +20,6 @@ from lingyu.store import (
     ANSWERS,
     HASHES,
     METRICS,
-    Interval,
     Judgement,
     Manifest,
     Version,
@@ -299,9 +298,7 @@ def _scores(side: _Side) -> Scores | None:
         test = read_scores(side.version.folder).test
     except LingyuError:  # a combined or imported adapter may keep other figures there
         return None
-    if test is None:
-        return None
-    return {figure: Interval(part.value, part.low, part.high) for figure, part in test.figures.items()}
+    return None if test is None else test.figures
 
 
 def _measure(tested: _Tested, seed: int = _SEED) -> Scores:
