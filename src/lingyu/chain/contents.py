@@ -3,15 +3,13 @@
 What is read twice in a call is hashed once, as long as the file is the same by size, number and times.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from lingyu.data import file_and_column, read_corpus_manifest
-from lingyu.digests import file_sha256
+from lingyu.digests import file_sha256, json_sha256
 from lingyu.errors import LingyuError
 
 CORPUS_MANIFEST = "corpus.json"
@@ -89,4 +87,4 @@ def base_fingerprint(id: str, revision: str | None = None, *, with_head: bool = 
 
 
 def _of_pairs(pairs: Iterable[tuple[str, str]]) -> str:
-    return hashlib.sha256(json.dumps(list(pairs)).encode()).hexdigest()
+    return json_sha256(list(pairs))

@@ -1,13 +1,13 @@
 """What stages read: files, folders, corpora, bases, adapters, and the settings of the recipes that name them."""
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from lingyu.digests import json_sha256
 from lingyu.errors import LingyuError
 from lingyu.recipe import ONLY_TOLD, Data, PretrainingRecipe, Recipe, Section, is_recipe_file, load_recipe, values_of
 from lingyu.store import MANIFEST, Store
@@ -112,8 +112,4 @@ def _adapter_fingerprint(store: str, reference: str) -> str | None:
     except LingyuError:
         return None
     record = version.manifest.base
-    parts: Sequence[str | None] = (
-        file_fingerprint(version.folder / MANIFEST),
-        base_fingerprint(record.id, record.revision),
-    )
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return json_sha256((file_fingerprint(version.folder / MANIFEST), base_fingerprint(record.id, record.revision)))

@@ -6,8 +6,6 @@ It is read twice: for the content hashes of all texts, by which the gate decides
 is held out; then to be encoded. Memory holds 17 bytes a text at most, 8 while it encodes, and of the texts a batch.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lingyu.bases import Base
+from lingyu.digests import json_sha256
 from lingyu.reporting import Report
 from lingyu.text import Hashes, in_sorted
 
@@ -99,7 +98,7 @@ def corpus_texts(inputs: CorpusInputs, report: Report, without: Hashes | None = 
 
 def _fingerprint(inputs: CorpusInputs, encoder: Encoder) -> str:
     parts = (inputs.fingerprint, encoder.tokenizer_fingerprint, encoder.segmenter.fingerprint, encoder.max_tokens)
-    return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()
+    return json_sha256(parts)
 
 
 def _build(inputs: CorpusInputs, encoder: Encoder, folder: Path, fingerprint: str, report: Report) -> None:

@@ -5,8 +5,6 @@ Every source is read in batches, which is all of it that is ever held, and may b
 
 import codecs
 import gzip
-import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from lingyu.data import (
     read_table,
     shown_name,
 )
-from lingyu.digests import file_sha256
+from lingyu.digests import file_sha256, json_sha256
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import is_recipe_file, load_recipe
 from lingyu.text import clean
@@ -103,7 +101,7 @@ def _source(given: str, steps: tuple[str, ...], key: str) -> Source:
         return _file(path, given, steps, "text", file_sha256(path), lambda: _raw_batches(path, steps))
     if ending.endswith(_TABLES):
         read = column or _COLUMN
-        fingerprint = _digest([file_sha256(path), read])
+        fingerprint = json_sha256([file_sha256(path), read])
         return _file(path, given, steps, "table", fingerprint, lambda: _table_batches(path, read, steps, key))
     known = ", ".join((*(other[1:] for other in (*_TEXT, *_TABLES)), "yaml", "yml"))
     what = f"the ending `{path.suffix}` is none of {known}"
@@ -143,7 +141,7 @@ def _built_corpus(folder: Path, given: str) -> Source:
         name=shown_name(folder),
         given=given,
         kind="corpus",
-        fingerprint=_digest([shard.sha256 for shard in manifest.shards]),
+        fingerprint=json_sha256([shard.sha256 for shard in manifest.shards]),
         parts=tuple(
             SourcePart(name=source.name, licence=source.licence, origin=source.origin, texts=source.rows)
             for source in manifest.sources
@@ -181,7 +179,7 @@ def _task(path: Path, given: str) -> Source:
         name=shown_name(path),
         given=given,
         kind="recipe",
-        fingerprint=_digest(texts),
+        fingerprint=json_sha256(texts),
         parts=(SourcePart(name=recipe.name, licence=card.data_license, origin=card.source, texts=len(texts)),),
         steps=recipe.data.clean,
         size=_bytes(texts),
@@ -267,10 +265,3 @@ def _table_batches(path: Path, column: str, steps: Sequence[str], key: str) -> I
     for batch in batches(texts()):
         done, total = table.progress() if table.progress else (0, 1)
         yield SourceBatch([clean(text, steps) for text in batch], size * done // max(total, 1))
-
-
-# ---- fingerprints
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(parts)).encode("ascii")).hexdigest()

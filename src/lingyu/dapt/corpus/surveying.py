@@ -1,7 +1,6 @@
 """What a recipe's pretraining reads, and a first way through it: the gate, the counts, what is held out."""
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from lingyu.bases import Base
+from lingyu.digests import json_sha256
 from lingyu.errors import LingyuError
 from lingyu.recipe import Dapt
 from lingyu.reporting import Report
@@ -56,7 +56,7 @@ class CorpusInputs:
             "held_out": self.held_out,
             "learnt": hashlib.sha256(self.learnt.tobytes()).hexdigest(),
         }
-        return hashlib.sha256(json.dumps(asked).encode("ascii")).hexdigest()
+        return json_sha256(asked)
 
     @property
     def where(self) -> str:
