@@ -1,6 +1,6 @@
 """The audit: every check over every part, and what is said of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -82,7 +82,7 @@ def audit_parts(request: AuditRequest, report: Report) -> Audited:
     overlaps, overlapping = _overlaps(request, rows, neighbours, report)
     parts, personal = _parts(request, rows, neighbours, report)
     found = _found(rows, neighbours, judged, overlapping, personal)
-    figures = _figures(request, rows, neighbours, parts, crossings, overlaps, judged, overlapping, personal)
+    figures = _figures(request, rows, neighbours, parts, crossings, overlaps, judged, found)
     return Audited(
         Audit(
             lingyu=version("lingyu"),
@@ -244,8 +244,7 @@ def _figures(
     crossings: tuple[Crossing, ...],
     overlaps: tuple[Overlap, ...],
     judged: Judged | None,
-    overlapping: Sequence[Found],
-    personal: Sequence[Found],
+    found: Mapping[Check, Sequence[Found]],
 ) -> Figures:
     crossed = _crossed(rows)
     near = {row for part, other in crossed for row in near_rows_across(rows, part, other, neighbours).tolist()}
@@ -260,9 +259,9 @@ def _figures(
         drops_leaked=request.drops_leaked,
         leaked_rows=leaked_rows(rows, crossed),
         near_leaked_rows=len(near),
-        overlapping_rows=len({it.row for it in overlapping}),
-        personal_rows=len(personal),
-        faulty_label_rows=len(find_label_faults(rows)),
+        overlapping_rows=len({it.row for it in found["overlap"]}),
+        personal_rows=len(found["personal"]),
+        faulty_label_rows=len(found["labels"]),
     )
 
 

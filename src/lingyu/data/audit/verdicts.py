@@ -8,6 +8,7 @@ from ..counts import BOTH_ORDERS, TWO_LABELS
 from .labels import FEWEST_TEXTS, LabelFigures
 from .noise import Judged
 from .report import Check, Crossing, Grade, Overlap, Part, Verdict
+from .wording import counted
 
 CHECKS: tuple[Check, ...] = get_args(Check)
 STOPPING: tuple[Check, ...] = ("leakage", "conflicts")
@@ -79,7 +80,7 @@ def _leak(crossing: Crossing) -> str:
 
 def _conflicts(figures: Figures) -> _Said:
     said = [
-        f"{_counted(part.conflicts.same, 'text')} of {part.name} with two labels, in {_rows(part.conflict_rows.same)}"
+        f"{counted(part.conflicts.same, 'text')} of {part.name} with two labels, in {_rows(part.conflict_rows.same)}"
         for part in figures.parts
         if part.conflicts.same
     ]
@@ -104,12 +105,12 @@ def _labels(figures: Figures) -> _Said:
         return _unchecked(figures.why_no_labels)
     said = [f"{_rows(rows)} of {part} {'has' if rows == 1 else 'have'} no label" for part, rows in found.unlabelled]
     if found.labels < 2:
-        said.append(f"{found.train} has {_counted(found.labels, 'label')}, and a classifier needs two")
+        said.append(f"{found.train} has {counted(found.labels, 'label')}, and a classifier needs two")
     if found.rare:
-        rare = _counted(len(found.rare), "label")
+        rare = counted(len(found.rare), "label")
         said.append(f"{rare} of {found.train} with fewer than {FEWEST_TEXTS} texts: {_some(found.rare)}")
     if found.lacking:
-        said.append(f"{_counted(len(found.lacking), 'label')} that {found.train} lacks: {_some(found.lacking)}")
+        said.append(f"{counted(len(found.lacking), 'label')} that {found.train} lacks: {_some(found.lacking)}")
     if found.alike:
         named = ["/".join(group) for group in found.alike[:_MOST_NAMED]]
         more = ", ..." if len(found.alike) > _MOST_NAMED else ""
@@ -176,7 +177,7 @@ def _overlap(figures: Figures) -> _Said:
         return _unchecked("compared with no other data set or corpus")
     said = [_touching(overlap) for overlap in figures.overlaps if overlap.same or overlap.near_rows]
     others = len({overlap.other for overlap in figures.overlaps})
-    return _Said(figures.overlapping_rows, _joined(said, f"no row stands in {_counted(others, 'other set')}"))
+    return _Said(figures.overlapping_rows, _joined(said, f"no row stands in {counted(others, 'other set')}"))
 
 
 def _touching(overlap: Overlap) -> str:
@@ -223,8 +224,4 @@ def _percent(share: float) -> str:
 
 
 def _rows(count: int) -> str:
-    return _counted(count, "row")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return counted(count, "row")
