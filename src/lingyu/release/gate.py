@@ -76,16 +76,8 @@ def require_same_answers(found: Difference, where: object) -> None:
 
 
 def _logits(model: nn.Module, encoded: Encoded, pad_token_id: int, on_rows: OnRows) -> Tensor:
-    """0 at padding. The model is gone afterwards, where the caller holds it no longer."""
+    """As logits_of. The model is gone afterwards, where the caller holds it no longer."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    logits = logits_of(
-        model.to(device),
-        encoded,
-        pad_token_id=pad_token_id,
-        tokens_per_batch=_TOKENS_PER_BATCH,
-        on_rows=on_rows,
+    return logits_of(
+        model.to(device), encoded, pad_token_id=pad_token_id, tokens_per_batch=_TOKENS_PER_BATCH, on_rows=on_rows
     )
-    if logits.ndim == 3:
-        is_padding = torch.arange(logits.shape[1])[None, :] >= torch.tensor(encoded.lengths)[:, None]
-        return logits.masked_fill(is_padding[:, :, None], 0.0)
-    return logits
