@@ -98,7 +98,7 @@ class Base:
         """transformers', without what the file says of the code that attends: it could name one to be fetched."""
         from transformers import AutoConfig
 
-        with _in_one_line("its config.json can't be read", self.id, _COPY_ANEW):
+        with in_one_line("its config.json can't be read", self.id, _COPY_ANEW):
             config = AutoConfig.from_pretrained(self.folder)
         config._attn_implementation = None
         return config
@@ -106,7 +106,7 @@ class Base:
     @contextmanager
     def building(self) -> Iterator[None]:
         """Around whatever makes a model of its config. Raises LingyuError where that can't be done."""
-        with _in_one_line("no model can be built by its config.json", self.id, _COPY_ANEW):
+        with in_one_line("no model can be built by its config.json", self.id, _COPY_ANEW):
             yield
 
     @cached_property
@@ -144,7 +144,7 @@ class Base:
         """Another one, unchecked, whose settings are the caller's. Raises LingyuError for one that can't be read."""
         from transformers import AutoTokenizer
 
-        with _in_one_line("its tokenizer can't be read", self.id, _COPY_TOKENIZER):
+        with in_one_line("its tokenizer can't be read", self.id, _COPY_TOKENIZER):
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
         if _cuts_by_jieba(tokenizer):
             cut_by_jieba(tokenizer.backend_tokenizer)
@@ -381,7 +381,7 @@ def _cuts_by_jieba(tokenizer: Any) -> bool:
 
 
 @contextmanager
-def _in_one_line(what: str, where: str, next: str) -> Iterator[None]:
+def in_one_line(what: str, where: str, next: str) -> Iterator[None]:
     """For files that others wrote: transformers and tokenizers raise whatever their parsers do, bare Exception too."""
     try:
         yield

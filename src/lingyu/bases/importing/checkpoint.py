@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 
-from ..base import LINEAGE, Base
+from ..base import LINEAGE, Base, in_one_line
 from ..classifiers import quiet_transformers
 from ..fingerprints import WEIGHTS
 from .card import Imported, Origin, render_card
@@ -145,16 +145,15 @@ def _encoder(settings: Settings, folder: Path) -> _Encoder:
     from transformers import AutoConfig, AutoModel
 
     values = {key: value for key, value in settings.config.items() if key not in _NOT_OF_THE_SHAPE}
-    try:
-        with torch.device("meta"), quiet_transformers(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            config = AutoConfig.for_model(settings.model_type, **values)
-            model = AutoModel.from_config(config)
-    except Exception as error:  # whatever transformers raises over a value that somebody wrote
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-        raise LingyuError(
-            f"no model can be built by its config ({reason})", where=folder, next="Copy the checkpoint anew"
-        ) from None
+    with (
+        in_one_line("no model can be built by its config", str(folder), "Copy the checkpoint anew"),
+        torch.device("meta"),
+        quiet_transformers(),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        config = AutoConfig.for_model(settings.model_type, **values)
+        model = AutoModel.from_config(config)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     return _Encoder(config, shapes, f"{model.base_model_prefix}.")
 
