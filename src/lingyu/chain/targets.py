@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import PretrainingRecipe, Recipe, load_pretraining, resolved_yaml
+from lingyu.recipe import RECIPE, PretrainingRecipe, Recipe, load_pretraining, resolved_yaml
 from lingyu.store import MANIFEST, AdapterReference, Store, Version
 
 from .contents import base_fingerprint, corpus_fingerprint, file_fingerprint
 from .sources import settings_of
 from .state import Output
-
-_RECIPE = "recipe.yaml"
 
 
 class Target(Protocol):
@@ -66,7 +64,7 @@ def corpus_target(folder: Path) -> PlaceTarget:
 def base_target(recipe: PretrainingRecipe) -> PlaceTarget:
     def says_own(folder: Path) -> bool:
         try:
-            return settings_of(load_pretraining(folder / _RECIPE)) == settings_of(recipe)
+            return settings_of(load_pretraining(folder / RECIPE)) == settings_of(recipe)
         except (LingyuError, OSError):
             return False
 
@@ -108,8 +106,8 @@ class AdapterTarget:
                 version = store.open(AdapterReference(self.recipe.name, number))
             except LingyuError:  # a damaged one is none that counts
                 continue
-            stored = version.folder / _RECIPE
-            if _RECIPE in version.manifest.files and stored.read_text("utf-8") == text:
+            stored = version.folder / RECIPE
+            if RECIPE in version.manifest.files and stored.read_text("utf-8") == text:
                 yield version
 
     def fault_of(self, output: Output) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 from lingyu.bases import LINEAGE, Ancestor, Base, find_base
 from lingyu.errors import LingyuError
 from lingyu.folders import clean, new_folder
-from lingyu.recipe import PretrainingRecipe, PublishBase, resolved_yaml
+from lingyu.recipe import RECIPE, PretrainingRecipe, PublishBase, resolved_yaml
 from lingyu.store import write_tensors
 from lingyu.text import Hashes
 
@@ -27,7 +27,6 @@ from .measuring import Metrics
 HASHES = "hashes.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
-RECIPE = "recipe.yaml"
 _ANOTHER = "Name another in publish.to, or set publish.replace=true"
 _PACKAGES = ("lingyu", "torch", "transformers", "tokenizers", "safetensors")
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import FIGURES, MappingNode, Node, ScalarNode, read_document
+from lingyu.recipe import FIGURES, RECIPE, MappingNode, Node, ScalarNode, read_document
 from lingyu.store import (
     ANSWERS,
     HASHES,
@@ -42,7 +42,6 @@ from .intervals import (
 )
 from .overlap import OverlapNote, overlaps, rows_in
 
-RECIPE = "recipe.yaml"
 PARTS = ("train", "dev", "test")
 
 _SEED = 42  # of the bootstrap's draws

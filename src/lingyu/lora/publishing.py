@@ -14,7 +14,7 @@ from lingyu.bases import Base
 from lingyu.data import Audit, Splits, is_hub_set
 from lingyu.errors import LingyuError
 from lingyu.evaluation import Answers
-from lingyu.recipe import Recipe, resolved_yaml
+from lingyu.recipe import RECIPE, Recipe, resolved_yaml
 from lingyu.store import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -77,7 +77,7 @@ def publish(record: Record, adapter: Path) -> Version:
     def write(folder: Path, version: str) -> VersionFacts:
         for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG):
             shutil.copyfile(adapter / name, folder / name)
-        (folder / "recipe.yaml").write_text(resolved_yaml(recipe), "utf-8")
+        (folder / RECIPE).write_text(resolved_yaml(recipe), "utf-8")
         write_measurements(record, folder)
         if record.audit is not None:
             (folder / AUDIT).write_text(record.audit.summary().model_dump_json(indent=1) + "\n", "utf-8")

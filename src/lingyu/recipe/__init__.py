@@ -18,7 +18,7 @@ from .reading import (
     load_stored_recipe,
 )
 from .schema import Augment, Card, Data, Lora, Publish, Split, Train
-from .section import NAME_PATTERN, RUNS, VERSION_LIKE, Section
+from .section import NAME_PATTERN, RECIPE, RUNS, VERSION_LIKE, Section
 from .stages import WholeChain, load_whole_chain
 from .task_rules import KEEPS_PLACES, TASK_RULES, TaskName
 from .training import Recipe
@@ -29,6 +29,7 @@ __all__ = [
     "KEEPS_PLACES",
     "NAME_PATTERN",
     "ONLY_TOLD",
+    "RECIPE",
     "RUNS",
     "TASK_RULES",
     "VERSION_LIKE",

@@ -11,6 +11,8 @@ from .encodings import check_encoding
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 VERSION_LIKE = r"^v[0-9]+$"
 """What no channel may be called: it could not be told from a version."""
+RECIPE = "recipe.yaml"
+"""What a recipe is called beside whatever was made by it: in a run, a version, a base."""
 RUNS = Path("runs")
 """Where the runs of recipes lie, each below the name of its recipe."""
 

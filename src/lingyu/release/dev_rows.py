@@ -5,10 +5,8 @@ from pathlib import PurePath
 
 from lingyu.data import Part, is_hub_set, load_splits
 from lingyu.errors import LingyuError
-from lingyu.recipe import Data, Recipe, load_stored_recipe
+from lingyu.recipe import RECIPE, Data, Recipe, load_stored_recipe
 from lingyu.store import Version
-
-_RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def dev_rows_now(version: Version) -> DevRows:
     Raises LingyuError, which names no folder of this machine, where they are not here.
     """
     recorded = version.manifest.data.get("dev")
-    if recorded is None or _RECIPE not in version.manifest.files:
+    if recorded is None or RECIPE not in version.manifest.files:
         raise LingyuError(f"{version.reference} names no recipe")
     recipe = _recipe_of(version)
     data = recipe.data
@@ -45,7 +43,7 @@ def dev_rows_now(version: Version) -> DevRows:
 
 def _recipe_of(version: Version) -> Recipe:
     try:
-        return load_stored_recipe(version.folder / _RECIPE)
+        return load_stored_recipe(version.folder / RECIPE)
     except LingyuError:
         raise LingyuError(f"the recipe of {version.reference} is none that this lingyu reads") from None
 

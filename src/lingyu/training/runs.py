@@ -24,10 +24,18 @@ from filelock import FileLock, Timeout
 
 from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.recipe import RUNS, PretrainingRecipe, Recipe, differences, load_pretraining, load_recipe, resolved_yaml
+from lingyu.recipe import (
+    RECIPE,
+    RUNS,
+    PretrainingRecipe,
+    Recipe,
+    differences,
+    load_pretraining,
+    load_recipe,
+    resolved_yaml,
+)
 
 AnyRecipe = Recipe | PretrainingRecipe
-_RECIPE = "recipe.yaml"
 _COMPLETE = "complete.json"
 
 
@@ -149,7 +157,7 @@ def find_run(recipe: AnyRecipe, which: str | None, runs: Path = RUNS) -> Run:
             f"this run has finished as {run.version}", where=folder, next="Leave out --resume to start afresh"
         )
     load = load_recipe if isinstance(recipe, Recipe) else load_pretraining
-    changed = differences(load(folder / _RECIPE), recipe)
+    changed = differences(load(folder / RECIPE), recipe)
     if changed:
         raise LingyuError(
             f"cannot resume, the recipe has changed: {'; '.join(changed)}",
@@ -176,7 +184,7 @@ def find_or_start(recipe: AnyRecipe, inputs: Inputs, resume: bool, which: str | 
 def _write_recipe(folder: Path, recipe: AnyRecipe) -> None:
     temporary = folder / ".recipe.yaml"
     temporary.write_text(resolved_yaml(recipe), "utf-8")
-    temporary.replace(folder / _RECIPE)
+    temporary.replace(folder / RECIPE)
 
 
 def require_same_inputs(run: Run, inputs: Inputs) -> None:

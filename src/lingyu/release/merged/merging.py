@@ -15,7 +15,7 @@ from lingyu.bases import Ancestor, Base, find_base
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, package_versions, read_weights
-from lingyu.recipe import load_stored_recipe
+from lingyu.recipe import RECIPE, load_stored_recipe
 from lingyu.reporting import Report, counted
 from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, FileRecord, LineageEntry, Version, file_record
 from lingyu.tasks import Task, task_named
@@ -31,8 +31,6 @@ from .page import PageFacts, render_page
 from .plan import MergePlan, plan_merge
 from .tensor_file import DTYPES, size_bytes, write_tensors
 from .verification import WEIGHTS
-
-_RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -220,9 +218,9 @@ def _certify(made: _Made) -> Certificate:
 
 def _license(version: Version) -> str | None:
     """What the recipe says; one that can't be read any more says nothing."""
-    if _RECIPE not in version.manifest.files:
+    if RECIPE not in version.manifest.files:
         return None
     try:
-        return load_stored_recipe(version.folder / _RECIPE).card.license
+        return load_stored_recipe(version.folder / RECIPE).card.license
     except LingyuError:
         return None
