@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 from .faces import on_demand
 
 if TYPE_CHECKING:
-    from lingyu.release import Graph as Graph
-    from lingyu.serving import Lingyu as Lingyu
-    from lingyu.tasks import Failed as Failed
-    from lingyu.tasks import Result as Result
+    from lingyu.release import Graph
+    from lingyu.serving import Lingyu
+    from lingyu.tasks import Failed, Result
 
 __all__ = ["Failed", "Graph", "Lingyu", "Result", "__version__"]
 

@@ -18,49 +18,31 @@ from .reading import find_file, is_hub_set, is_table_name, read_pipe, read_table
 from .tables import Table, TableRow, nested_fault
 
 if TYPE_CHECKING:
-    from .audit.auditing import Audited as Audited
-    from .audit.auditing import AuditRequest as AuditRequest
-    from .audit.auditing import audit_parts as audit_parts
-    from .audit.page import page as page
-    from .audit.parts import AuditReading as AuditReading
-    from .audit.parts import parts_of_files as parts_of_files
-    from .audit.parts import parts_of_recipe as parts_of_recipe
-    from .audit.parts import parts_of_splits as parts_of_splits
-    from .audit.report import Audit as Audit
-    from .audit.terminal import terminal_lines as terminal_lines
-    from .audit.verdicts import CHECKS as CHECKS
-    from .cleaning import Cleaned as Cleaned
-    from .cleaning import CleaningRequest as CleaningRequest
-    from .cleaning import clean_table as clean_table
-    from .corpus import CorpusManifest as CorpusManifest
-    from .corpus import CorpusRequest as CorpusRequest
-    from .corpus import build_corpus as build_corpus
-    from .corpus import corpus_hashes as corpus_hashes
-    from .corpus import corpus_paragraphs as corpus_paragraphs
-    from .corpus import read_corpus_manifest as read_corpus_manifest
-    from .corpus.excluding import ExcludedSet as ExcludedSet
-    from .corpus.excluding import load_excluded as load_excluded
-    from .corpus.sources import file_and_column as file_and_column
-    from .corpus.sources import shown_name as shown_name
-    from .corpus.trove import TroveStage as TroveStage
-    from .corpus.trove import datatrove_stages as datatrove_stages
-    from .fixing.applying import Applied as Applied
-    from .fixing.applying import apply_fixes as apply_fixes
-    from .fixing.proposing import Proposed as Proposed
-    from .fixing.proposing import propose_fixes as propose_fixes
-    from .importing import Imported as Imported
-    from .importing import ImportRequest as ImportRequest
-    from .importing import import_rows as import_rows
-    from .near import NEAR as NEAR
-    from .near import NearIndex as NearIndex
-    from .near import Nearness as Nearness
-    from .near import near_pairs as near_pairs
-    from .split_files import SplitDone as SplitDone
-    from .split_files import SplitRequest as SplitRequest
-    from .split_files import split_file as split_file
-    from .split_manifest import SplitManifest as SplitManifest
-    from .split_manifest import read_split_of as read_split_of
-    from .writing import in_one_go as in_one_go
+    from .audit.auditing import Audited, AuditRequest, audit_parts
+    from .audit.page import page
+    from .audit.parts import AuditReading, parts_of_files, parts_of_recipe, parts_of_splits
+    from .audit.report import Audit
+    from .audit.terminal import terminal_lines
+    from .audit.verdicts import CHECKS
+    from .cleaning import Cleaned, CleaningRequest, clean_table
+    from .corpus import (
+        CorpusManifest,
+        CorpusRequest,
+        build_corpus,
+        corpus_hashes,
+        corpus_paragraphs,
+        read_corpus_manifest,
+    )
+    from .corpus.excluding import ExcludedSet, load_excluded
+    from .corpus.sources import file_and_column, shown_name
+    from .corpus.trove import TroveStage, datatrove_stages
+    from .fixing.applying import Applied, apply_fixes
+    from .fixing.proposing import Proposed, propose_fixes
+    from .importing import Imported, ImportRequest, import_rows
+    from .near import NEAR, NearIndex, Nearness, near_pairs
+    from .split_files import SplitDone, SplitRequest, split_file
+    from .split_manifest import SplitManifest, read_split_of
+    from .writing import in_one_go
 
 __all__ = [
     "CHECKS",

@@ -14,16 +14,12 @@ from .origin import BaseNotFound, find_base_of, require_base_of
 from .weights import AdapterWeights, LinearWeights, LoraWeights, read_weights
 
 if TYPE_CHECKING:
-    from .encoding import encode_part as encode_part
-    from .gates import check_data as check_data
-    from .importing import Foreign as Foreign
-    from .importing import import_adapter as import_adapter
-    from .importing import read_foreign as read_foreign
-    from .publishing import package_versions as package_versions
-    from .saving import load_adapter as load_adapter
-    from .training import Outcome as Outcome
-    from .training import dry_run as dry_run
-    from .training import train as train
+    from .encoding import encode_part
+    from .gates import check_data
+    from .importing import Foreign, import_adapter, read_foreign
+    from .publishing import package_versions
+    from .saving import load_adapter
+    from .training import Outcome, dry_run, train
 
 __all__ = [
     "AdapterWeights",

@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING
 from lingyu.faces import on_demand
 
 if TYPE_CHECKING:
-    from .combined.combining import CAT as CAT
-    from .combined.combining import SVD as SVD
-    from .combined.combining import combine as combine
-    from .combined.making import Combined as Combined
-    from .dev_rows import dev_rows_of as dev_rows_of
-    from .graphs.export import Exported as Exported
-    from .graphs.export import export_graph as export_graph
-    from .graphs.folder import GRAPH as GRAPH
-    from .graphs.folder import GraphManifest as GraphManifest
-    from .graphs.graph import Graph as Graph
-    from .graphs.graph import verify_graph as verify_graph
-    from .merged.certificate import CERTIFICATE as CERTIFICATE
-    from .merged.certificate import Certificate as Certificate
-    from .merged.dtypes import require_dtype as require_dtype
-    from .merged.merging import Merged as Merged
-    from .merged.merging import merge as merge
-    from .merged.verification import verify_merged as verify_merged
+    from .combined.combining import CAT, SVD, combine
+    from .combined.making import Combined
+    from .dev_rows import dev_rows_of
+    from .graphs.export import Exported, export_graph
+    from .graphs.folder import GRAPH, GraphManifest
+    from .graphs.graph import Graph, verify_graph
+    from .merged.certificate import CERTIFICATE, Certificate
+    from .merged.dtypes import require_dtype
+    from .merged.merging import Merged, merge
+    from .merged.verification import verify_merged
 
 __all__ = [
     "CAT",

@@ -27,25 +27,20 @@ from .precision import Precision, chosen_precision, uses_cpu
 from .runs import Inputs, Run, find_or_start, find_run, require_same_inputs, start_run
 
 if TYPE_CHECKING:
-    from .fitting import fit as fit
-    from .fitting import recorded as recorded
-    from .launch import agreed_run as agreed_run
-    from .launch import begin_process as begin_process
-    from .launch import require_world_size as require_world_size
-    from .launch import resume_command as resume_command
-    from .progress import TrainingProgress as TrainingProgress
-    from .progress import of_masked_words as of_masked_words
-    from .records import MetricsFile as MetricsFile
-    from .records import Tracker as Tracker
-    from .records import forget_after as forget_after
-    from .records import read_metrics as read_metrics
-    from .records import require_tracker as require_tracker
-    from .records import tracker_for as tracker_for
-    from .records import wandb_has_key as wandb_has_key
-    from .records import wandb_mode as wandb_mode
-    from .trainer import BatchesTrainer as BatchesTrainer
-    from .trainer import build_trainer as build_trainer
-    from .trainer import training_arguments as training_arguments
+    from .fitting import fit, recorded
+    from .launch import agreed_run, begin_process, require_world_size, resume_command
+    from .progress import TrainingProgress, of_masked_words
+    from .records import (
+        MetricsFile,
+        Tracker,
+        forget_after,
+        read_metrics,
+        require_tracker,
+        tracker_for,
+        wandb_has_key,
+        wandb_mode,
+    )
+    from .trainer import BatchesTrainer, build_trainer, training_arguments
 
 __all__ = [
     "BatchesTrainer",
