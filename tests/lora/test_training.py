@@ -1,6 +1,9 @@
-"""A run that stopped early, and was then interrupted, publishes what it would have published."""
+"""A run that was interrupted publishes what it would have published, and once."""
 
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,13 @@ import pytest
 from lingyu.cli.train import main as train
 from lingyu.errors import LingyuError
 from lingyu.lora import training
+from lingyu.store import Store
 from lingyu.training import read_metrics
 from lingyu.training.stopping import StopAtSignal
 
 from ..e2e.conftest import make_workplace
 
+TRAIN = "from lingyu.cli.train import main; main()"
 UNTIL_IT_GETS_WORSE = ("train.learning_rate=0.3", "train.early_stopping_patience=1", "train.eval_steps=4")
 
 
@@ -74,3 +79,28 @@ def _stopped_in_step_7(self: StopAtSignal, args: Any, state: Any, control: Any, 
 
 def _interrupt(*_: object) -> None:
     raise LingyuError("interrupted")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "from lingyu.store.channels import PreparedChange as place; step = 'commit'",  # a version that no channel names
+        "from lingyu.training import Run as place; step = 'finished'",
+    ],
+)
+def test_a_run_that_was_killed_once_it_had_published_publishes_no_second_version(
+    place: str, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = make_workplace(tmp_path / "work", tiny_base)
+    monkeypatch.chdir(work.folder)
+    command = [str(work.recipe), "train.max_steps=2"]
+    killed = f"import os; {place}; setattr(place, step, lambda *_: os._exit(9)); {TRAIN}"
+    process = subprocess.run([sys.executable, "-c", killed, *command], capture_output=True, text=True)
+    assert process.returncode == 9, process.stderr
+    assert train([*command, "--resume"]) == 0
+    store = Store("adapters")
+    assert (store.versions("tiny"), store.channels("tiny")) == (("v1",), {"stable": "v1"})
+    (run,) = work.runs()
+    assert json.loads((run / "run.json").read_text("utf-8"))["version"] == "v1"
+    assert train(command) == 0, "a run of its own, though every byte of its adapter is the same"
+    assert store.versions("tiny") == ("v1", "v2")

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,8 +23,10 @@ from lingyu.store import (
     AUDIT,
     HASHES,
     METRICS,
+    AdapterReference,
     BaseRecord,
     CardFacts,
+    Change,
     LineageEntry,
     PartRecord,
     SplitRecord,
@@ -35,8 +38,10 @@ from lingyu.store import (
     write_answers,
     write_hashes,
 )
+from lingyu.training import Run
 
 CURVES = "curves.png"
+_WHY = "trained"
 _PACKAGES = ("lingyu", "torch", "transformers", "peft", "tokenizers", "safetensors")
 _PACKAGES_OF_STEPS = {"simplified": "opencc"}
 """Text step -> the package whose tables decide what it makes of a text."""
@@ -70,13 +75,20 @@ def require_writable(store: Path) -> None:
     require_store(store)
 
 
-def publish(record: Record, adapter: Path) -> Version:
-    """The next version in the recipe's store. adapter: the folder with PEFT's two files."""
-    facts, recipe = _facts(record), record.recipe
+def publish(record: Record, run: Run) -> Version:
+    """The next version in the recipe's store, of what lies in the run; or the one that it had published when it was
+    killed, which then gets the channel that it may not have got any more."""
+    recipe = record.recipe
+    store = Store(recipe.publish.to)
+    published = _published_by(run, recipe.name, store)
+    if published is not None:
+        _set_channel(published, recipe.publish.channel, store)
+        return published
+    facts = _facts(record, run)
 
     def write(folder: Path, version: str) -> VersionFacts:
         for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG):
-            shutil.copyfile(adapter / name, folder / name)
+            shutil.copyfile(run.adapter / name, folder / name)
         (folder / RECIPE).write_text(resolved_yaml(recipe), "utf-8")
         write_measurements(record, folder)
         if record.audit is not None:
@@ -84,7 +96,22 @@ def publish(record: Record, adapter: Path) -> Version:
         (folder / "README.md").write_text(render_card(_card(record, facts, version)), "utf-8")
         return facts
 
-    return Store(recipe.publish.to).publish(recipe.name, write, channel=recipe.publish.channel, why="trained")
+    return store.publish(recipe.name, write, channel=recipe.publish.channel, why=_WHY)
+
+
+def _published_by(run: Run, name: str, store: Store) -> Version | None:
+    for version in reversed(store.versions(name)):
+        with suppress(LingyuError):  # a damaged version is not what stops the next
+            if store.manifest(name, version).run == run.folder.name:
+                return store.open(AdapterReference(name, version))
+    return None
+
+
+def _set_channel(version: Version, channel: str | None, store: Store) -> None:
+    """Unless it was set, and then set to another by someone who had seen the version."""
+    changes = [line for line in store.history(version.name) if isinstance(line, Change) and line.channel == channel]
+    if channel is not None and version.version not in [change.version for change in changes[:-1]]:
+        store.set_channel(version.name, channel, version.version, _WHY)
 
 
 def write_measurements(record: Record, folder: Path) -> None:
@@ -97,7 +124,7 @@ def write_measurements(record: Record, folder: Path) -> None:
     write_answers(folder / ANSWERS, record.answers.logits, record.answers.targets, splits.test.hashes)
 
 
-def _facts(record: Record) -> VersionFacts:
+def _facts(record: Record, run: Run) -> VersionFacts:
     recipe, base, splits = record.recipe, record.base, record.splits
     assert recipe.method != "full", "a whole model is no version"
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
@@ -119,6 +146,7 @@ def _facts(record: Record) -> VersionFacts:
         split=record.split,
         lineage=tuple(LineageEntry(**asdict(ancestor)) for ancestor in base.lineage),
         packages=package_versions(recipe.data.clean),
+        run=run.folder.name,
     )
 
 

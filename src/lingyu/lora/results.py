@@ -67,7 +67,7 @@ class AdapterResult:
         return model
 
     def publish(self, record: Record, run: Run) -> Version:
-        version = publish(record, run.adapter)
+        version = publish(record, run)
         run.finished(version.version)
         return version
 

@@ -117,7 +117,8 @@ class FileRecord(Record):
 class VersionFacts(Record):
     """What whoever made a version knows of it; the store adds the rest. labels: in their order, none of regression and
     preference. text_pair: whether it reads two texts together. method: what was trained, as the recipe calls it; head:
-    no LoRA. Both are left out of the file at their default.
+    no LoRA. run: the name of the run's folder, by which a run knows what it has published; None where no run made it.
+    These three are left out of the file at their default.
 
     data: the rows that it was trained on, none where it was combined from others: its parents name theirs. split: how
     they were dealt to their files, where that is known.
@@ -136,12 +137,13 @@ class VersionFacts(Record):
     packages: dict[str, str] = {}
     text_pair: bool = False
     method: Literal["lora", "head"] = "lora"
+    run: Text | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Keys that came later: what does not use them is written as it always was."""
         written: dict[str, object] = plain(self)
-        for key in ("text_pair", "method"):
+        for key in ("text_pair", "method", "run"):
             if getattr(self, key) == VersionFacts.model_fields[key].default:
                 del written[key]
         return written
