@@ -111,6 +111,21 @@ def test_a_threshold_of_a_task_that_has_none_is_refused_as_with_torch(onnx: Expo
         scale.classify(["好"], threshold=0.5)
 
 
+@pytest.mark.parametrize("overflown", [np.nan, np.inf])
+def test_logits_that_are_no_finite_numbers_fail_their_row_alone_as_with_torch(onnx: Exported, overflown: float) -> None:
+    graph = Graph.load(onnx.folder)
+
+    def run(*inputs: np.ndarray) -> np.ndarray:
+        logits = graph._run(*inputs)
+        logits[inputs[0].shape[1] - inputs[1].sum(axis=1) == 0, 0] = overflown  # the longest text of the batch
+        return logits
+
+    failed, answered = Graph(graph.manifest, graph._tokens, run).classify(["房间很干净，下次还来", "好"])
+    assert isinstance(failed, Failed)
+    assert str(failed.error).startswith("hotel@v1: gives logits that are no finite numbers. ")
+    assert isinstance(answered, Result)
+
+
 def test_no_texts_have_no_answers(onnx: Exported) -> None:
     assert Graph.load(onnx.folder).classify([]) == []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lingyu.errors import LingyuError
-from lingyu.tasks import Failed, Read, Result, TruncationSide, require_as_many_texts
+from lingyu.tasks import Failed, Read, Result, TruncationSide, checked_probabilities, require_as_many_texts
 from lingyu.text import places_of, readable
 
 from .respondent import Respondent, Said
@@ -122,24 +122,18 @@ def _ask_together(asks: Sequence[_Ask]) -> list[Said | LingyuError]:
 def _said_by(
     resident: "Resident", own: list[int], asks: Sequence[_Ask], logits: "Logits", encoded: "Encoded"
 ) -> Iterator[tuple[int, Said | LingyuError]]:
-    """own: the numbers of the asks that are this resident's. An error where finite weights gave no finite numbers."""
+    """own: the numbers of the asks that are this resident's."""
     task, by_token = resident.task, resident.task.head == "token"
     groups = [[ask] for ask in own] if by_token else [own]  # texts differ in their tokens
     for group in groups:
         given = logits.tokens[group[0]][None] if by_token else logits.rows[group]
         given = given[..., : task.num_outputs]
-        with np.errstate(all="ignore"):  # said below
-            probabilities = task.probabilities(given, resident.calibration)
-        for ask, row, answer in zip(group, given, probabilities, strict=True):
-            if np.isfinite(row).all() and np.isfinite(answer).all():
-                yield ask, Said(answer, encoded.truncated[ask], _read(asks[ask], encoded, ask) if by_token else None)
+        answers = checked_probabilities(task, given, resident.calibration, resident.version.reference)
+        for ask, answer in zip(group, answers, strict=True):
+            if isinstance(answer, LingyuError):
+                yield ask, answer
             else:
-                yield ask, _not_finite(resident)
-
-
-def _not_finite(resident: "Resident") -> LingyuError:
-    what = "gives logits that are no finite numbers"
-    return LingyuError(what, resident.version.reference, "Name another version, or train it again")
+                yield ask, Said(answer, encoded.truncated[ask], _read(asks[ask], encoded, ask) if by_token else None)
 
 
 def _read(ask: _Ask, encoded: "Encoded", number: int) -> Read:

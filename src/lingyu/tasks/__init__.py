@@ -36,7 +36,7 @@ from .registry import TASKS, WITH_THRESHOLDS, task_named, task_to_train
 from .regression import Regression, regression_targets
 from .result import Failed, Result
 from .single_label import SingleLabel
-from .task import Asked, Read, Task, changed_rows, measured_on_dev
+from .task import Asked, Read, Task, changed_rows, checked_probabilities, measured_on_dev
 from .temperature import fit_temperature
 from .token import Token
 from .traits import TruncationSide
@@ -74,6 +74,7 @@ __all__ = [
     "best_threshold",
     "changed_rows",
     "checked_pairs",
+    "checked_probabilities",
     "checked_texts",
     "class_weights_of",
     "fit_temperature",

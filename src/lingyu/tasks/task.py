@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lingyu.errors import LingyuError
 
 from .arrays import Logits, Probabilities, Statistics, Targets
 from .calibration import PLAIN, Calibration
@@ -110,6 +112,20 @@ class Task(Protocol):
 
     def of_logits(self, calibration: Calibration) -> str:
         """What becomes of the logits, in a sentence or two."""
+
+
+def checked_probabilities(
+    task: Task, logits: Logits, calibration: Calibration, reference: str
+) -> Iterator[Probabilities | LingyuError]:
+    """Each row's, or an error where finite weights gave it no finite numbers. reference: of the version."""
+    with np.errstate(all="ignore"):  # said below
+        probabilities = task.probabilities(logits, calibration)
+    for row, answer in zip(logits, probabilities, strict=True):
+        if np.isfinite(row).all() and np.isfinite(answer).all():
+            yield answer
+        else:
+            what = "gives logits that are no finite numbers"
+            yield LingyuError(what, reference, "Name another version, or train it again")
 
 
 def measured(task: Task, probabilities: Probabilities, calibration: Calibration, targets: Targets) -> dict[str, float]:

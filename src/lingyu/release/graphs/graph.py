@@ -17,6 +17,7 @@ from lingyu.tasks import (
     Result,
     changed_rows,
     checked_pairs,
+    checked_probabilities,
     checked_texts,
     require_as_many_texts,
     require_threshold,
@@ -88,17 +89,19 @@ class Graph:
         except LingyuError as error:
             return Failed(text, name, error)
 
-    def _answers(self, read: Sequence["_Read"], threshold: float) -> list[Result]:
-        manifest = self.manifest
+    def _answers(self, read: Sequence["_Read"], threshold: float) -> list[Result | Failed]:
+        manifest, name = self.manifest, self.manifest.adapter.reference
         pairs = [one.readable_pair or "" for one in read] if manifest.text_pair else None
         rows = self._tokens.encode([one.readable for one in read], pairs, has_types=manifest.token_type_ids)
         logits = batched_logits(self._run, rows, pad_token_id=manifest.pad_token_id, num_outputs=self.task.num_outputs)
-        probabilities = self.task.probabilities(logits, manifest.calibration)
+        probabilities = checked_probabilities(self.task, logits, manifest.calibration, name)
         return [
-            Result(
+            Failed(one.text, name, row)
+            if isinstance(row, LingyuError)
+            else Result(
                 one.text,
                 self.task.answer(row, manifest.calibration, Asked(threshold)),
-                manifest.adapter.reference,
+                name,
                 truncated,
                 one.text_pair,
             )
