@@ -68,7 +68,7 @@ def write_csv(file: Path, *rows: list[str], delimiter: str = ",", encoding: str 
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8", newline="") as stream:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -175,6 +175,13 @@ def test_a_file_keeps_its_order_and_its_columns(place: Workplace, predict: Predi
     assert predict.err == [f"out.csv: {len(rows)} of {len(rows)} rows answered"]
     assert predict.out == []
     assert nothing_but(tmp_path, "in.csv", "out.csv")
+
+
+def test_a_csv_begins_as_a_spreadsheet_wants_it_and_jsonl_as_a_program_does(predict: Predict, tmp_path: Path) -> None:
+    write_csv(tmp_path / "in.csv", ["text"], ["房间很好"])
+    for out, begins in ("out.csv", b"\xef\xbb\xbftext,"), ("out.jsonl", b'{"text": '):
+        assert predict("--file", "in.csv", "--out", out) == 0
+        assert (tmp_path / out).read_bytes().startswith(begins)
 
 
 def test_columns_that_are_called_like_ours_stay(predict: Predict, tmp_path: Path) -> None:

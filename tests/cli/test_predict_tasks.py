@@ -43,7 +43,7 @@ def predict(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8", newline="") as stream:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
 
 

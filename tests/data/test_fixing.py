@@ -1,5 +1,6 @@
 """A list of fixes says what an audit found, comes back from a spreadsheet as it was, and loses no row when applied."""
 
+import codecs
 import csv
 import functools
 import io
@@ -306,6 +307,7 @@ def test_proposals_are_applied_and_what_was_dropped_stays_in_a_file(files):
     ]
     assert Path("fixed/test.csv").read_text(encoding="utf-8") == TEST
     assert rows("fixed/dropped.csv") == [("2", "房间很好", "好", "train.csv:3", "duplicates (exact)")]
+    assert Path("fixed/dropped.csv").read_bytes().startswith(codecs.BOM_UTF8), "a person opens it in a spreadsheet"
     assert done.counts.lines()[:2] == ("kept 7 of 8 rows    duplicates 1", "train.csv 5    test.csv 2")
     assert (done.relabelled, done.overruled) == (1, 0)
     manifest = json.loads(Path("fixed/fixes.json").read_text(encoding="utf-8"))

@@ -26,6 +26,8 @@ A line is what the adapter's task gives, a tab, and the text:
   a number            128.500
   a score             +1.204                     of two replies the better one has more
 --json and --out have the same in full; in a csv file a list is JSON.
+A csv file begins with a byte order mark: without it Excel reads the Chinese as
+GBK. Programs read it as utf-8-sig, or take .jsonl, which has none.
 
 \b
 Examples:

@@ -73,11 +73,13 @@ def file_of(
     theirs = tuple(dict.fromkeys(itertools.chain(columns, *(row.cells for row, _ in first))))
     answered = [outcome for _, outcome in first if isinstance(outcome, Result)]
     ours = _added_names(theirs, [*_columns_of_answers(classifier, answered), *_ADDED])
+    is_jsonl = out.lower().endswith(".jsonl")
+    encoding = "utf-8" if is_jsonl else "utf-8-sig"  # a person opens it; as open_rows has it with bom
     with (
         in_one_go(Path(out), makes_folders=False) as staged,
-        staged.path.open("x", encoding="utf-8", newline="") as stream,
+        staged.path.open("x", encoding=encoding, newline="") as stream,
     ):
-        if out.lower().endswith(".jsonl"):
+        if is_jsonl:
             yield _Jsonl(stream, ours)
         else:
             csv.writer(stream).writerow([*theirs, *ours.values()])

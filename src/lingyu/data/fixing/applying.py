@@ -220,7 +220,7 @@ class _Work:
             write_csv(folder / source.file, table.columns, kept)
             files.append(_written(folder / source.file, len(kept)))
         dropped = self._dropped()
-        write_csv(folder / DROPPED, self._dropped_columns(), dropped)
+        write_csv(folder / DROPPED, self._dropped_columns(), dropped, bom=True)
         files.append(_written(folder / DROPPED, len(dropped)))
         manifest = FixManifest(
             fixes=FixedFile(file=self.fix_list.name, sha256=sha256_of(self.fix_list), rows=self.lines),
