@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,6 +207,23 @@ def test_a_download_that_breaks_off_leaves_nothing_behind(hub, hotel, elsewhere)
     assert nothing_arrived(elsewhere)
     hub.break_off.clear()
     assert pull(HubAddress(REPOSITORY), elsewhere).is_new
+
+
+def test_what_a_killed_pull_leaves_is_removed_by_the_next_writer_of_the_store(
+    hub, hotel, write_hotel, elsewhere, tmp_path, monkeypatch
+):
+    on_hub(hub, hotel)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    child = os.fork()
+    if child == 0:
+        elsewhere.receive = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)  # once everything is fetched
+        pull(HubAddress(REPOSITORY), elsewhere)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert elsewhere.adapters() == ()
+    elsewhere.publish("motel", write_hotel, why="a test")
+    assert sorted(path.name for path in elsewhere.root.iterdir()) == [".locks", "motel"]
 
 
 def test_an_unknown_revision_says_which_there_are(hub, hotel, elsewhere):

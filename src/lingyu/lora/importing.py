@@ -7,7 +7,6 @@ for nothing says whether that is a number in some unit, a score, or something el
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 
 from lingyu.bases import Base, Head
 from lingyu.errors import LingyuError, did_you_mean
+from lingyu.folders import hidden_folder
 from lingyu.recipe import KEEPS_PLACES, Train
 from lingyu.store import (
     ADAPTER_CONFIG,
@@ -107,8 +107,7 @@ def import_adapter(
     max_length = min(_MAX_LENGTH, base.max_length) if max_length is None else max_length
     base.require_length(max_length)
     facts = _facts(base, task, max_length, text_steps)
-    with tempfile.TemporaryDirectory(prefix="lingyu-import-") as temporary:
-        prepared = Path(temporary)
+    with hidden_folder(store.root) as prepared:
         _rewrite(foreign, base, prepared)
         try:
             # what is read here, and has its place by that, is all that is ever mixed, merged or combined

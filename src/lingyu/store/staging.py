@@ -1,7 +1,8 @@
 """Writing so that a reader sees all of it or nothing: hidden, synced, then one rename.
 
 One lock an adapter is held for as long as its writer lives, and the system lets go of it when the writer dies. So
-whoever holds the lock knows that every hidden entry it finds was left by a writer that is gone, and removes it.
+whoever holds the lock knows that every hidden entry it finds was left by a writer that is gone, and removes it. A
+version that is prepared before its turn, as one that is pulled, lies in a hidden folder of the store (lingyu.folders).
 """
 
 import errno
@@ -9,13 +10,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
-from lingyu.folders import sync
+from lingyu.folders import clean, sync
 
 HIDDEN = ".writing-"
 LOCKS = ".locks"
@@ -42,6 +43,8 @@ def writers_turn(root: Path, name: str) -> Iterator[Path]:
             folder.mkdir()
             sync(root)
         remove_hidden(folder)
+        with suppress(PermissionError):  # a store that may be written into and not be looked through
+            clean(root)
         yield folder
     finally:
         remove_hidden(folder)

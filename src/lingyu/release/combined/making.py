@@ -4,7 +4,6 @@ What comes out is a version like any other. It was trained on nothing, so it has
 dev sets of the adapters that it was made of.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import nn
 
 from lingyu.bases import Base, Encoded
 from lingyu.errors import LingyuError
+from lingyu.folders import hidden_folder
 from lingyu.lora import AdapterWeights, find_base_of, load_adapter, read_weights
 from lingyu.reporting import Report
 from lingyu.store import HASHES, Combination, ParentDev, Store, Version, read_scores
@@ -59,8 +59,7 @@ def publish_average(
     parents = _read(agreed, base)
     rank = _rank_of_cut(parents, svd_rank) if is_cut else None
     dev_sets = _dev_sets(agreed)
-    with tempfile.TemporaryDirectory(prefix="lingyu-combine-") as scratch:
-        folder = Path(scratch)
+    with hidden_folder(store) as folder:
         combination = _write_with_proof(folder, agreed, parents, base, rank, dev_sets)
         itself = Answering(name, folder, agreed.labels, tuple(range(len(agreed.labels))), agreed.max_length)
         made = CombinedVersion(
