@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
+from lingyu.errors import CTRL_C, SIGTERM, Faults, LingyuError, Stopped
 
 from .deciding import Decision, begun, decide
 from .evaluating import read_verdict
@@ -76,10 +76,14 @@ def run_chain(
 
 
 def expect(chain: Chain, *, begin: str | None = None) -> Iterator[Expected]:
-    """What run_chain would do. Nothing is written, but a base of a hub may be fetched to be looked at."""
+    """What run_chain would do. Nothing is written, but a base of a hub may be fetched to be looked at.
+
+    Raises LingyuError at the end for everything that a stage would look for in vain.
+    """
     first = 0 if begin is None else require_stage(chain, begin)
     state = State(chain.folder)
     would_run: list[Job] = []
+    missing: list[LingyuError] = []
     for place, job in enumerate(chain.jobs):
         if place < first:
             yield Expected(job, None, ())
@@ -87,8 +91,19 @@ def expect(chain: Chain, *, begin: str | None = None) -> Iterator[Expected]:
         decision = decide(job, state.entry(job.name), anew=begin is not None)
         waits_for = tuple(other.name for other in would_run if job.reads_of(other))
         if decision.action in ("resume", "run") or waits_for:
+            missing += _missing(chain, job, would_run)
             would_run.append(job)
         yield Expected(job, decision, waits_for)
+    if missing:
+        raise Faults(missing)
+
+
+def _missing(chain: Chain, job: Job, before: Sequence[Job]) -> Iterator[LingyuError]:
+    """What the stage reads, and neither is there nor will be, left by one of those before it."""
+    for source in job.reads.sources:
+        if source.is_missing and not any(source.is_in(other.target.place) for other in before):
+            what = f"stage {job.name} reads {source.label}, which is not there"
+            yield LingyuError(what, chain.path, "Paths are taken from the folder you are in")
 
 
 def _as_it_is_now(chain: Chain, place: int) -> Job:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from lingyu.data import file_and_column, is_hub_set
 from lingyu.digests import json_sha256
 from lingyu.errors import LingyuError
 from lingyu.recipe import ONLY_TOLD, Data, PretrainingRecipe, Recipe, Section, is_recipe_file, load_recipe, values_of
@@ -17,11 +18,19 @@ from .contents import base_fingerprint, file_fingerprint, text_fingerprint
 
 @dataclass(frozen=True)
 class Source:
-    """Something that a stage reads. label: as a person calls it. place: where it lies, if it is not on a hub."""
+    """Something that a stage reads. label: as a person calls it. place: where it lies, if it is not on a hub.
+
+    may_be_elsewhere: on a hub, or in the package.
+    """
 
     label: str
     place: Path
     fingerprint: Callable[[], str | None]
+    may_be_elsewhere: bool = False
+
+    @property
+    def is_missing(self) -> bool:
+        return not self.may_be_elsewhere and not self.place.exists()
 
     def is_in(self, folder: Path) -> bool:
         return _plain(self.place).is_relative_to(_plain(folder))
@@ -77,7 +86,7 @@ def of_pretraining(recipe: PretrainingRecipe) -> Reads:
 
 def of_rows(data: Data) -> Reads:
     """The files of labelled rows; a data set of a hub is known by its name, which stands in the settings."""
-    return of_texts(name for name in (data.train, data.dev, data.test) if name is not None)
+    return together(_of_text(name, is_hub_set(name)) for name in (data.train, data.dev, data.test) if name is not None)
 
 
 def of_texts(names: Iterable[str]) -> Reads:
@@ -90,13 +99,14 @@ def _of_recipe_named(name: str) -> Reads:
     return together([Reads(settings_of(data, f"{name}: data.")), of_rows(data)])
 
 
-def _of_text(name: str) -> Reads:
-    return Reads(sources=(Source(name, Path(name), partial(text_fingerprint, name)),))
+def _of_text(name: str, may_be_elsewhere: bool = False) -> Reads:
+    place, _ = file_and_column(name)
+    return Reads(sources=(Source(name, place, partial(text_fingerprint, name), may_be_elsewhere),))
 
 
 def _of_base(id: str, revision: str | None, *, with_head: bool = False) -> Reads:
     fingerprint = partial(base_fingerprint, id, revision, with_head=with_head)
-    return Reads(sources=(Source(f"base {id}", Path(id), fingerprint),))
+    return Reads(sources=(Source(f"base {id}", Path(id), fingerprint, may_be_elsewhere=True),))
 
 
 def of_adapter(store: str, reference: str) -> Reads:
