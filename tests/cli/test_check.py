@@ -30,6 +30,15 @@ def test_a_line_for_each_recipe_that_is_fine(capsys: Captured) -> None:
     assert f"{CHAIN}: fine (5 stages: corpus, dapt, tapt, adapter, evaluate)" in lines
 
 
+def test_paths_of_this_machine_that_go_out_with_the_adapter_are_noted(capsys: Captured) -> None:
+    assert main(["check", HOTEL, "data.test=/home/me/test.csv"]) == 0
+    fine, note = capsys.readouterr().out.splitlines()
+    assert fine == f"{HOTEL}: fine (single_label, 2 labels, base embedded)"
+    assert "the paths of this machine in data.test" in note
+    assert main(["check", HOTEL, "data.test=/home/me/test.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recipes"][0]["notes"] == [note.strip()]
+
+
 def test_checking_imports_neither_torch_nor_readers_of_data() -> None:
     words = ["check", *RECIPES]
     code = f"import sys; from lingyu.cli import main; assert main({words!r}) == 0; print(*sys.modules)"

@@ -8,7 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lingyu.errors import LingyuError
-from lingyu.recipe import Recipe, differences, explain, json_schema, load_recipe, resolved_yaml
+from lingyu.recipe import (
+    PretrainingRecipe,
+    Recipe,
+    differences,
+    explain,
+    json_schema,
+    load_recipe,
+    path_notes,
+    resolved_yaml,
+)
 from lingyu.recipe.kinds import KINDS, TASK
 
 AWKWARD = [
@@ -113,6 +122,19 @@ def test_differences_name_dotted_keys_and_the_order_of_labels_counts() -> None:
     other = a_recipe(labels={"1": "正面", "0": "负面"}, split={"seed": 7})
     assert differences(one, one) == []
     assert differences(one, other) == ["data.split.seed", "data.labels"]
+
+
+def test_whole_paths_of_this_machine_are_named_by_their_keys() -> None:
+    document = {"task": "multi_label", "data": {"train": "data/a.csv", "label_separator": "/", "labels": ["好", "差"]}}
+    assert path_notes(Recipe.model_validate({"name": "a", **document})) == []
+    document["data"] |= {"train": "/home/me/a.csv", "test": "b.csv"}
+    (note,) = path_notes(Recipe.model_validate({"name": "a", **document, "publish": {"to": "/mnt/adapters"}}))
+    assert note.startswith(
+        "what is trained keeps its recipe, and so the paths of this machine in data.train, publish.to; "
+    )
+    corpora = {"corpus": ["raw", "/home/me/pages.txt:text"]}
+    (note,) = path_notes(PretrainingRecipe.model_validate({"name": "a", "dapt": corpora, "publish": {"to": "b"}}))
+    assert "in dapt.corpus; " in note
 
 
 def test_the_json_schema_describes_every_key() -> None:

@@ -25,6 +25,7 @@ from lingyu.recipe import (
     json_schema,
     load_any,
     load_whole_chain,
+    path_notes,
     read_document,
     resolved_yaml,
 )
@@ -181,7 +182,8 @@ def _about_data(file: str, recipe: AnyRecipe) -> list[str]:
 def _as_text(file: str, recipe: AnyRecipe, lines: Iterable[str], shows: _Shows) -> str:
     if shows.resolved:
         return f"# {file}, resolved\n{resolved_yaml(recipe)}".rstrip()
-    return "\n".join([f"{file}: fine ({_in_short(recipe)})", *(f"  {line}" for line in lines)])
+    told = (f"  {line}" for line in [*lines, *path_notes(recipe)])
+    return "\n".join([f"{file}: fine ({_in_short(recipe)})", *told])
 
 
 def _in_short(recipe: AnyRecipe) -> str:
@@ -198,6 +200,8 @@ def _in_short(recipe: AnyRecipe) -> str:
 
 def _as_json(file: str, recipe: AnyRecipe, lines: list[str], shows: _Shows) -> dict[str, Any]:
     document = {"file": file, "fine": True, "name": recipe.name, **_facts(recipe)}
+    if notes := path_notes(recipe):
+        document["notes"] = notes
     if shows.resolved:
         document["resolved"] = recipe.model_dump(mode="json")
     if shows.data:

@@ -11,7 +11,7 @@ from typing import Protocol
 from accelerate import PartialState
 
 from lingyu.bases import Base, find_base
-from lingyu.recipe import RUNS, PretrainingRecipe
+from lingyu.recipe import RUNS, PretrainingRecipe, path_notes
 from lingyu.reporting import Report
 from lingyu.training import Inputs, Precision, begin_process, chosen_precision, require_tracker
 
@@ -100,6 +100,7 @@ class Job:
         """What a person wants to see before the wait."""
         return [
             *self.corpus.record.lines(),
+            *path_notes(self.recipe),
             f"{self._start_in_words()}  weights {self.start.weights_fingerprint[:12]}  "
             f"tokenizer {self.start.tokenizer_fingerprint[:12]}",
             f"precision {self.precision.name} ({self.precision.why})  processes {PartialState().num_processes}",

@@ -19,7 +19,7 @@ from lingyu.bases import Base, Classifier, find_base
 from lingyu.data import Splits, load_splits
 from lingyu.errors import LingyuError
 from lingyu.evaluation import Answers, Metrics, baselines_of, evaluate_answers, pictures_of, plot_curves, verdict
-from lingyu.recipe import Recipe
+from lingyu.recipe import Recipe, path_notes
 from lingyu.store import SplitRecord, Version
 from lingyu.tasks import Calibration, Task, measured_on_dev, task_to_train
 from lingyu.training import (
@@ -156,6 +156,7 @@ class Job:
             *self.splits.counts.lines(),
             *self.near,
             *self.notes,
+            *path_notes(self.recipe),
             f"over {self.recipe.train.max_length} tokens {truncated:,} of train and dev (cut, kept)",
             *([ends] if lost else []),
             f"base {self.base.id}  weights {self.base.weights_fingerprint[:12]}  "

@@ -22,7 +22,7 @@ from .section import NAME_PATTERN, RECIPE, RUNS, VERSION_LIKE, Section
 from .stages import WholeChain, load_whole_chain
 from .task_rules import KEEPS_PLACES, TASK_RULES, TaskName
 from .training import Recipe
-from .writing import ONLY_TOLD, deviations, differences, explain, json_schema, resolved_yaml
+from .writing import ONLY_TOLD, deviations, differences, explain, json_schema, path_notes, resolved_yaml
 
 __all__ = [
     "FIGURES",
@@ -76,6 +76,7 @@ __all__ = [
     "load_recipe_with_origins",
     "load_stored_recipe",
     "load_whole_chain",
+    "path_notes",
     "read_document",
     "resolved_yaml",
     "shown",

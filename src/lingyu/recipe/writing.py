@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Container
 from functools import cache
+from pathlib import PurePath
 from typing import Any, Final
 
 from lingyu.errors import LingyuError
@@ -104,6 +105,27 @@ def deviations(recipe: AnyRecipe, also: Container[str] = ()) -> dict[str, str]:
     kind = next(kind for kind in KINDS.values() if isinstance(recipe, kind.model))
     values = values_of(recipe).items()
     return {key: _flow(value) for key, value in values if key in also or value != kind.default_of(key)}
+
+
+def path_notes(recipe: AnyRecipe) -> list[str]:
+    """A note where values are whole paths of this machine: the recipe is kept word for word with what is trained, since
+    a chain and --resume know their own by it, and goes wherever that goes.
+    """
+    keys = [key for key, value in values_of(recipe).items() if any(map(_is_whole_path, _texts_in(value)))]
+    if not keys:
+        return []
+    kept = f"what is trained keeps its recipe, and so the paths of this machine in {', '.join(keys)}"
+    return [f"{kept}; written as seen from the folder you are in, they would tell nothing of it"]
+
+
+def _texts_in(value: object) -> list[str]:
+    return [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, str)]
+
+
+def _is_whole_path(text: str) -> bool:
+    """Not of `/` alone, which separates labels."""
+    path = PurePath(text)
+    return path.is_absolute() and len(path.parts) > 1
 
 
 def _ordered(key: str, value: Any) -> Any:
