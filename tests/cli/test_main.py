@@ -127,6 +127,8 @@ def test_the_script_that_prepares_data_is_the_command(repo: Path) -> None:
     done = subprocess.run([*script, "hotl"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Did you mean hotel?" in done.stderr
+    done = subprocess.run([*script, "-h"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Usage: get.py")
 
 
 @pytest.mark.parametrize("words", [["check", "--schema"], ["check", "a.yaml", "b.yaml", "--json"], ["doctor"]])

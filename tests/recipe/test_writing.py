@@ -215,6 +215,7 @@ def test_every_key_can_be_explained() -> None:
     for kind in KINDS.values():
         for key in kind.keys:
             assert explain(key).startswith(f"{key}: ")
+    assert explain("extends").startswith("extends: text\n    A recipe, relative to this file")
 
 
 def test_an_unknown_key_is_explained_with_the_one_that_was_meant() -> None:

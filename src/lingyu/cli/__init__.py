@@ -69,7 +69,7 @@ class LazyGroup(Group):
             formatter.write_dl([(name, line) for name, (_, line) in self.places.items()])
 
 
-@click.group(cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, places=COMMANDS)
 @click.version_option(__version__, message="lingyu %(version)s")
 def lingyu() -> None:
     """Domain adapters for Chinese encoders: train one from a recipe, keep it, answer with it.
@@ -106,7 +106,7 @@ def _invoke(command: click.Command, name: str, words: list[str]) -> None:
     stdout = sys.stdout
     _require_hub_address()
     try:
-        command.main(args=words, prog_name=name, standalone_mode=False)
+        command.main(args=words, prog_name=name, standalone_mode=False, help_option_names=["-h", "--help"])
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)

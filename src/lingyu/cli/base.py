@@ -92,7 +92,7 @@ def _import_lines(imported: "Imported") -> Iterator[str]:
     yield f"Name it in a recipe: base: {imported.out}"
 
 
-@base.command(epilog='Example: AutoModel.from_pretrained("$(lingyu base path embedded)")')
+@base.command(epilog='Example: ls "$(lingyu base path embedded)"')
 @click.argument("name")
 @click.option("--revision", help="Of a hub id.")
 def path(name: str, revision: str | None) -> None:

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 _TEXTS = "Texts to compare merged and unmerged on: a column of a csv, tsv, jsonl, parquet or xlsx file."
 
 
-@click.command(
-    epilog="Example: python merge.py adapters/hotel --out merged/hotel",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: python merge.py adapters/hotel --out merged/hotel")
 @click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...")
 @click.option("--out", metavar="FOLDER", help="Where the merged model goes: a folder that does not exist yet.")
 @click.option("--dtype", default="float32", show_default=True, help="Of the weights: float32, bfloat16 or float16.")

@@ -30,10 +30,7 @@ Example:
 """
 
 
-@click.command(
-    epilog=_EXAMPLE,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog=_EXAMPLE)
 @click.argument("recipe")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @resume_option

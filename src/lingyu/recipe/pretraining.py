@@ -91,8 +91,8 @@ class Dapt(Section):
     )
     corpus: Paths = Field(
         min_length=1,
-        description="What is read: folders of `lingyu data corpus`, files of raw text with a text a line, or recipes "
-        "with a task, of which the training texts are taken (TAPT).",
+        description="What is read: folders of `lingyu data corpus`, files of raw text with a text a line, tables "
+        "(data/pages.csv:COLUMN), or recipes with a task, of which the training texts are taken (TAPT).",
         examples=[["data/corpus/hotel"]],
     )
     general: Paths = Field(

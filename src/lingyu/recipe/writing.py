@@ -187,6 +187,8 @@ def explain(key: str) -> str:
 
     Raises LingyuError for a key that none has.
     """
+    if key == "extends":  # of the file, and no field of a recipe
+        return f"extends: text\n    {_EXTENDS['description']}"
     texts: dict[str, str] = {}
     for kind in KINDS.values():
         if key in kind.sections or key in kind.keys:

@@ -45,7 +45,13 @@ Example:
     "--shortest", type=click.IntRange(min=1), default=4, show_default=True, help="Characters of a paragraph, at least."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes. By default one a core.")
-@click.option("--engine", type=click.Choice(["local", "datatrove"]), default="local", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "datatrove"]),
+    default="local",
+    show_default=True,
+    help="What runs the steps. datatrove, for text past one machine: pip install 'lingyu[corpora]'.",
+)
 @click.option("--force", is_flag=True, help="Replace a corpus that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest, one JSON document, on stdout.")
 def corpus(
