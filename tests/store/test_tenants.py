@@ -251,9 +251,42 @@ def test_an_ensemble_has_one_set_of_labels(hotel: Version, store: Store, write_h
 
     store.publish("shop", write_shop, why="a test")
     assert store_faults(store, "tenants: {a: {adapters: [hotel, shop]}}\n") == [
-        "tenants.yaml:1: tenants.a: shop@v1 answers 差评, 好评, but hotel@v1 负面, 正面. "
-        "The adapters of an ensemble have the same labels"
+        "tenants.yaml:1: tenants.a: hotel@v1 answers 负面, 正面, but shop@v1 差评, 好评. "
+        "An ensemble's adapters have the same labels"
     ]
+
+
+@pytest.mark.parametrize(
+    ("both", "other", "says"),
+    [
+        ({}, {"task": "ordinal"}, "hotel@v1 is for the task single_label, but shop@v1 for ordinal. An ensemble's"),
+        ({}, {"text_pair": True}, "shop@v1 reads two texts, but hotel@v1 one. An ensemble's adapters have the same"),
+        ({"task": "ordinal"}, {"labels": ("正面", "负面")}, "adapters have the same labels, in the same order"),
+        ({"task": "token"}, {"max_length": 128}, "hotel@v1 and shop@v1 cut a text into other tokens"),
+    ],
+)  # fmt: skip
+def test_an_ensemble_that_could_not_answer_is_a_fault_as_it_is_in_an_answer(
+    both: dict[str, object], other: dict[str, object], says: str, store: Store, write_hotel: WriteVersion
+) -> None:
+    for name, facts in (("hotel", both), ("shop", both | other)):
+        store.publish(name, lambda *place, facts=facts: write_hotel(*place).model_copy(update=facts), why="a test")
+    (line,) = store_faults(store, "tenants: {a: {adapters: [hotel, shop]}}\n")
+    assert says in line
+
+
+def test_a_threshold_is_for_a_task_whose_answers_have_one(store: Store, write_hotel: WriteVersion) -> None:
+    facts = {"task": "regression", "labels": ()}
+    store.publish("price", lambda *place: write_hotel(*place).model_copy(update=facts), why="a test")
+    assert store_faults(store, "tenants: {a: {adapter: price, thresholds: {贵: 0.5}}}\n") == [
+        "tenants.yaml:1: tenants.a.thresholds: price@v1 is for the task regression, whose answers have no threshold. "
+        "Leave them out: single_label and multi_label have them"
+    ]
+
+
+def test_an_adapter_of_a_task_that_is_not_known_yet_is_a_fault(store: Store, write_hotel: WriteVersion) -> None:
+    store.publish("poet", lambda *place: write_hotel(*place).model_copy(update={"task": "rhyme"}), why="a test")
+    (line,) = store_faults(store, "tenants: {a: poet}\n")
+    assert line.startswith("tenants.yaml:1: tenants.a: this lingyu does not know the task 'rhyme'")
 
 
 def test_a_store_that_is_not_there_is_said_once(tmp_path: Path) -> None:

@@ -383,7 +383,7 @@ def _summary_table(version: "Version") -> Table:
 def _summary(manifest: "Manifest") -> dict[str, str]:
     base = manifest.base
     return {
-        "adapter": f"{manifest.name}@{manifest.version}",
+        "adapter": manifest.reference,
         "created": manifest.created.isoformat(),
         "task": manifest.task,
         "labels": ", ".join(manifest.labels) or "none",

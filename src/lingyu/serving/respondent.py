@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.store import Manifest, Version
+from lingyu.store import Version, require_alike
 from lingyu.tasks import TASKS, Asked, Calibration, Read, Result, no_threshold
 
 if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
@@ -47,7 +47,7 @@ class Respondent:
         first, *others = (resident.version for resident in self.residents)
         self._require_thresholds_have_labels(first)
         for other in others:
-            _require_alike(first, other, self.where)
+            require_alike(first.manifest, other.manifest, self.where)
 
     def answer(self, text: str, text_pair: str | None, said: Sequence[Said]) -> Result:
         """said: by each of the residents."""
@@ -94,35 +94,6 @@ class Respondent:
             near = did_you_mean(unknown[0], manifest.labels)
             next_step = f"Did you mean `{near}`?" if near else f"It has {', '.join(manifest.labels[:5])}"
             raise LingyuError(f"{first.reference} has no label {unknown[0]!r:.60}", self.where, next_step)
-
-
-def _require_alike(first: Version, other: Version, where: str | None) -> None:
-    """Raises LingyuError where a mean of the two would be a mean of unlike things."""
-    ours, theirs = first.manifest, other.manifest
-    if ours.task != theirs.task:
-        raise _unlike(f"{first.reference} is for the task {ours.task}, but {other.reference} for {theirs.task}", where)
-    in_order = TASKS[ours.task].traits.order_matters
-    if set(ours.labels) != set(theirs.labels) or (in_order and ours.labels != theirs.labels):
-        raise LingyuError(
-            f"{first.reference} answers {', '.join(ours.labels[:5])}, "
-            f"but {other.reference} {', '.join(theirs.labels[:5])}",
-            where,
-            "An ensemble's adapters have the same labels" + (", in the same order" if in_order else ""),
-        )
-    if ours.text_pair != theirs.text_pair:
-        two, one = (first, other) if ours.text_pair else (other, first)
-        raise _unlike(f"{two.reference} reads two texts, but {one.reference} one", where)
-    if TASKS[ours.task].head == "token" and _tokens(ours) != _tokens(theirs):
-        raise _unlike(f"{first.reference} and {other.reference} cut a text into other tokens", where)
-
-
-def _tokens(manifest: Manifest) -> tuple[object, ...]:
-    """What decides which tokens a text has."""
-    return manifest.base.tokenizer_fingerprint, manifest.max_length, manifest.text_steps
-
-
-def _unlike(what: str, where: str | None) -> LingyuError:
-    return LingyuError(what, where, "An ensemble's adapters have the same task, and read the same texts alike")
 
 
 def _names(resident: "Resident") -> tuple[str, ...]:

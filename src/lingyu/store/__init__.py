@@ -23,7 +23,7 @@ from .markdown import bullets, fenced, front_matter, inline, section, table
 from .names import STABLE, AdapterReference, check_channel, check_name
 from .scores import METRICS, Combination, ParentDev, StoredScores, read_scores
 from .store import Store, open_adapter
-from .tenants import TENANTS, Tenant, read_tenants, tenant_faults
+from .tenants import TENANTS, Tenant, read_tenants, require_alike, tenant_faults
 from .tensors import read_tensors, write_tensors
 from .verification import (
     ADAPTER_CONFIG,
@@ -94,6 +94,7 @@ __all__ = [
     "refuse_remote_code",
     "refuse_symlink",
     "render_card",
+    "require_alike",
     "require_base",
     "require_own_name",
     "require_store",

@@ -146,9 +146,7 @@ def _fetch(api: "HfApi", address: HubAddress, folder: Path) -> tuple[Version, st
             )
     manifest = _manifest_at(api, address, listing)
     if address.revision and is_version(address.revision) and manifest.version != address.revision:
-        raise LingyuError(
-            f"the tag holds {manifest.name}@{manifest.version}", where=address, next="Somebody moved it: name a commit"
-        )
+        raise LingyuError(f"the tag holds {manifest.reference}", where=address, next="Somebody moved it: name a commit")
     _check_listing(manifest, address, listing)
     for name in (MANIFEST, *manifest.files):
         api.hf_hub_download(address.repository, name, revision=listing.commit, local_dir=folder)
@@ -203,7 +201,7 @@ def _require_room(api: "HfApi", version: Version, address: HubAddress, listing: 
     surplus = sorted(set(listing.sizes) - set(present.files) - _OF_A_NEW_REPOSITORY - {MANIFEST})
     if surplus:
         raise LingyuError(
-            f"holds {surplus[0]}, which is no file of {present.name}@{present.version} and a push would wipe out",
+            f"holds {surplus[0]}, which is no file of {present.reference} and a push would wipe out",
             where=address.repository,
             next="Take it out of the repository, or push to another",
         )

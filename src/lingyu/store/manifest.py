@@ -174,6 +174,10 @@ class Manifest(VersionFacts):
     created: AwareDatetime
     files: dict[str, FileRecord]
 
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
     def as_bytes(self) -> bytes:
         return sealed(self.model_dump(mode="json"))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from lingyu.errors import Faults, LingyuError, did_you_mean
 from lingyu.recipe import Document, Fault, MappingNode, Node, ScalarNode, SequenceNode, in_words, read_document
 from lingyu.recipe import shown as shown_node
-from lingyu.tasks import WITH_THRESHOLDS
+from lingyu.tasks import TASKS, WITH_THRESHOLDS, task_named
 
 from .manifest import Manifest
 from .names import AdapterReference
@@ -70,8 +70,8 @@ def read_tenants(path: Path) -> dict[str, Tenant]:
 def tenant_faults(tenants: Mapping[str, Tenant], store: Store) -> list[LingyuError]:
     """What the store has against tenants, in their order; empty where they can all be answered as it stands now.
 
-    An adapter, version or channel that is not there, a threshold for a label that the adapter does not have, an
-    ensemble whose labels differ.
+    An adapter, version or channel that is not there, a task that is not known, a threshold for a label that the adapter
+    does not have, an ensemble whose adapters are not alike.
     """
     try:
         store.adapters()
@@ -82,11 +82,40 @@ def tenant_faults(tenants: Mapping[str, Tenant], store: Store) -> list[LingyuErr
     def look_up(reference: AdapterReference) -> Manifest | LingyuError:
         try:
             found = store.find(reference)
-            return store.manifest(found.name, found.selector)
+            manifest = store.manifest(found.name, found.selector)
+            task_named(manifest.task, manifest.labels)
+            return manifest
         except LingyuError as error:
             return error
 
     return [error for tenant in tenants.values() for error in _faults_of(tenant, look_up)]
+
+
+def require_alike(first: Manifest, other: Manifest, where: str | None) -> None:
+    """Raises LingyuError where a mean of what the two adapters answer would be a mean of unlike things."""
+    if first.task != other.task:
+        raise _unlike(f"{first.reference} is for the task {first.task}, but {other.reference} for {other.task}", where)
+    in_order = TASKS[first.task].traits.order_matters
+    if set(first.labels) != set(other.labels) or (in_order and first.labels != other.labels):
+        raise LingyuError(
+            f"{first.reference} answers {_listed(first)}, but {other.reference} {_listed(other)}",
+            where,
+            "An ensemble's adapters have the same labels" + (", in the same order" if in_order else ""),
+        )
+    if first.text_pair != other.text_pair:
+        two, one = (first, other) if first.text_pair else (other, first)
+        raise _unlike(f"{two.reference} reads two texts, but {one.reference} one", where)
+    if TASKS[first.task].head == "token" and _tokens(first) != _tokens(other):
+        raise _unlike(f"{first.reference} and {other.reference} cut a text into other tokens", where)
+
+
+def _tokens(manifest: Manifest) -> tuple[object, ...]:
+    """What decides which tokens a text has."""
+    return manifest.base.tokenizer_fingerprint, manifest.max_length, manifest.text_steps
+
+
+def _unlike(what: str, where: str | None) -> LingyuError:
+    return LingyuError(what, where, "An ensemble's adapters have the same task, and read the same texts alike")
 
 
 def _in_order(faults: Sequence[Fault]) -> Faults:
@@ -249,22 +278,19 @@ def _faults_of(tenant: Tenant, look_up: Callable[[AdapterReference], Manifest | 
         return
     first, *others = manifests
     for other in others:
-        if set(other.labels) != set(first.labels):
-            what = f"{dotted}: {_named(other)} answers {_listed(other)}, but {_named(first)} {_listed(first)}"
-            yield LingyuError(what, tenant.where, "The adapters of an ensemble have the same labels")
+        try:
+            require_alike(first, other, tenant.where)
+        except LingyuError as error:
+            yield LingyuError(f"{dotted}: {error.what}", error.where, error.next)
     if tenant.thresholds and first.task not in WITH_THRESHOLDS:
-        what = f"{dotted}.thresholds: {_named(first)} is for the task {first.task}, whose answers have no threshold"
+        what = f"{dotted}.thresholds: {first.reference} is for the task {first.task}, whose answers have no threshold"
         yield LingyuError(what, tenant.where, f"Leave them out: {' and '.join(WITH_THRESHOLDS)} have them")
         return
     for label in tenant.thresholds:
         if label not in first.labels:
             near = did_you_mean(label, first.labels)
             hint = f"Did you mean {near}?" if near else f"It has {_listed(first)}"
-            yield LingyuError(f"{dotted}.thresholds.{label}: {_named(first)} has no such label", tenant.where, hint)
-
-
-def _named(manifest: Manifest) -> str:
-    return f"{manifest.name}@{manifest.version}"
+            yield LingyuError(f"{dotted}.thresholds.{label}: {first.reference} has no such label", tenant.where, hint)
 
 
 def _listed(manifest: Manifest) -> str:

@@ -74,7 +74,7 @@ def _front_matter(facts: PageFacts) -> str:
 def _what_it_is(facts: PageFacts) -> str:
     manifest, task = facts.manifest, _task(facts)
     return (
-        f"The {manifest.what} {inline(f'{manifest.name}@{manifest.version}')} merged into its base "
+        f"The {manifest.what} {inline(manifest.reference)} merged into its base "
         f"{inline(manifest.base.id)}, in {facts.dtype}: one model that transformers loads alone. "
         f"It {task.gives(text_pair=manifest.text_pair)}."
     )
@@ -133,7 +133,7 @@ def _gate(facts: PageFacts) -> Iterator[str]:
 def _made_of(facts: PageFacts) -> Iterator[str]:
     base = facts.manifest.base
     revision = f" at revision {inline(base.revision)}" if base.revision else ""
-    yield f"Adapter {inline(f'{facts.manifest.name}@{facts.manifest.version}')}; base {inline(base.id)}{revision}."
+    yield f"Adapter {inline(facts.manifest.reference)}; base {inline(base.id)}{revision}."
     yield "The base goes back to, the nearest first:"
     yield bullets(
         f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" + (f": {inline(entry.note)}" if entry.note else "")
