@@ -61,7 +61,7 @@ def write_hotel(folder: Path, version: str) -> VersionFacts:
     matrix = random_numbers.normal(size=(64, 512)).astype(np.float32)
     hashes = random_numbers.integers(-(2**63), 2**63 - 1, size=8)
     write_tensors(folder / "adapter_model.safetensors", {"lora_A": matrix, "lora_B": -matrix.T}, {"format": "pt"})
-    (folder / ADAPTER_CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 8, "auto_mapping": None}))
+    (folder / ADAPTER_CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 8, "megatron_config": None}))
     (folder / "recipe.yaml").write_text("name: hotel\n")
     (folder / "README.md").write_text(f"# hotel {version}\n")
     (folder / "metrics.json").write_text(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,35 @@ def test_another_version_of_the_same_number_is_refused_with_both_sides(hotel, el
     assert not list(elsewhere.root.glob("hotel/.*"))
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda folder: (folder / "more.md").write_text("#"), "more.md is [0-9a-f]{12} there and missing in what"),
+        (lambda folder: (folder / "curves.png").unlink(), "curves.png is missing there and [0-9a-f]{12} in what"),
+    ],
+)
+def test_a_file_that_only_one_of_two_versions_has_is_named(hotel, elsewhere, write_hotel, change, says):
+    def write(folder, version):
+        facts = write_hotel(folder, version)
+        change(folder)
+        return facts
+
+    elsewhere.publish("hotel", write, why="a test")
+    with pytest.raises(LingyuError, match=says):
+        elsewhere.receive(hotel, why="a test")
+
+
+def test_of_two_versions_that_differ_in_many_files_the_weights_are_named(hotel, elsewhere, write_hotel):
+    def write(folder, version):
+        facts = write_hotel(folder, "another")
+        (folder / "adapter_model.safetensors").unlink()
+        return facts
+
+    elsewhere.publish("hotel", write, why="a test")
+    with pytest.raises(LingyuError, match=r"other content: adapter_model\.safetensors is missing"):
+        elsewhere.receive(hotel, why="a test")
+
+
 def test_a_number_that_another_version_had_before_it_was_removed_stays_taken(hotel, elsewhere, write_hotel):
     another_hotel(elsewhere, write_hotel)
     second = another_hotel(elsewhere, write_hotel)
@@ -120,6 +150,7 @@ def test_a_pickle_or_a_surplus_file_keeps_a_version_out(hotel):
 
 
 def test_a_folder_that_was_renamed_does_not_arrive_as_what_it_is_called(hotel):
+    require_own_name(hotel)
     renamed = hotel.folder.rename(hotel.folder.with_name("v7"))
     with pytest.raises(LingyuError, match=r"says hotel@v1: the folder was renamed"):
         require_own_name(open_version(renamed))
@@ -132,8 +163,15 @@ def test_the_folder_of_an_adapter_or_a_version_is_no_store(store, hotel, elsewhe
     if not channels:  # as where no channel was ever set
         (hotel.folder.parent / "channels.json").unlink()
     for folder in (hotel.folder.parent, hotel.folder):
-        with pytest.raises(LingyuError, match=f"not a store. Did you mean {store.root}"):
+        with pytest.raises(LingyuError, match=re.escape(f"not a store. Did you mean {store.root}?")):
             Store(folder).receive(hotel, why="a test")
+
+
+def test_the_folder_of_an_adapter_whose_versions_are_gone_is_no_store(store, hotel, elsewhere):
+    copy = elsewhere.receive(hotel, why="kept").version
+    shutil.rmtree(hotel.folder)
+    with pytest.raises(LingyuError, match=re.escape(f"not a store. Did you mean {store.root}?")):
+        Store(hotel.folder.parent).receive(copy, why="a test")
 
 
 def test_a_damaged_manifest_of_what_may_be_another_version_is_said_and_left(hotel, elsewhere):
@@ -165,6 +203,43 @@ def test_a_damaged_version_is_restored_by_its_copy(name, store, hotel, elsewhere
     assert arrival.is_new
     assert store.open("hotel@v1").manifest == hotel.manifest
     assert store.channels("hotel") == before
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", MANIFEST])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_version_that_lost_a_file_is_restored_by_its_copy(name, is_link, store, hotel, elsewhere, tmp_path):
+    elsewhere.receive(hotel, why="kept")
+    (hotel.folder / name).rename(tmp_path / name)
+    if is_link:
+        (hotel.folder / name).symlink_to(tmp_path / name)
+    assert store.receive(elsewhere.open("hotel@v1"), why="restored").is_new
+    assert store.open("hotel@v1").manifest == hotel.manifest
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_lost_its_manifest_and_a_file_may_be_anything_and_is_left(is_link, store, hotel, elsewhere, tmp_path):
+    elsewhere.receive(hotel, why="kept")
+    (hotel.folder / MANIFEST).unlink()
+    (hotel.folder / "README.md").rename(tmp_path / "README.md")
+    if is_link:
+        (hotel.folder / "README.md").symlink_to(tmp_path / "README.md")
+    with pytest.raises(LingyuError, match="README.md: is a symlink" if is_link else r"holds no lingyu\.json"):
+        store.receive(elsewhere.open("hotel@v1"), why="copied")
+    assert (hotel.folder / "recipe.yaml").exists()
+
+
+def test_a_version_without_files_replaces_no_damaged_one(store, hotel, elsewhere, write_hotel, tmp_path):
+    """All of its files, which are none, are there."""
+
+    def write_nothing(folder, version):
+        return write_hotel(tmp_path, version)
+
+    empty = elsewhere.publish("hotel", write_nothing, why="a test")
+    (hotel.folder / MANIFEST).write_text("{}")
+    before = contents(hotel.folder)
+    with pytest.raises(LingyuError, match=r"lingyu\.json"):
+        store.receive(empty, why="copied")
+    assert contents(hotel.folder) == before
 
 
 def test_a_damaged_version_is_not_replaced_by_another(store, hotel, elsewhere, write_hotel):

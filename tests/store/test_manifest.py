@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -15,6 +16,7 @@ def rewrite(hotel, forge):
     return lambda **keys: forge(hotel.folder, **keys)
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_manifest_reads_back_as_it_was_published(hotel):
     assert read_manifest(hotel.folder / MANIFEST) == hotel.manifest
     assert hotel.manifest.labels == ("负面", "正面")
@@ -36,7 +38,7 @@ SPLIT = {
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"source": "5"}, {"seed": "7"}, {"shares": {"dev": 2}}, {"parts": {"train": "../x"}}, {"group": 1}]
+    "wrong", [{"source": "5"}, {"seed": "7"}, {"shares": {"dev": 1.1}}, {"parts": {"train": "../x"}}, {"group": 1}]
 )
 def test_how_the_rows_were_split_is_read_as_strictly_as_all_else(rewrite, wrong):
     found = read_manifest(rewrite(split=SPLIT)).split
@@ -72,8 +74,11 @@ def test_a_later_format_is_told_before_its_other_keys_are_looked_at(rewrite):
 
 
 def test_unknown_keys_are_skipped_with_a_warning_that_names_them(rewrite, hotel):
-    rewrite(colour="red", base={**hotel.manifest.base.model_dump(), "poem": 1})
-    with pytest.warns(UserWarning, match=r"'colour', base\.'poem'"):
+    base, part = hotel.manifest.base.model_dump(), hotel.manifest.data["dev"].model_dump()
+    entry = hotel.manifest.lineage[0].model_dump()
+    rewrite(colour="red", base=base | {"poem": 1}, data={"dev": part | {"rhyme": 1}}, lineage=[entry | {"verse": 1}])
+    named = ", ".join(("'colour'", "base.'poem'", "data.dev.'rhyme'", "lineage.0.'verse'"))
+    with pytest.warns(UserWarning, match=re.escape(named)):
         assert open_version(hotel.folder).manifest.name == "hotel"
 
 
@@ -103,11 +108,15 @@ def test_what_is_no_manifest_is_refused_in_one_line(hotel, content, says):
         ("version", "v1\n"),
         ("labels", "负面"),
         ("labels", [1, 2]),
+        ("labels", ["负面", ""]),
+        ("labels", ["负面", "负面"]),
+        ("task", ""),
         ("max_length", "256"),
         ("max_length", 0),
         ("created", "yesterday"),
         ("created", "2026-01-01T00:00:00"),
         ("base", {"id": "embedded"}),
+        ("base", {"id": "", "weights_fingerprint": "0" * 64, "tokenizer_fingerprint": "0" * 64}),
         ("calibration", {"temperature": 0}),
         ("calibration", {"temperature": float("nan")}),
         ("files", {"README.md": {"sha256": "0", "size": 1}}),
@@ -119,6 +128,13 @@ def test_a_value_of_the_wrong_kind_is_refused_and_its_key_named(rewrite, key, va
     with pytest.raises(LingyuError) as caught:
         read_manifest(path)
     assert f"{path}: {key}" in str(caught.value)
+
+
+def test_of_several_wrong_values_the_first_is_named_and_the_others_are_counted(rewrite):
+    with pytest.raises(LingyuError, match=r"lingyu\.json: task: .* and 2 more\. The file is damaged"):
+        read_manifest(rewrite(task=1, max_length=0, name="../hotel"))
+    with pytest.raises(LingyuError, match=r"task: Input should be a valid string\. The file"):
+        read_manifest(rewrite(task=1, max_length=256, name="hotel"))
 
 
 def test_the_seal_is_of_the_whole_file_with_zeros_in_its_place(hotel):
@@ -182,3 +198,10 @@ def test_a_calibration_that_fits_no_labels_or_is_no_number_is_refused(rewrite, c
 
 def test_a_task_without_labels_has_a_manifest_too(rewrite):
     assert read_manifest(rewrite(task="regression", labels=[])).labels == ()
+
+
+def test_an_empty_file_and_a_part_without_rows_are_nothing_wrong(hotel, rewrite):
+    (hotel.folder / "recipe.yaml").write_bytes(b"")
+    rewrite(data={"dev": {"rows": 0, "fingerprint": "0" * 64}})
+    manifest = open_version(hotel.folder).manifest
+    assert (manifest.data["dev"].rows, manifest.files["recipe.yaml"].size) == (0, 0)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -474,7 +475,7 @@ def test_a_folder_that_is_not_there_is_told(reference, tmp_path, monkeypatch):
 def test_nothing_is_published_into_the_folder_of_an_adapter_as_if_it_were_a_store(store, hotel, write_hotel):
     (hotel.folder.parent / "channels.json").unlink()  # as where no channel was ever set
     for folder in (hotel.folder.parent, hotel.folder):
-        with pytest.raises(LingyuError, match=f"not a store. Did you mean {store.root}"):
+        with pytest.raises(LingyuError, match=re.escape(f"not a store. Did you mean {store.root}?")):
             Store(folder).publish("shop", write_hotel, why="a test")
     assert sorted(path.name for path in hotel.folder.parent.iterdir()) == ["history.jsonl", "v1"]
 

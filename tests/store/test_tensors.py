@@ -93,6 +93,11 @@ def test_a_lying_file_is_refused_in_one_line(path, lie):
     assert caught.value.next
 
 
+def test_a_file_that_is_not_there_is_one_line(path):
+    with pytest.raises(LingyuError, match=f"{path}: no such file"):
+        read_tensors(path)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_a_value_that_is_no_finite_number_is_refused_and_its_tensor_named(path, value, dtype):

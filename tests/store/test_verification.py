@@ -13,6 +13,7 @@ from lingyu.store import (
     ADAPTER_CONFIG,
     AUDIT,
     MANIFEST,
+    open_adapter,
     open_version,
     read_answers,
     read_hashes,
@@ -22,6 +23,7 @@ from lingyu.store import (
     write_tensors,
 )
 from lingyu.store.manifest import sealed
+from lingyu.store.verification import digest
 
 from .test_tensors import LIES
 
@@ -75,6 +77,12 @@ def test_a_folder_that_is_none_or_holds_no_version_says_what_next(store, hotel, 
             open_version(tmp_path / folder)
 
 
+def test_a_folder_that_the_system_can_not_look_at_is_one_line(tmp_path):
+    with pytest.raises(LingyuError, match="too long") as caught:
+        open_version(tmp_path / ("v" * 300))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"{}", b"{", b"[]", b"[" * 100_000, b'{"stable": 3}', b" " * (2**24 + 1)])
 def test_broken_channels_are_one_line_with_a_next_step(store, hotel, content):
     (store.root / "hotel" / "channels.json").write_bytes(content)
@@ -110,6 +118,14 @@ def test_a_pipe_in_a_version_is_refused_and_not_waited_for(store, hotel):
     assert "is not a file" in refusal(store)
 
 
+@pytest.mark.parametrize("name", ["channels.json", "history.jsonl"])
+def test_a_pipe_in_place_of_channels_or_history_is_refused_and_not_waited_for(store, hotel, name):
+    (store.root / "hotel" / name).unlink()
+    os.mkfifo(store.root / "hotel" / name)
+    with pytest.raises(LingyuError, match=rf"{name}: is not a file"):
+        store.rollback("hotel", "stable", "a test")
+
+
 @pytest.mark.parametrize("name", [*FILES, MANIFEST])
 def test_a_symlinked_file_is_refused_though_its_content_is_right(store, hotel, name, tmp_path):
     outside = tmp_path / f"outside{name}"
@@ -118,12 +134,30 @@ def test_a_symlinked_file_is_refused_though_its_content_is_right(store, hotel, n
     assert "is a symlink" in refusal(store)
 
 
+def test_a_file_that_became_a_symlink_since_it_was_looked_at_is_not_followed(hotel, tmp_path):
+    (tmp_path / "link").symlink_to(hotel.folder / "README.md")
+    with pytest.raises(OSError, match="symbolic"):
+        digest(tmp_path / "link")
+
+
 @pytest.mark.parametrize("part", ["hotel", "hotel/v1", "hotel/channels.json"])
 def test_a_symlinked_part_of_the_store_is_refused(store, hotel, part, tmp_path):
     outside = tmp_path / "outside"
     (store.root / part).rename(outside)
     (store.root / part).symlink_to(outside)
     assert "is a symlink" in refusal(store)
+
+
+@pytest.mark.parametrize("link", ["hotel", "hotel/v1"])
+def test_no_folder_that_a_person_names_is_read_through_a_symlink(store, hotel, link, tmp_path):
+    (store.root / link).rename(tmp_path / "outside")
+    (store.root / link).symlink_to(tmp_path / "outside")
+    for reference in (hotel.folder, hotel.folder.parent):
+        with pytest.raises(LingyuError, match="is a symlink"):
+            open_adapter(str(reference), "")
+    if link == "hotel/v1":
+        with pytest.raises(LingyuError, match="is a symlink"):
+            open_version(hotel.folder)
 
 
 @pytest.mark.parametrize("link", [".locks", ".locks/hotel.lock", "hotel/history.jsonl", "hotel/channels.json"])
@@ -247,6 +281,13 @@ def test_a_pickle_under_a_known_name_is_refused_unread(store, hotel, forge, tmp_
         forge(hotel.folder)
     assert f"{hotel.folder / name}: " in refusal(store)
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["README.md", "recipe.yaml"])
+def test_a_text_with_a_nul_byte_is_refused_though_its_hash_is_right(store, hotel, forge, name):
+    (hotel.folder / name).write_bytes(b"# hotel\0")
+    forge(hotel.folder)
+    assert f"{name}: is no text: it holds NUL bytes" in refusal(store)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ Count = Annotated[int, Field(ge=0)]
 
 class Record(BaseModel):
     # "allow", not "ignore": what was skipped can then be named.
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
 
 class BaseRecord(Record):

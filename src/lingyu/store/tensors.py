@@ -57,7 +57,7 @@ def _check_values(path: Path, name: str, array: Array) -> None:
         what = f"tensor {name!r:.100} has type {array.dtype}, which no adapter has"
         raise LingyuError(what, where=path, next=DAMAGED)
     # The sum of finite float32 values can overflow, so each value is looked at.
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         raise LingyuError(
             f"tensor {name!r:.100} holds {count:,} values that are no finite numbers",

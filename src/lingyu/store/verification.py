@@ -15,7 +15,7 @@ from .documents import DAMAGED, MAX_JSON_BYTES, read_bytes, read_json
 from .manifest import MANIFEST, FileRecord, Manifest, read_manifest
 from .scores import METRICS
 
-SUFFIXES = (".safetensors", ".json", ".jsonl", ".yaml", ".md", ".png")
+SUFFIXES = (".safetensors", ".json", ".yaml", ".md", ".png")
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 AUDIT = "audit.json"
@@ -112,7 +112,7 @@ def check_kind(path: Path) -> None:
     elif path.suffix == ".png":
         _check_png(path)
     elif path.suffix == ".json":
-        if path.name in (MANIFEST, METRICS, AUDIT):  # whose keys are no config's: a label may be called auto_map
+        if path.name in (METRICS, AUDIT):  # whose keys are no config's: a label may be called auto_map
             read_json(path)
         else:
             refuse_remote_code(path)
