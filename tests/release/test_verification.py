@@ -150,6 +150,7 @@ def test_a_header_that_lies_is_refused_though_every_hash_agrees(folder: Path) ->
         ('{"format": 1}', "has no certificate_sha256"),
         (sealed({"format": 1}, SEAL).decode(), "created: Field required"),
         ("[" * 100_000, "is no certificate"),
+        ("{}" + " " * (1 << 20), "is no certificate"),
     ],
 )
 def test_a_certificate_that_is_none_is_one_line(content: str, says: str, folder: Path) -> None:

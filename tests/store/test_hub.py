@@ -15,6 +15,7 @@ import lingyu.store.hub
 from lingyu.cli import main
 from lingyu.errors import LingyuError
 from lingyu.store import MANIFEST, HubAddress, Store, pull, push
+from lingyu.store.documents import MAX_JSON_BYTES
 from lingyu.store.manifest import sealed
 
 from ..hub_server import WRITER, Hub, Repository, running_hub
@@ -196,6 +197,22 @@ def test_a_tag_that_was_moved_is_noticed(hub, hotel, elsewhere):
     repository.tags["v2"] = repository.tags["v1"]
     with pytest.raises(LingyuError, match="the tag holds hotel@v1"):
         pull(HubAddress(REPOSITORY, "v2"), elsewhere)
+
+
+def test_a_commit_and_a_branch_name_the_version_that_they_hold(hub, store, hotel, write_hotel, elsewhere):
+    first = push(hotel, REPOSITORY).commit
+    push(store.publish("hotel", write_hotel, why="a test"), REPOSITORY)
+    assert pull(HubAddress(REPOSITORY, first), elsewhere).version.version == "v1"
+    assert pull(HubAddress(REPOSITORY, "main"), elsewhere).version.version == "v2"
+
+
+def test_a_manifest_too_large_to_be_read_is_not_fetched(hub, hotel, elsewhere):
+    repository = on_hub(hub, hotel)
+    repository.commit({**repository.files(), MANIFEST: b" " * (MAX_JSON_BYTES + 1)})
+    with pytest.raises(LingyuError, match=r"team/hotel: its lingyu\.json has 16,777,217 bytes"):
+        pull(HubAddress(REPOSITORY), elsewhere)
+    assert not [request for request in hub.requests if MANIFEST in str(request)]
+    assert nothing_arrived(elsewhere)
 
 
 def test_a_download_that_breaks_off_leaves_nothing_behind(hub, hotel, elsewhere):

@@ -76,6 +76,13 @@ def test_a_number_that_was_taken_without_the_lock_is_passed_over(store, hotel, w
     assert (third.folder / "README.md").read_text() == "# hotel v3\n"
 
 
+@pytest.mark.parametrize("channel", ["", "v3", "../x"])
+def test_a_channel_that_can_not_be_one_stops_a_version_before_it_is_written(store, write_hotel, channel):
+    with pytest.raises(LingyuError, match="can't name a channel"):
+        store.publish("hotel", write_hotel, channel=channel, why="a test")
+    assert not store.root.exists()
+
+
 def test_channels_follow_and_every_change_is_a_line_of_history(store, hotel, write_hotel):
     store.publish("hotel", write_hotel, channel="canary", why="to be tried")
     assert store.channels("hotel") == {"stable": "v1", "canary": "v2"}
@@ -117,10 +124,11 @@ def test_a_damaged_version_is_promoted_to_nothing(store, hotel, write_hotel):
 
 @pytest.mark.parametrize("why", ["", " \n", "x" * 1001])
 def test_a_change_needs_a_reason_of_a_fitting_length(store, hotel, write_hotel, why):
-    store.publish("hotel", write_hotel, channel=None, why="the second")
+    second = store.publish("hotel", write_hotel, channel=None, why="the second")
     store.set_channel("hotel", "stable", "v2", "a test")
     for change in (
         lambda: store.set_channel("hotel", "canary", "v2", why),
+        lambda: store.receive(second, channel="canary", why=why),
         lambda: store.rollback("hotel", "stable", why),
         lambda: store.remove("hotel", "v1", why),
         lambda: store.remove_channel("hotel", "stable", why),
