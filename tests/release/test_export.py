@@ -25,7 +25,7 @@ from lingyu.release.graphs.speed import texts_per_s, timed_batches
 from lingyu.release.graphs.token_rows import TokenRows
 from lingyu.release.graphs.tracing import quantise, quiet, require_packages, trace
 from lingyu.store import Version
-from lingyu.tasks import Calibration, SingleLabel
+from lingyu.tasks import Calibration, Regression, SingleLabel
 
 from .ready_adapters import FAMILY_SHAPES, MAX_LENGTH, TEXTS, publish, write_base
 
@@ -223,8 +223,18 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     spoilt[1, 2] = np.nan
     task, calibration = SingleLabel(("a", "b", "c")), Calibration()
     assert compare(sound, sound, task, calibration, "hotel@v1") == Comparison(largest_difference=0.0, changed_labels=0)
-    with pytest.raises(LingyuError, match="no finite numbers"):
+    with pytest.raises(LingyuError, match="no finite numbers") as no:
         compare(spoilt, sound, task, calibration, "hotel@v1")
+    assert no.value.status == 1
+
+
+def test_a_comparison_counts_changed_labels_where_a_task_has_labels() -> None:
+    one = np.array([[2, 0, 0], [0, 2, 0]], dtype=np.float32)
+    other = np.array([[2, 0, 0], [0, 0, 2]], dtype=np.float32)
+    found = compare(one, other, SingleLabel(("a", "b", "c")), Calibration(), "hotel@v1")
+    assert found == Comparison(largest_difference=2.0, changed_labels=1)
+    found = compare(one[:, :1], other[:, :1] + 1, Regression(), Calibration(), "price@v1")
+    assert found == Comparison(largest_difference=1.0, changed_labels=0)
 
 
 def test_an_existing_folder_stays_as_it_is(adapter: Version, tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from lingyu.lora.attaching import attach_lora
 from lingyu.lora.saving import adapter_tensors, save_adapter, save_tensors
 from lingyu.recipe import Lora
 from lingyu.release import Merged, merge, verify_merged
-from lingyu.release.gate import difference_of, require_same_answers
+from lingyu.release.gate import Difference, difference_of, require_same_answers
 from lingyu.release.merged.plan import PlannedTensor
 from lingyu.store import Store, Version, VersionFacts
-from lingyu.tasks import Calibration, SingleLabel
+from lingyu.tasks import Calibration, Regression, SingleLabel
 from lingyu.text import clean, content_hashes
 
 from .ready_adapters import (
@@ -266,6 +266,16 @@ def test_a_vocabulary_that_holds_a_word_twice_goes_along_as_it_is(tmp_path: Path
     assert (nowhere / "vocab.txt").read_text("utf-8").splitlines() == words
 
 
+def test_code_that_a_bases_tokenizer_names_does_not_go_along(tmp_path: Path, nowhere: Path) -> None:
+    folder = write_base(tmp_path / "bases/tiny", "bert")
+    file = folder / "tokenizer_config.json"
+    named = {"AutoTokenizer": [None, "theirs/model--tokenization.Theirs"]}
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "auto_map": named}), "utf-8")
+    merge(publish(folder, tmp_path / "adapters"), nowhere)
+    assert "auto_map" not in (nowhere / "tokenizer_config.json").read_text("utf-8")
+    verify_merged(nowhere)
+
+
 def test_the_page_says_what_a_text_must_go_through_and_the_temperature(merged: Merged) -> None:
     page = (merged.folder / "README.md").read_text("utf-8")
     assert "library_name: transformers" in page
@@ -402,6 +412,14 @@ def test_logits_that_are_no_numbers_pass_no_gate() -> None:
     for pair in ((spoilt, sound), (sound, spoilt), (spoilt, spoilt)):
         with pytest.raises(LingyuError, match="answers differently"):
             require_same_answers(difference_of(*pair, task, calibration), "hotel@v1")
+
+
+def test_changed_labels_are_counted_where_a_task_has_labels() -> None:
+    one, other = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+    assert difference_of(one, other, SingleLabel(LABELS), Calibration()) == Difference(2.0, 1)
+    assert difference_of(one[:, :1], other[:, :1] + 1, Regression(), Calibration()) == Difference(1.0, 0)
+    with pytest.raises(LingyuError, match=r"a logit by 2 \(allowed: 0\.0001\), 1 label changes"):
+        require_same_answers(Difference(2.0, 1), "hotel@v1")
 
 
 def test_a_dtype_that_is_none_is_a_slip_of_the_pen(adapter: Version, nowhere: Path) -> None:

@@ -108,11 +108,12 @@ def test_no_symlink_and_no_folder_within_is_followed(folder: Path, tmp_path: Pat
     assert "is a symlink" in refusal(tmp_path / "link")
 
 
-def test_code_that_a_config_names_is_refused(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    (folder / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling.Model"}}), "utf-8")
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_that_a_config_names_is_refused(name: str, folder: Path) -> None:
+    config = json.loads((folder / name).read_text("utf-8"))
+    (folder / name).write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling.Model"}}), "utf-8")
     forge(folder)
-    assert "auto_map" in refusal(folder, status=2)
+    assert f"{name}: auto_map" in refusal(folder, status=2)
 
 
 def test_weights_that_are_not_those_of_the_certificate_are_refused_though_every_hash_agrees(folder: Path) -> None:

@@ -383,6 +383,20 @@ def test_a_reader_of_a_channel_that_moves_on_under_its_hands_gets_what_it_names_
     assert three.open("hotel").version == "v1"
 
 
+def test_a_version_that_is_removed_once_it_was_verified_is_given_no_channel(three, monkeypatch):
+    really = store_module.open_version
+
+    def open_version(folder):
+        opened = really(folder)
+        three.remove("hotel", folder.name, "before its channel is set")
+        return opened
+
+    monkeypatch.setattr(store_module, "open_version", open_version)
+    with pytest.raises(LingyuError, match=r"no version v2\. There are: v1, v3"):
+        three.set_channel("hotel", "canary", "v2", "a test")
+    assert three.channels("hotel") == {"stable": "v3"}
+
+
 def test_a_version_that_is_removed_while_it_is_read_is_not_there_rather_than_damaged(three, monkeypatch):
     really = store_module.open_version
 

@@ -20,7 +20,7 @@ def save_tokenizer(base: Base, max_length: int, side: TruncationSide, folder: Pa
     tokenizer.model_max_length = max_length
     tokenizer.save_pretrained(folder)
     config = json.loads((folder / _CONFIG).read_text("utf-8"))
-    config = {key: value for key, value in config.items() if key not in ("name_or_path", "tokenizer_file")}
+    config = {key: value for key, value in config.items() if key not in ("name_or_path", "tokenizer_file", "auto_map")}
     # a literal '[MASK]' in a text is text; transformers reads this key, and does not write it
     config["split_special_tokens"] = True
     if side == "left":

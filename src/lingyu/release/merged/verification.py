@@ -41,7 +41,9 @@ def verify_merged(folder: Path) -> Certificate:
     for name in (WEIGHTS, CONFIG):
         if name not in listed:
             raise _no(f"does not list {name}", folder / CERTIFICATE)
-    refuse_remote_code(folder / CONFIG)
+    for name in listed:
+        if name.endswith(CONFIG):  # the tokenizer's too
+            refuse_remote_code(folder / name)
     _require_finite(folder / WEIGHTS)
     _require_same_model(folder, certificate)
     return certificate
