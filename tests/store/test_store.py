@@ -383,6 +383,29 @@ def test_a_reader_of_a_channel_that_moves_on_under_its_hands_gets_what_it_names_
     assert three.open("hotel").version == "v1"
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours", "says"),
+    [
+        (("remove", "v2"), ("remove", "v2"), "no version v2"),
+        (("set_channel", "canary", "v2"), ("remove", "v2"), "hotel@v2 is what channel `canary` names"),
+        (("remove_channel", "stable"), ("remove_channel", "stable"), "no channel `stable`"),
+        (("remove_channel", "stable"), ("rollback", "stable"), "no channel `stable`"),
+    ],
+)
+def test_what_another_process_did_while_this_one_waited_for_its_turn_counts(three, monkeypatch, theirs, ours, says):
+    really = store_module.writers_turn
+
+    def after_another(*turn):
+        monkeypatch.setattr(store_module, "writers_turn", really)
+        getattr(three, theirs[0])("hotel", *theirs[1:], "a test")
+        return really(*turn)
+
+    monkeypatch.setattr(store_module, "writers_turn", after_another)
+    with pytest.raises(LingyuError, match=says):
+        getattr(three, ours[0])("hotel", *ours[1:], "a test")
+    assert len(three.history("hotel")) == 4
+
+
 def test_a_version_that_is_removed_once_it_was_verified_is_given_no_channel(three, monkeypatch):
     really = store_module.open_version
 

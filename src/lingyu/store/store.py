@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from lingyu.folders import sync
 
@@ -232,8 +230,6 @@ class Store:
             elsewhere = known.where is not None and not Path(known.where).is_relative_to(self.root / name)
             where = known.where if elsewhere else self.root / name
             raise LingyuError(known.what, where, f"{known.next}. {_NOTHING_KEPT}") from error
-        except SafetensorError as error:  # how that library's writer reports a full disk
-            raise LingyuError(str(error), where=self.root / name, next=f"Try again. {_NOTHING_KEPT}") from error
 
     def _folder(self, name: str) -> Path:
         folder = self.root / check_name(name)
