@@ -510,6 +510,16 @@ def test_a_version_that_was_carried_elsewhere_is_opened_by_its_folder(hotel, tmp
     assert open_adapter(str(elsewhere), "adapters").reference == "hotel@v1"
 
 
+@pytest.mark.parametrize(
+    "reference",
+    ["{store}/../adapters/hotel", "{store}/x/../hotel", "{store}/hotel/..\\v1", "{store}/\0", "/" + "x/" * 2048],
+)
+def test_a_path_that_may_lead_elsewhere_than_it_seems_is_no_folder_of_an_adapter(store, hotel, reference):
+    with pytest.raises(LingyuError, match=r"is no folder of an adapter\. Write the path without") as caught:
+        open_adapter(reference.format(store=store.root), "")
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize("reference", ["nowhere/hotel", "nowhere/hotel/v1", "./hotel"])
 def test_a_folder_that_is_not_there_is_told(reference, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
