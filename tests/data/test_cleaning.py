@@ -47,6 +47,26 @@ def test_settling_goes_on_where_one_step_makes_work_for_another() -> None:
     assert settle("很<\u200bbr>好", ["html", "control"]) == "很 好"
 
 
+def test_a_text_that_is_wrapped_to_waste_time_is_given_up_after_eight_rounds() -> None:
+    wrapped, rounds = "\u200b", list[str]()
+    for _ in range(20):
+        wrapped = f"&{wrapped}#8203;"
+    settle(f"很{wrapped}好", ["html", "control"], lambda step, *_: rounds.append(step))
+    assert rounds.count("control") == 8
+
+
+def test_a_sample_of_a_long_text_is_cut_to_where_it_was_changed(tmp_path: Path) -> None:
+    """From 12 characters before it, 60 in all; of a shorter text nothing is cut off."""
+    long, fits = f"{'前' * 30}<b>{'后' * 100}", f"好<b>{'后' * 56}"
+    source = write_csv(tmp_path / "in.csv", [["text"], [long], [fits], [f"{fits}后"]])
+    done = cleaned(source, tmp_path / "out.csv", ("html",), samples=3)
+    assert [(sample.before, sample.after) for sample in done.samples] == [
+        (f"…{'前' * 12}<b>{'后' * 45}…", f"…{'前' * 12} {'后' * 47}…"),
+        (fits, f"好 {'后' * 56}"),
+        (f"{fits}…", f"好 {'后' * 57}"),
+    ]
+
+
 def test_each_step_is_counted_with_samples_and_all_columns_stay(tmp_path: Path) -> None:
     rows = [["id", "text", "label"], ["1", "很好<br/>真的", "1"], ["2", "ＯＫ，<b>好</b>", "0"], ["3", "没变", "1"]]
     done = cleaned(write_csv(tmp_path / "in.csv", rows), tmp_path / "out.csv", samples=1)
@@ -72,7 +92,9 @@ def test_a_row_without_a_text_left_and_one_that_cannot_be_read_stand_in_a_file_o
     source.write_text("text,label\n好,1\n<br>,0\n,1\n一,二,三\n差,0\n", "utf-8")
     done = cleaned(source, tmp_path / "out.csv")
     assert done.counts.lines() == ("kept 2 of 5 rows    empty 1    empty after cleaning 1    can't be read 1",)
-    left_out = [json.loads(line) for line in (tmp_path / "out.left-out.jsonl").read_text("utf-8").splitlines()]
+    lines = (tmp_path / "out.left-out.jsonl").read_text("utf-8").splitlines()
+    assert "一" in lines[2], "for a person to read"
+    left_out = [json.loads(line) for line in lines]
     assert [(row["where"].rpartition(":")[2], row["row"]) for row in left_out] == [
         ("3", {"text": "<br>", "label": "0"}),
         ("4", {"text": "", "label": "1"}),
@@ -163,6 +185,10 @@ def test_what_stands_there_is_replaced_with_force_only_and_then_leaves_nothing_b
     write_csv(source, [["text"], ["好"]])
     cleaned(source, tmp_path / "out.csv", force=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+    write_csv(source, [["text"], ["好"], ["<i>"]])
+    done = cleaned(source, tmp_path / "out.csv", force=True)
+    assert done.left_out is not None
+    assert json.loads(done.left_out.read_text("utf-8"))["row"] == {"text": "<i>"}
 
 
 @pytest.mark.parametrize(
@@ -175,15 +201,19 @@ def test_what_stands_there_is_replaced_with_force_only_and_then_leaves_nothing_b
             {"steps": ("html",), "texts": ("text",), "out": Path("in.csv"), "force": True},
             "the place of the file itself",
         ),
+        ({"out": Path("folder.csv"), "force": True}, "stands there and is no file"),
+        ({"source": "nowhere.csv", "out": Path("in.csv"), "force": True}, "no such file"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(more, message, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_csv(Path("in.csv"), [["text"], ["好"]])
+    Path("folder.csv").mkdir()
     request = {"source": "in.csv", "out": Path("out.csv"), "steps": ("html",), **more}
     with pytest.raises(LingyuError, match=message):
         clean_table(CleaningRequest(**request), lambda *_: None)
-    assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder.csv", "in.csv"]
+    assert rows_of(Path("in.csv")) == [{"text": "好"}]
 
 
 def test_a_table_without_any_text_left_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
@@ -194,11 +224,12 @@ def test_a_table_without_any_text_left_is_an_error_and_nothing_is_written(tmp_pa
 
 
 def test_progress_reaches_the_size_of_the_file(tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "in.csv", [["text"], *[[f"很好{at}"] for at in range(1200)]])
+    source = write_csv(tmp_path / "in.csv", [["text"], *[[f"很好{at}" * 60] for at in range(1200)]])
     told: list[tuple[str, int, int]] = []
     clean_table(CleaningRequest(str(source), tmp_path / "out.csv", ("html",)), lambda *news: told.append(news))
     assert told[-1] == (str(source), source.stat().st_size, source.stat().st_size)
-    assert len(told) >= 3
+    assert len(told) == 4, "at the first row, at every 512th and at the end"
+    assert 0 < told[-2][1] < told[-1][1]
 
 
 def test_a_line_that_is_no_json_is_left_out_with_all_that_stands_there(tmp_path: Path) -> None:
@@ -208,3 +239,12 @@ def test_a_line_that_is_no_json_is_left_out_with_all_that_stands_there(tmp_path:
     done = cleaned(source, tmp_path / "out.jsonl")
     lines = [json.loads(line) for line in done.left_out.read_text("utf-8").splitlines()]
     assert [line["row"] for line in lines] == [[line] for line in broken]
+
+
+def test_a_workbook_whose_progress_nobody_knows_is_cleaned_too(tmp_path: Path) -> None:
+    workbook = pytest.importorskip("openpyxl").Workbook()
+    for row in (["text"], ["<i>好"]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "in.xlsx")
+    assert cleaned(tmp_path / "in.xlsx", tmp_path / "out.csv").changed == {"html": 1, "control": 1, "width": 0}
+    assert rows_of(tmp_path / "out.csv") == [{"text": "好"}]
