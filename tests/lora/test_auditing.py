@@ -118,6 +118,17 @@ def test_where_it_fails_that_is_said_and_no_more(place: Workplace, tmp_path: Pat
     assert str(tmp_path) not in done.faults[0]
 
 
+def test_data_that_it_can_not_read_are_said_and_are_no_bug(place: Workplace, tmp_path: Path, monkeypatch) -> None:
+    def refuses(*_: object) -> None:
+        raise LingyuError("the\nrow has no text", where=tmp_path)
+
+    monkeypatch.setattr(auditing, "audit_parts", refuses)
+    done = audit_of_run(*asked(place), tmp_path)
+    assert done.audit is None
+    assert done.faults == done.lines == ("the data was not audited: the row has no text",)
+    assert not (tmp_path / FAILURE).exists()
+
+
 def test_a_bug_in_it_is_said_and_kept_and_stops_no_training(place: Workplace, tmp_path: Path, monkeypatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError("机密的文本")
@@ -146,6 +157,7 @@ def test_the_summary_holds_no_finding_and_the_runs_file_holds_all(place: Workpla
     done = audit_of_run(*asked(place, *overrides), tmp_path)
     assert done.audit is not None
     assert done.audit.grade == "stop"
+    assert "leakage" in done.lines[0]
     found = json.loads((tmp_path / AUDIT).read_text("utf-8"))["findings"]
     assert sum(finding["check"] == "leakage" for finding in found) >= 300
     assert done.audit.summary().findings == ()
