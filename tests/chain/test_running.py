@@ -1,56 +1,97 @@
-"""What a dry run of a chain says of what its stages would look for in vain."""
+"""What becomes of a chain whose stages end well, badly, or not at all, and what it would do."""
 
 from pathlib import Path
 
 import pytest
 
-from lingyu.cli import main
+from lingyu.chain import expect, read_chain, run_chain
+from lingyu.chain.stages import Chain
+from lingyu.errors import CTRL_C, SIGTERM, LingyuError, Stopped
 
-CHAIN = """\
-name: c
+from ..e2e.conftest import make_workplace
+
+CORPORA = """\
+name: corpora
+stages:
+  - name: first
+    corpus: {sources: [raw], to: corpora/first}
+  - name: second
+    corpus: {sources: [raw], to: corpora/second}
+"""
+ADAPTER = """\
+name: adapter
 stages:
   - name: corpus
-    corpus: {sources: [raw/hotel, raw/more.txt], to: corpus/hotel, exclude: ["test.csv:review"]}
-  - name: domain
-    corpus: {sources: [corpus/hotel, raw/hotel], to: corpus/all}
-  - name: tiny
+    corpus: {sources: [raw], to: corpora/first}
+  - name: dapt
+    recipe: dapt.yaml
+  - name: adapter
     recipe: tiny.yaml
 """
-TASK = """\
-name: tiny
-base: org/base
-task: single_label
-data: {train: org/reviews, test: rows.csv, labels: {0: 负面, 1: 正面}}
+DAPT = """\
+name: dapt
+base: ./bases/tiny
+dapt: {corpus: [corpora/first], segmenter: characters, head_warmup_steps: 0}
+train: {max_steps: 40, max_length: 32}
+publish: {to: bases/dapt}
 """
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lingyu.chain.sources.base_fingerprint", lambda *_, **__: None)
-    Path("chain.yaml").write_text(CHAIN, "utf-8")
-    Path("tiny.yaml").write_text(TASK, "utf-8")
+def place(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(make_workplace(tmp_path / "work", tiny_base).folder)
     Path("raw").mkdir()
-    Path("raw/more.txt").write_text("房间很干净，下次还来\n", "utf-8")
+    Path("raw/a.txt").write_text("房间很干净，下次还来\n早餐太差了，不推荐\n", "utf-8")
+    for name, text in (("corpora", CORPORA), ("adapter", ADAPTER), ("dapt", DAPT)):
+        Path(f"{name}.yaml").write_text(text, "utf-8")
+    return Path.cwd()
 
 
-def test_a_dry_run_tells_what_is_neither_there_nor_left_by_a_stage_before(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["chain", "chain.yaml", "--dry-run"]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    missing = [("corpus", "raw/hotel"), ("corpus", "test.csv:review"), ("domain", "raw/hotel"), ("tiny", "rows.csv")]
-    assert err.splitlines() == [
-        f"chain.yaml: stage {stage} reads {source}, which is not there. Paths are taken from the folder you are in"
-        for stage, source in missing
-    ]
-    for file in ("raw/hotel", "test.csv", "rows.csv"):
-        Path(file).touch()
-    assert main(["chain", "chain.yaml", "--dry-run"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
+def chain(name: str) -> Chain:
+    return read_chain(Path(f"{name}.yaml"))
 
 
-def test_what_a_stage_that_is_passed_over_would_have_left_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("raw/hotel").mkdir()
-    Path("rows.csv").touch()
-    assert main(["chain", "chain.yaml", "--dry-run", "--from", "domain"]) == 2
-    assert "stage domain reads corpus/hotel, which is not there" in capsys.readouterr().err
+def launched_by(script: str) -> LingyuError:
+    """How the stage `adapter` ends whose processes are a script of the shell."""
+    running = run_chain(chain("adapter"), lambda *_: None, begin="adapter", launch=("sh", "-c", script, "sh"))
+    with pytest.raises(LingyuError) as caught:
+        list(running)
+    return caught.value
+
+
+def test_from_a_stage_on_all_run_and_those_before_are_left() -> None:
+    told: list[tuple[int, str]] = []
+    announced = {"announce": lambda place, job, _: told.append((place, job.name))}
+    assert [done.outcome for done in run_chain(chain("corpora"), **announced)] == ["ran", "ran"]
+    assert [expected.decision.action for expected in expect(chain("corpora"))] == ["skip", "skip"]
+    left, would_run = expect(chain("corpora"), begin="second")
+    assert (left.decision, left.waits_for, would_run.decision.action) == (None, (), "run")
+    left, ran = run_chain(chain("corpora"), begin="second", **announced)
+    assert (left.outcome, left.output, left.why) == ("left", "corpora/first", ())
+    assert (ran.outcome, ran.output, ran.why) == ("ran", "corpora/second", ("asked for with --from",))
+    assert told == [(1, "first"), (2, "second"), (2, "second")]
+
+
+def test_what_would_run_waits_for_what_it_reads() -> None:
+    assert [expected.waits_for for expected in expect(chain("adapter"))] == [(), ("corpus",), ()]
+
+
+def test_a_stage_that_ends_badly_ends_the_chain_with_its_status_and_is_begun_again() -> None:
+    error = launched_by("exit 3")
+    assert (error.status, error.what) == (3, "stage adapter ended with status 3, see the lines above")
+    assert str(error.next).endswith("(or begin that stage afresh: --from adapter)")
+    *_, adapter = expect(chain("adapter"))
+    assert adapter.decision.why == ("it was begun and did not end well",)
+
+
+def test_a_stage_that_says_it_ended_well_and_left_nothing_is_not_believed() -> None:
+    error = launched_by("exit 0")
+    assert (error.status, error.what) == (1, "stage adapter ended well, but left nothing at adapters/tiny")
+
+
+@pytest.mark.parametrize(("signal", "status"), [("INT", CTRL_C), ("TERM", SIGTERM)])
+def test_a_signal_reaches_the_stage_and_says_where_the_chain_stopped(signal: str, status: int) -> None:
+    error = launched_by(f"kill -{signal} $PPID; sleep 60")
+    assert isinstance(error, Stopped)
+    assert (error.status, error.what) == (status, "stopped in stage adapter")
+    assert error.next == "Go on with: lingyu chain adapter.yaml"
