@@ -6,6 +6,7 @@ import shutil
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from lingyu.serving.engine import Engine, Resident
 from lingyu.store import Store, Version, VersionFacts, read_tenants, tenant_faults
 from lingyu.tasks import (
     Asked,
+    Calibration,
     EntitiesAnswer,
     Failed,
     MultiLabelAnswer,
@@ -314,6 +316,68 @@ def test_an_ensemble_averages_what_its_members_make_of_a_row(store: Path, lingyu
     assert aspects.version == "aspects@v1+aspects@v2"
     assert isinstance(slots, Failed), "its second version reads texts without the step of the first"
     assert slots.error.what == "slots@v1 and slots@v2 cut a text into other tokens"
+
+
+def test_an_ensemble_has_the_mean_of_the_thresholds_of_its_members(tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases/tiny").symlink_to(tiny_base)
+    labels = ("味道", "服务", "价格", "环境")
+    for name, order, limits in (("x", labels, (0.01, 0.01, 0.01, 0.99)), ("y", labels[::-1], (0.01, 0.97, 0.99, 0.99))):
+        kind = Kind(seed=3, task="multi_label", labels=order, calibration=Calibration(thresholds=limits))
+        publish(tmp_path / "adapters", name, tiny_base, kind)
+    both = tenants_of(tmp_path / "adapters", tmp_path, both={"adapters": ["x", "y"]})
+    means = dict(zip(labels, (0.5, 0.5, 0.49, 0.5), strict=True))
+    for answer in both.classify([*TEXTS, "服务", "很贵"], "both"):
+        assert answer.answer.labels == tuple(name for name, p in answer.probabilities.items() if p >= means[name])
+        assert answer.answer.labels != labels
+
+
+def test_an_ensemble_of_values_and_one_of_entities_say_what_their_members_say(tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases/tiny").symlink_to(tiny_base)
+    for name, kind in (("x", ADAPTERS["price"]), ("y", replace(ADAPTERS["price"], seed=12))):
+        publish(tmp_path / "adapters", name, tiny_base, kind)
+    for name in ("v", "w"):
+        publish(tmp_path / "adapters", name, tiny_base, ADAPTERS["slots"])
+    tenants = {"x": "x", "y": "y", "v": "v", "xy": {"adapters": ["x", "y"]}, "vw": {"adapters": ["v", "w"]}}
+    answering = tenants_of(tmp_path / "adapters", tmp_path, **tenants)
+    for text in TEXTS:
+        x, y, v, xy, vw = (answer.answer for answer in answering.classify([text] * 5, ["x", "y", "v", "xy", "vw"]))
+        assert xy.value == pytest.approx((x.value + y.value) / 2)
+        assert_same(vw.as_json(), v.as_json())
+        assert abs(x.value - y.value) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        (
+            Kind(seed=1, task="ordinal", labels=("差", "中", "好")),
+            Kind(seed=2, task="ordinal", labels=("好", "中", "差")),
+            "y@v1 好, 中, 差. An ensemble's adapters have the same labels, in the same order",
+        ),
+        (Kind(seed=1), Kind(seed=2, text_pair=True), "y@v1 reads two texts, but x@v1 one"),
+        (Kind(seed=1, text_pair=True), Kind(seed=2), "x@v1 reads two texts, but y@v1 one"),
+    ],
+)
+def test_adapters_that_answer_or_read_unlike_are_no_ensemble(
+    one: Kind, other: Kind, says: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases/tiny").symlink_to(tiny_base)
+    for name, kind in (("x", one), ("y", other)):
+        publish(tmp_path / "adapters", name, tiny_base, kind)
+    answering = tenants_of(tmp_path / "adapters", tmp_path, both={"adapters": ["x", "y"]})
+    (failed,) = answering.classify(["好"], "both")
+    assert isinstance(failed, Failed)
+    assert says in str(failed.error)
+
+
+def test_what_a_tenant_answers_is_told_by_its_tenants_file_as_it_is_now(store: Path, tmp_path: Path) -> None:
+    changing = tenants_of(store, tmp_path, acme="stars")
+    assert changing.task_of("acme") == "ordinal"
+    tenants_of(store, tmp_path, acme="aspects")
+    assert changing.task_of("acme") == "multi_label"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Who answers while adapters come, go and change: always the tenant's own, by the version that it says."""
 
 import json
+import os
 import random
 import shutil
 import sys
@@ -218,6 +219,7 @@ def test_who_has_a_base_does_not_wait_for_another_to_be_loaded(fresh: Maker, mon
         other = threads.submit(lingyu.classify, ["好"], "a1")
         assert searching.wait(30)
         assert threads.submit(lingyu.classify, ["好"], "a2").result(20)[0].version == "a2@v2"
+        assert lingyu.resident == ("a0@v2", "a2@v2")
         answered.set()
         assert isinstance(other.result()[0], Failed)
 
@@ -256,6 +258,25 @@ def test_another_store_put_in_the_place_of_one_is_not_answered_from_memory(fresh
     assert before.version == "a2@v2"
 
 
+@pytest.mark.parametrize("same", ["file", "time"])
+def test_a_manifest_of_another_time_or_another_file_of_the_same_time_is_not_answered_from_memory(
+    same: str, fresh: Maker
+) -> None:
+    """As a store that is copied with its times has, or one whose file system gives numbers of files once more."""
+    lingyu, manifest = Lingyu.load(fresh.store), fresh.store / "a2/v2" / MANIFEST
+    assert lingyu.classify(["好"], "a2")[0].version == "a2@v2"
+    before, other = manifest.stat(), (fresh.store / "a2/v1" / MANIFEST).read_bytes()
+    if same == "time":
+        (fresh.store / "new").write_bytes(other)
+        (fresh.store / "new").rename(manifest)
+        os.utime(manifest, ns=(before.st_atime_ns, before.st_mtime_ns))
+    else:
+        manifest.write_bytes(other)
+    failed = lingyu.classify(["好"], "a2")[0]
+    assert isinstance(failed, Failed)
+    assert "has SHA-256" in str(failed.error)
+
+
 # One tenant's trouble is nobody else's
 
 
@@ -289,6 +310,48 @@ def test_what_failed_to_load_is_tried_again(fresh: Maker) -> None:
     assert isinstance(lingyu.classify(["好"], "a1")[0], Failed)
     file.write_bytes(whole)
     assert lingyu.classify(["好"], "a1")[0].label == own_label("a1", "v2")
+
+
+def test_all_who_wait_for_an_adapter_that_fails_to_load_are_told(fresh: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    lingyu, told, keys = Lingyu.load(fresh.store), list[object](), list[object]()
+    both_ask, key_of = threading.Event(), Pool._key
+
+    def search(_: Version) -> Base:
+        assert both_ask.wait(30)
+        raise LingyuError("its base is nowhere")
+
+    def key(pool: Pool, found: AdapterReference) -> object:
+        keys.append(key_of(pool, found))
+        if len(keys) == 2:
+            both_ask.set()
+        return keys[-1]
+
+    monkeypatch.setattr(engine, "find_base_of", search)
+    monkeypatch.setattr(Pool, "_key", key)
+    threads = [threading.Thread(target=lambda: told.extend(lingyu.classify(["好"], "a1")), daemon=True) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [str(failed.error) for failed in told if isinstance(failed, Failed)] == ["its base is nowhere"] * 2
+
+
+def test_a_bug_in_loading_fails_the_rows_of_that_adapter_and_stands_in_the_log(
+    fresh: Maker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    admit = engine.Engine.admit
+
+    def breaks(own: engine.Engine, version: Version) -> Resident:
+        if version.name == "a1":
+            raise ValueError("机密")
+        return admit(own, version)
+
+    monkeypatch.setattr(engine.Engine, "admit", breaks)
+    good, failed = Lingyu.load(fresh.store).classify(["好"] * 2, ["a0", "a1"])
+    assert isinstance(good, Result)
+    assert isinstance(failed, Failed)
+    assert str(failed.error).startswith("a1@v2: could not be loaded (ValueError). ")
+    assert "机密" in caplog.text
 
 
 # Memory
@@ -441,7 +504,8 @@ def test_many_faults_of_changed_tenants_are_one_line_in_the_log(fresh: Maker, ca
     write_tenants(fresh, "tenants:\n  acme: a0\n")
     lingyu = Lingyu.load(fresh.store)
     write_tenants(fresh, "tenants:\n  acme: ../a0\n  beta: ../a1\n")
-    assert lingyu.classify(["好"], "acme")[0].version == "a0@v2"
+    for _ in range(2):  # what has been read once is not read anew
+        assert lingyu.classify(["好"], "acme")[0].version == "a0@v2"
     (line,) = [record.getMessage() for record in caplog.records]
     assert "\n" not in line
     assert "tenants.acme" in line

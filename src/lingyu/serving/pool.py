@@ -79,7 +79,7 @@ class Pool:
     def versions(self) -> tuple[Version, ...]:
         """Those in memory, the least recently used first."""
         with self._lock:
-            return tuple(future.result().version for future in self._residents.values() if _is_there(future))
+            return tuple(resident.version for resident in self._in_memory().values())
 
     @property
     def size_bytes(self) -> int:
@@ -89,14 +89,14 @@ class Pool:
     def _evict(self) -> None:
         """Out with the oldest while the rest is over the budget; the newest stays even if it alone is."""
         with self._lock:
-            for key in [key for key, future in self._residents.items() if _is_there(future)][:-1]:
+            for key in list(self._in_memory())[:-1]:
                 if self._size() <= self._budget_bytes:
                     return
                 del self._residents[key]
 
     def _size(self) -> int:
-        return sum(future.result().size_bytes for future in self._residents.values() if _is_there(future))
+        return sum(resident.size_bytes for resident in self._in_memory().values())
 
-
-def _is_there(future: "Future[Resident]") -> bool:
-    return future.done() and future.exception() is None
+    def _in_memory(self) -> dict[_Key, Resident]:
+        """Without those that are being loaded. One that fails is taken out before it is done."""
+        return {key: future.result() for key, future in self._residents.items() if future.done()}
