@@ -481,3 +481,13 @@ def test_an_adapter_that_overflows_fails_its_own_rows_and_no_others(
     for failed in (bad, both):
         assert isinstance(failed, Failed)
         assert str(failed.error).startswith("spoilt@v1: gives logits that are no finite numbers. ")
+
+
+def test_a_value_beyond_all_numbers_is_the_rows_error(tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases/tiny").symlink_to(tiny_base)
+    calibration = Calibration(offset=-1.7e308, scale=1.7e308)  # its logits are below 0
+    version = publish(tmp_path / "adapters", "x", tiny_base, replace(ADAPTERS["price"], calibration=calibration))
+    for failed in load(version).classify(TEXTS):
+        assert isinstance(failed, Failed)
+        assert "no finite numbers" in str(failed.error)

@@ -166,6 +166,7 @@ def test_one_text_is_no_list_and_tenants_are_as_many_as_texts(answering: Lingyu)
 def test_an_adapter_alone_asks_for_a_list_of_strings_too(place: Workplace) -> None:
     alone = load(open_adapter("hotel", place.folder / "adapters"))
     assert [answer.version for answer in alone.classify(text for text in ["好", "差"])] == ["hotel@v1"] * 2
+    assert alone.classify(["好"], threshold=1.0)[0].label == "uncertain"
     with pytest.raises(LingyuError, match="list of texts"):
         alone.classify("房间很好")
     with pytest.raises(LingyuError, match="a text is a NoneType"):
