@@ -208,6 +208,42 @@ def test_long_texts_are_cut_and_said(tiny_base: Path) -> None:
     assert encoded.truncated == [False, True, True]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "好，" * 50_000,
+        "好 的\t" * 9_000 + "a" * 9_000,
+        "<b>&é" * 20_000,
+        "[MASK]" * 20_000,
+        "字" + "a" * 90_000,
+        "a " * 70_000,
+    ],
+)
+def test_of_a_long_text_its_beginning_alone_is_tokenized_and_the_tokens_are_those_of_all_of_it(
+    text: str, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = find_base(str(tiny_base))
+    tokenizer = base.tokenizer
+    whole = tokenizer(text, truncation=True, max_length=10, split_special_tokens=True, return_offsets_mapping=True)
+    read: list[str] = []
+
+    class Listening:
+        def __getattr__(self, name: str) -> object:
+            return getattr(tokenizer, name)
+
+        def __call__(self, texts: list[str], *others: object, **settings: object) -> object:
+            read.extend(texts)
+            return tokenizer(texts, *others, **settings)
+
+    monkeypatch.setitem(base.__dict__, "tokenizer", Listening())
+    encoded = base.encode(["好", text], max_length=10, spans=True)
+    assert encoded.spans is not None
+    assert (encoded.input_ids[1], encoded.truncated[1]) == (whole["input_ids"], len(whole["input_ids"]) == 10)
+    assert encoded.spans[1].tolist() == [list(span) for span in whole["offset_mapping"]]
+    if text.count("a") < 9_000 or " " in text[:100]:
+        assert max(map(len, read)) < 1_000
+
+
 def test_more_tokens_than_positions_is_one_line(tiny_base: Path) -> None:
     with pytest.raises(LingyuError, match="64 tokens at most"):
         find_base(str(tiny_base)).require_length(65)

@@ -27,6 +27,8 @@ from .fingerprints import encoder_tensors, plain_name, tokenizer_fingerprint, we
 EMBEDDED = Path(__file__).parent / "embedded"
 LINEAGE = "lineage.json"
 _COPY_ANEW = "Copy the base from the publisher anew"
+_CHARACTERS_PER_TOKEN = 16
+_BEGINS_A_PIECE = re.compile(r"[ \t\n!-/:-@\[-`{-~\u4e00-\u9fff]")
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 
 # A head of tokens reads no pooler, and a table of embeddings may be one that the config does without.
@@ -229,6 +231,28 @@ class Base:
         """
         if not texts:
             return Encoded([], [])
+        read = list(texts)
+        if pairs is None and truncation_side == "right" and self._cuts_where_bert_does:
+            read = [_beginning(text, max_length) for text in read]
+        encoded = self._encode(read, max_length, pairs, spans, truncation_side)
+        begun = zip(read, texts, encoded.truncated, strict=True)
+        lacking = [row for row, (part, text, cut) in enumerate(begun) if len(part) < len(text) and not cut]
+        if lacking:  # of few tokens for its length: a word of a thousand letters is one
+            whole = self._encode([texts[row] for row in lacking], max_length, None, spans, truncation_side)
+            for at, row in enumerate(lacking):
+                encoded.input_ids[row], encoded.truncated[row] = whole.input_ids[at], whole.truncated[at]
+                if encoded.spans is not None and whole.spans is not None:
+                    encoded.spans[row] = whole.spans[at]
+        return encoded
+
+    def _encode(
+        self,
+        texts: Sequence[str],
+        max_length: int,
+        pairs: Sequence[str] | None,
+        spans: bool,
+        truncation_side: Literal["right", "left"],
+    ) -> Encoded:
         tokenizer = self._tokenizer_cutting_left if truncation_side == "left" else self.tokenizer
         batch = tokenizer(
             list(texts),
@@ -245,6 +269,18 @@ class Base:
             batch.get("token_type_ids"),
             [np.asarray(offsets, dtype=np.int64) for offsets in batch["offset_mapping"]] if spans else None,
         )
+
+    @cached_property
+    def _cuts_where_bert_does(self) -> bool:
+        """Whether blanks, ASCII marks and Chinese characters each begin a piece, whatever stands behind them."""
+        backend = self.tokenizer.backend_tokenizer
+        kinds = (type(backend.normalizer).__name__, type(backend.pre_tokenizer).__name__, type(backend.model).__name__)
+        has_own_words = any(not token.special for token in self.tokenizer.added_tokens_decoder.values())
+        is_right = self.tokenizer.truncation_side == "right"
+        is_bert = (
+            kinds == ("BertNormalizer", "BertPreTokenizer", "WordPiece") and backend.normalizer.handle_chinese_chars
+        )
+        return bool(is_bert) and is_right and not has_own_words
 
     @property
     def max_length(self) -> int:
@@ -345,6 +381,16 @@ class Base:
         is_whole = [number for _, number in words] == list(range(len(words)))
         has_pieces = type(self.tokenizer.backend_tokenizer.model).__name__ == "WordPiece"
         return [word for word, _ in words] if has_pieces and is_whole else []
+
+
+def _beginning(text: str, max_length: int) -> str:
+    """What of a long text can reach the first max_length tokens, mostly: a million characters take seconds and
+    gigabytes to be tokenized, of which all but a page is cut away."""
+    most = _CHARACTERS_PER_TOKEN * max_length
+    if len(text) <= 2 * most:
+        return text
+    cut = _BEGINS_A_PIECE.search(text, most, 2 * most)
+    return text[: cut.start()] if cut else text
 
 
 def _tensors_named(names: Collection[str], folder: Path) -> dict[str, torch.Tensor]:
