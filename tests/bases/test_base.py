@@ -3,15 +3,19 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 from lingyu.bases import (
     FAMILIES,
     LINEAGE,
+    Encoded,
     auto_target_modules,
     check_target_modules,
     find_base,
@@ -209,22 +213,21 @@ def test_long_texts_are_cut_and_said(tiny_base: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "longest_read"),
     [
-        "好，" * 50_000,
-        "好 的\t" * 9_000 + "a" * 9_000,
-        "<b>&é" * 20_000,
-        "[MASK]" * 20_000,
-        "字" + "a" * 90_000,
-        "a " * 70_000,
+        ("好，" * 50_000, 1_000),
+        ("好 的\t" * 9_000 + "a" * 9_000, 1_000),
+        ("<b>&é" * 20_000, 1_000),
+        ("[MASK]" * 20_000, 1_000),
+        ("a " * 70_000, 1_000),
+        ("字" + "a" * 90_000, 90_001),  # a word is one token however long it is, so all of it has to be read
     ],
 )
-def test_of_a_long_text_its_beginning_alone_is_tokenized_and_the_tokens_are_those_of_all_of_it(
-    text: str, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_a_long_text_its_beginning_alone_is_tokenized(
+    text: str, longest_read: int, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = find_base(str(tiny_base))
     tokenizer = base.tokenizer
-    whole = tokenizer(text, truncation=True, max_length=10, split_special_tokens=True, return_offsets_mapping=True)
     read: list[str] = []
 
     class Listening:
@@ -237,11 +240,31 @@ def test_of_a_long_text_its_beginning_alone_is_tokenized_and_the_tokens_are_thos
 
     monkeypatch.setitem(base.__dict__, "tokenizer", Listening())
     encoded = base.encode(["好", text], max_length=10, spans=True)
-    assert encoded.spans is not None
-    assert (encoded.input_ids[1], encoded.truncated[1]) == (whole["input_ids"], len(whole["input_ids"]) == 10)
-    assert encoded.spans[1].tolist() == [list(span) for span in whole["offset_mapping"]]
-    if text.count("a") < 9_000 or " " in text[:100]:
-        assert max(map(len, read)) < 1_000
+    require_same_as_the_tokenizer(encoded, tokenizer, ["好", text], 10)
+    assert max(map(len, read)) <= longest_read
+
+
+PIECES = st.sampled_from([*"好的 \t，!éÅßİＡ\u0301\u200b\x00𠀀", "[MASK]", "ab", "x" * 70, "x" * 150])
+
+
+@given(st.lists(st.lists(PIECES, min_size=20, max_size=200), max_size=3), st.integers(3, 6))
+def test_the_tokens_of_a_beginning_are_those_of_the_whole_text(
+    tiny_base: Path, pieces: list[list[str]], max_length: int
+) -> None:
+    base, texts = find_base(str(tiny_base)), ["".join(of_one) for of_one in pieces]
+    require_same_as_the_tokenizer(base.encode(texts, max_length, spans=True), base.tokenizer, texts, max_length)
+
+
+def require_same_as_the_tokenizer(encoded: Encoded, tokenizer: Any, texts: list[str], max_length: int) -> None:
+    assert encoded.spans is not None or not texts
+    for row, text in enumerate(texts):
+        whole = tokenizer(text, split_special_tokens=True, return_offsets_mapping=True)
+        kept = tokenizer(
+            text, truncation=True, max_length=max_length, split_special_tokens=True, return_offsets_mapping=True
+        )
+        assert encoded.input_ids[row] == kept["input_ids"]
+        assert encoded.truncated[row] == (len(whole["input_ids"]) > max_length)
+        assert encoded.spans[row].tolist() == [list(span) for span in kept["offset_mapping"]]
 
 
 def test_more_tokens_than_positions_is_one_line(tiny_base: Path) -> None:

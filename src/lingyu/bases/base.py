@@ -27,9 +27,9 @@ from .fingerprints import encoder_tensors, plain_name, tokenizer_fingerprint, we
 EMBEDDED = Path(__file__).parent / "embedded"
 LINEAGE = "lineage.json"
 _COPY_ANEW = "Copy the base from the publisher anew"
+_COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _CHARACTERS_PER_TOKEN = 16
 _BEGINS_A_PIECE = re.compile(r"[ \t\n!-/:-@\[-`{-~\u4e00-\u9fff]")
-_COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 
 # A head of tokens reads no pooler, and a table of embeddings may be one that the config does without.
 _MAY_LACK_A_PLACE = re.compile(r"pooler\.|embeddings\.")
