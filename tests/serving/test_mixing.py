@@ -241,6 +241,15 @@ def test_a_large_adapter_does_not_blow_up_the_stack_of_small_ones(monkeypatch: p
     assert stackable([], 3) == []
 
 
+def test_an_adapter_alone_is_no_copy_of_itself() -> None:
+    adapter = of_rank(4)
+    stack = Stack.of([adapter])
+    ours, head = stack.spots["query"], stack.heads["row"].layers["classifier"]
+    assert (ours.A.shape, head.weight.shape) == ((1, 1000, 4), (1, 2, 1000))
+    assert ours.A.data_ptr() == adapter.spots["query"].A.data_ptr()
+    assert head.weight.data_ptr() == adapter.heads["classifier"].weight.data_ptr()
+
+
 def test_what_is_asked_of_more_adapters_than_a_stack_holds_goes_through_in_several(residents: list[Resident]) -> None:
     asks = [_Ask(number, replace(residents[0]), "", None, "") for number in range(130)]
     groups = list(_groups([*asks, *asks]))

@@ -500,6 +500,17 @@ def test_tenants_that_are_changed_count_from_the_next_call_on_and_a_broken_file_
     assert isinstance(lingyu.classify(["好"], "a0")[0], Failed), "nobody gets in because a file went away"
 
 
+def test_a_named_pipe_in_the_place_of_the_tenants_is_not_waited_for(
+    fresh: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_tenants(fresh, "tenants:\n  acme: a0\n")
+    lingyu = Lingyu.load(fresh.store)
+    (fresh.store / "tenants.yaml").unlink()
+    os.mkfifo(fresh.store / "tenants.yaml")
+    assert lingyu.classify(["好"], "acme")[0].version == "a0@v2"
+    assert "a named pipe" in caplog.text
+
+
 def test_many_faults_of_changed_tenants_are_one_line_in_the_log(fresh: Maker, caplog: pytest.LogCaptureFixture) -> None:
     write_tenants(fresh, "tenants:\n  acme: a0\n")
     lingyu = Lingyu.load(fresh.store)

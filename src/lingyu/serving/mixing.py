@@ -354,26 +354,27 @@ def _fitted_head(path: str, weights: AdapterWeights, linear: nn.Linear) -> Head:
 
 
 def _stacked_spot(spots: Sequence[Spot | None]) -> Spot:
-    present = [spot for spot in spots if spot is not None]
-    rank = max(spot.A.shape[1] for spot in present)
-    some = present[0]
+    some = next(spot for spot in spots if spot is not None)
     zero = Spot(some.A.new_zeros(some.A.shape[0], 0), some.B.new_zeros(0, some.B.shape[1]), None)
     whole = [spot or zero for spot in spots]
     gain = None
     if any(spot.gain is not None for spot in whole):
         none = some.B.new_zeros(some.B.shape[1])
-        gain = torch.stack([none if spot.gain is None else spot.gain for spot in whole])
-    return Spot(
-        torch.stack([functional.pad(spot.A, (0, rank - spot.A.shape[1])) for spot in whole]),
-        torch.stack([functional.pad(spot.B, (0, 0, 0, rank - spot.B.shape[0])) for spot in whole]),
-        gain,
-    )
+        gain = _stacked([none if spot.gain is None else spot.gain for spot in whole])
+    return Spot(_stacked([spot.A for spot in whole]), _stacked([spot.B for spot in whole]), gain)
 
 
 def _stacked_head(heads: Sequence[Head]) -> Head:
-    outputs = max(len(head.weight) for head in heads)
-    weight = torch.stack([functional.pad(head.weight, (0, 0, 0, outputs - len(head.weight))) for head in heads])
     biases = [head.bias for head in heads if head.bias is not None]
-    if not biases:
-        return Head(weight, None)
-    return Head(weight, torch.stack([functional.pad(bias, (0, outputs - len(bias))) for bias in biases]))
+    return Head(_stacked([head.weight for head in heads]), _stacked(biases) if biases else None)
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """Padded with zeros at the end to the largest. Of one alone a view: what one tenant asks alone copies nothing."""
+    if len(tensors) == 1:
+        return tensors[0].unsqueeze(0)
+    largest = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
+    stacked = tensors[0].new_zeros(len(tensors), *largest)
+    for place, tensor in zip(stacked, tensors, strict=True):
+        place[tuple(slice(size) for size in tensor.shape)] = tensor
+    return stacked

@@ -54,6 +54,8 @@ class Tenancy:
     def _read(self) -> Mapping[str, Tenant]:
         if self._file.parent == self._store.root:  # elsewhere, in a mounted configuration, links are the custom
             refuse_symlink(self._file)
+        if self._file.is_fifo():
+            raise LingyuError("a named pipe, which may never end", where=self._file, next="Write a file in its place")
         return read_tenants(self._file)
 
     def now(self, name: str) -> Tenant:
