@@ -216,9 +216,12 @@ def link_in_place(folder: Path, name: str) -> None:
 
 
 SPOILT = {
-    "a flipped bit in the graph": (lambda f: flip_a_bit(f, "model.onnx"), r"model\.onnx: is not what graph\.json says"),
-    "a flipped bit in the tokenizer": (lambda f: flip_a_bit(f, "tokenizer.json"), r"tokenizer\.json: is not what"),
-    "another page": (lambda f: (f / "README.md").write_text("hi"), r"README\.md: is not what"),
+    "a flipped bit in the graph": (
+        lambda f: flip_a_bit(f, "model.onnx"),
+        r"model\.onnx: has SHA-256 .* in graph\.json: the file was changed",
+    ),
+    "a flipped bit in the tokenizer": (lambda f: flip_a_bit(f, "tokenizer.json"), r"tokenizer\.json: has SHA-256"),
+    "another page": (lambda f: (f / "README.md").write_text("hi"), r"README\.md: has 2 bytes, but "),
     "a missing file": (lambda f: (f / "model.onnx").unlink(), r"model\.onnx is missing"),
     "a surplus file": (lambda f: (f / "model.onnx.data").write_text("x"), r"model\.onnx\.data: is not listed"),
     "a folder in it": (lambda f: (f / "more").mkdir(), "is not a file"),

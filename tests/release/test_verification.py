@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from lingyu.digests import file_record
 from lingyu.errors import LingyuError
 from lingyu.release import Merged, verify_merged
 from lingyu.release.merged.certificate import SEAL
-from lingyu.store import file_record
 from lingyu.text import sealed
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from lingyu.bases import LINEAGE, Base
+from lingyu.digests import FileRecord, file_record, require_as_listed
 from lingyu.errors import LingyuError
-from lingyu.store import FileRecord, file_record
 
 Files = dict[str, FileRecord]
 _COPY = "Copy the base anew from where it was made"
@@ -35,7 +35,7 @@ def require_files(base: Base) -> int | None:
     for name, record in listed.items():
         if name not in present:
             raise _no(f"{name!r:.80} is listed in {LINEAGE} but missing", base.folder)
-        _require_unchanged(present[name], record)
+        require_as_listed(present[name], record, LINEAGE, _COPY, status=1)
     return len(listed)
 
 
@@ -47,14 +47,6 @@ def _listed(lineage: Path) -> Files | None:
         return TypeAdapter(Files).validate_python(document["files"]) if "files" in document else None
     except (ValueError, TypeError, ValidationError):
         raise _no("holds a list of files that can't be read", lineage) from None
-
-
-def _require_unchanged(file: Path, record: FileRecord) -> None:
-    found = file_record(file)
-    if found.size != record.size:
-        raise _no(f"has {found.size:,} bytes, but {record.size:,} in {LINEAGE}: changed or cut short", file)
-    if found.sha256 != record.sha256:
-        raise _no(f"has SHA-256 {found.sha256[:12]}, but {record.sha256[:12]} in {LINEAGE}: the file was changed", file)
 
 
 def _no(what: str, where: Path, next: str = _COPY) -> LingyuError:

@@ -4,10 +4,11 @@ The same source and settings give the same document: it holds no date and no pat
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lingyu.digests import Sha256
 from lingyu.errors import LingyuError
 
 from .counts import Rows, StoredCounts
@@ -17,7 +18,6 @@ SPLIT: Final = "split.json"
 _MADE_BY: Final = "lingyu data split"
 
 PartName = Literal["train", "dev", "test"]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Model(BaseModel):

@@ -10,13 +10,14 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from lingyu.digests import file_record
 from lingyu.errors import LingyuError
 from lingyu.folders import sync
 
 from .channels import CHANNELS
 from .manifest import MANIFEST
 from .names import is_version
-from .verification import Version, file_record, open_version
+from .verification import Version, open_version
 
 _CHUNK_BYTES = 1 << 20
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from lingyu.digests import Sha256
 from lingyu.errors import LingyuError
 from lingyu.folders import sync
 
 from .documents import MAX_JSON_BYTES, read_bytes, validated
-from .manifest import Sha256, VersionName
+from .manifest import VersionName
 from .staging import hidden_path, write_synced
 
 CHANNELS = "channels.json"

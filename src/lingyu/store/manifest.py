@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from lingyu.digests import FileRecord, Sha256
 from lingyu.recipe import NAME_PATTERN
 from lingyu.tasks import Calibration
 from lingyu.text import require_format, require_seal
@@ -34,7 +35,6 @@ FORMAT: Final = 1
 SEAL = "manifest_sha256"
 """The last key of the file: SHA-256 of the whole file with 64 zeros in this place."""
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 VersionName = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,8}$")]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -107,11 +107,6 @@ class ParentRecord(Record):
     @property
     def reference(self) -> str:
         return f"{self.name}@{self.version}"
-
-
-class FileRecord(Record):
-    sha256: Sha256
-    size: Count
 
 
 class VersionFacts(Record):

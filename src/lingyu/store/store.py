@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lingyu.digests import file_record
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from lingyu.folders import sync
 
@@ -24,7 +25,7 @@ from .channels import (
 from .manifest import MANIFEST, Manifest, VersionFacts, read_manifest
 from .names import STABLE, AdapterReference, check_channel, check_name, is_version, shown, version_number
 from .staging import LOCKS, claim, hidden_path, hide, write_synced, writers_turn
-from .verification import Version, check_kind, checked_entries, file_record, open_version, refuse_symlink
+from .verification import Version, check_kind, checked_entries, open_version, refuse_symlink
 
 _LONGEST_WHY = 1000
 _HIGHEST_RECEIVED = 99_999_999  # of nine digits that a number may have

@@ -1,6 +1,5 @@
 """A version's folder, read without trusting it: every file is listed, whole and of a kind that can't carry code."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -9,10 +8,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from lingyu.digests import require_as_listed
 from lingyu.errors import LingyuError, from_os_error
 
 from .documents import DAMAGED, MAX_JSON_BYTES, read_bytes, read_json
-from .manifest import MANIFEST, FileRecord, Manifest, read_manifest
+from .manifest import MANIFEST, Manifest, read_manifest
 from .scores import METRICS
 
 SUFFIXES = (".safetensors", ".json", ".yaml", ".md", ".png")
@@ -62,7 +62,7 @@ def _verified(folder: Path) -> Version:
     manifest = read_manifest(folder / MANIFEST)
     _check_names(folder, present - {MANIFEST}, set(manifest.files))
     for name, record in manifest.files.items():
-        _check_file(folder / name, record)
+        require_as_listed(folder / name, record, MANIFEST, _RESTORE)
         check_kind(folder / name)
     return Version(manifest.name, manifest.version, folder, manifest)
 
@@ -94,12 +94,6 @@ def refuse_symlink(path: Path) -> None:
         return
     if is_link:
         raise LingyuError("is a symlink; in a store none is followed", where=path, next="Put what it points to there")
-
-
-def file_record(path: Path) -> FileRecord:
-    """As a manifest keeps it. Raises OSError for a symlink."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-        return FileRecord(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
 
 
 def check_kind(path: Path) -> None:
@@ -170,22 +164,6 @@ def _check_names(folder: Path, present: set[str], listed: set[str]) -> None:
         raise LingyuError(f"{missing[0]!r:.80} is listed in {MANIFEST} but missing", where=folder, next=_RESTORE)
     if surplus:
         raise LingyuError(f"is not listed in {MANIFEST}", where=folder / surplus[0], next="Take it out of the folder")
-
-
-def _check_file(path: Path, record: FileRecord) -> None:
-    found = file_record(path)
-    if found.size != record.size:
-        raise LingyuError(
-            f"has {found.size:,} bytes, but {record.size:,} in {MANIFEST}: the file was changed or cut short",
-            where=path,
-            next=_RESTORE,
-        )
-    if found.sha256 != record.sha256:
-        raise LingyuError(
-            f"has SHA-256 {found.sha256[:12]}, but {record.sha256[:12]} in {MANIFEST}: the file was changed",
-            where=path,
-            next=_RESTORE,
-        )
 
 
 def require_base(version: Version, base_id: str, *, weights_fingerprint: str, tokenizer_fingerprint: str) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from lingyu.digests import Sha256
 from lingyu.errors import LingyuError
 from lingyu.text import Hashes
 
@@ -27,7 +28,6 @@ _BATCH_ROWS = 4096
 _BUILD_AGAIN = "Build it with: lingyu data corpus SOURCES... --out FOLDER"
 
 Count = Annotated[int, Field(ge=0)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Model(BaseModel):

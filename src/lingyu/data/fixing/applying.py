@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from lingyu.digests import Sha256
 from lingyu.errors import LingyuError, did_you_mean, printable
 from lingyu.reporting import Report
 
@@ -28,7 +29,6 @@ from .sources import (
     FixSource,
     FixSources,
     Model,
-    Sha256,
     SourceRows,
     read_rows_of,
     read_sources,

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lingyu.digests import Sha256
 from lingyu.errors import LingyuError
 from lingyu.text import clean
 
@@ -20,7 +21,6 @@ from ..row_hashes import as_hexadecimal, row_hashes
 from ..tables import TableRow
 from ..whole_tables import WholeTable, read_whole
 
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
 """Of a file in the folder that is written: no path."""
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from lingyu.bases import Ancestor, Base
+from lingyu.digests import file_record
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, load_adapter, package_versions
@@ -40,7 +41,6 @@ from .folder import (
     Probe,
     RuntimeName,
     WordFinder,
-    digest_of,
 )
 from .gate import compare, require_agreement, require_same_logits
 from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_rows, sentences_sha256
@@ -251,7 +251,7 @@ class _Job:
             files={},
         )
         (self.folder / "README.md").write_text(render_graph_page(manifest), "utf-8")
-        files = {file.name: digest_of(file) for file in sorted(self.folder.iterdir())}
+        files = {file.name: file_record(file) for file in sorted(self.folder.iterdir())}
         manifest = manifest.model_copy(update={"files": files})
         (self.folder / GRAPH).write_bytes(manifest.as_bytes())
         return manifest

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lingyu.digests import file_sha256
+from lingyu.digests import FileRecord, Sha256, require_as_listed
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from lingyu.tasks import TASKS, Calibration, Task, task_named
 from lingyu.text import require_format, require_seal, sealed
@@ -33,7 +33,6 @@ MODEL_FILES: dict[RuntimeName, tuple[str, ...]] = {
 _LARGEST_MANIFEST_BYTES = 16 * 2**20
 _ANEW = "The folder is damaged: copy it anew, or export the adapter again"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -42,11 +41,6 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
-
-
-class GraphFile(_Record):
-    sha256: Sha256
-    size: Count
 
 
 class ExportedAdapter(_Record):
@@ -136,7 +130,7 @@ class GraphManifest(_Record):
     gate: GraphGate
     probe: Probe
     packages: dict[str, str]
-    files: dict[FileName, GraphFile]
+    files: dict[FileName, FileRecord]
 
     @property
     def size_bytes(self) -> int:
@@ -181,13 +175,8 @@ def open_graph_folder(folder: Path) -> GraphManifest:
     if surplus := sorted(present - listed - {GRAPH}):
         raise LingyuError(f"is not listed in {GRAPH}", where=folder / surplus[0], next="Take it out of the folder")
     for name, record in manifest.files.items():
-        if digest_of(folder / name) != record:
-            raise LingyuError(f"is not what {GRAPH} says: it was changed or cut", where=folder / name, next=_ANEW)
+        require_as_listed(folder / name, record, GRAPH, _ANEW)
     return manifest
-
-
-def digest_of(file: Path) -> GraphFile:
-    return GraphFile(sha256=file_sha256(file), size=file.stat().st_size)
 
 
 def _entries(folder: Path) -> set[str]:

@@ -10,8 +10,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from lingyu.digests import FileRecord, Sha256
 from lingyu.errors import LingyuError, from_os_error
-from lingyu.store import BaseRecord, FileRecord, LineageEntry
+from lingyu.store import BaseRecord, LineageEntry
 from lingyu.tasks import Calibration
 from lingyu.text import require_format, require_seal, sealed
 
@@ -24,7 +25,6 @@ FORMAT: Final = 1
 _LARGEST_BYTES = 1 << 20
 _ANEW = "The file is damaged: merge the adapter anew"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Dtype = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]

@@ -12,12 +12,13 @@ from pathlib import Path
 from torch import Tensor
 
 from lingyu.bases import Ancestor, Base, find_base
+from lingyu.digests import FileRecord, file_record
 from lingyu.errors import LingyuError
 from lingyu.folders import new_folder, require_free
 from lingyu.lora import find_base_of, package_versions, read_weights
 from lingyu.recipe import RECIPE, load_stored_recipe
 from lingyu.reporting import Report, counted
-from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, FileRecord, LineageEntry, Version, file_record
+from lingyu.store import ADAPTER_WEIGHTS, MANIFEST, LineageEntry, Version
 from lingyu.tasks import Task, task_named
 
 from ..ancestry import require_lineage

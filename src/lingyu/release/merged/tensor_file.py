@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from lingyu.bases import StoredTensor
+from lingyu.digests import FileRecord
 from lingyu.errors import LingyuError
-from lingyu.store import FileRecord
 
 from .dtypes import NAMES
 

@@ -6,8 +6,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from lingyu.bases import find_base
+from lingyu.digests import require_as_listed
 from lingyu.errors import LingyuError
-from lingyu.store import FileRecord, file_record, refuse_remote_code
+from lingyu.store import refuse_remote_code
 from lingyu.tasks import task_named
 
 from .certificate import CERTIFICATE, Certificate, read_certificate
@@ -37,7 +38,7 @@ def verify_merged(folder: Path) -> Certificate:
     if surplus:
         raise _no(f"is not listed in {CERTIFICATE}", folder / surplus[0], "Take it out of the folder")
     for name, record in listed.items():
-        _require_unchanged(folder / name, record)
+        require_as_listed(folder / name, record, CERTIFICATE, _ANEW, status=1)
     for name in (WEIGHTS, CONFIG):
         if name not in listed:
             raise _no(f"does not list {name}", folder / CERTIFICATE)
@@ -60,16 +61,6 @@ def _plain_files(folder: Path) -> set[str]:
         if entry.suffix not in _SUFFIXES:
             raise _no("files of this kind may carry code, and belong to no merged model", entry, "Take it out")
     return {entry.name for entry in folder.iterdir()}
-
-
-def _require_unchanged(file: Path, record: FileRecord) -> None:
-    found = file_record(file)
-    if found.size != record.size:
-        raise _no(f"has {found.size:,} bytes, but {record.size:,} in {CERTIFICATE}: changed or cut short", file)
-    if found.sha256 != record.sha256:
-        raise _no(
-            f"has SHA-256 {found.sha256[:12]}, but {record.sha256[:12]} in {CERTIFICATE}: the file was changed", file
-        )
 
 
 def _require_finite(file: Path) -> None:
