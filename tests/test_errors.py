@@ -3,14 +3,16 @@
 import errno
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError, field_validator
 
-from lingyu.errors import BUG, Faults, LingyuError, exit_status, from_os_error, printable, wants_json
+from lingyu.errors import BUG, Faults, LingyuError, exit_status, first_fault, from_os_error, printable, wants_json
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 
@@ -31,6 +33,31 @@ def test_what_would_steer_a_terminal_is_shown_instead_of_done() -> None:
     error = LingyuError(f"{label} is no label", "data.csv:3", "Correct \x7f")
     assert str(error) == line
     assert str(Faults([error, error])) == f"{line}\n{line}"
+
+
+class Sums(BaseModel):
+    sums: dict[str, int]
+
+    @field_validator("sums")
+    @classmethod
+    def _is_not_empty(cls, sums: dict[str, int]) -> dict[str, int]:
+        if not sums:
+            raise ValueError("there is no sum")
+        return sums
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        ('{"sums": {}}', "sums: there is no sum"),
+        ("[]", "Input should be an object"),
+        ('{"sums": {"a": "x", "b": 1, "c": null}}', "sums.a: Input should be a valid integer, .* and 1 more"),
+    ],
+)
+def test_a_document_s_first_wrong_key_is_a_line_that_counts_the_others(document: str, line: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Sums.model_validate_json(document)
+    assert re.fullmatch(line, first_fault(caught.value))
 
 
 @given(ANY_TEXT)

@@ -17,7 +17,10 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 BUG = 70
 CTRL_C = 130
@@ -104,6 +107,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """The known word nearest to a mistyped one, or None where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return near[0] if near else None
+
+
+def first_fault(error: "ValidationError") -> str:
+    """What pydantic says of a document's first wrong key, after the key, and how many more there are."""
+    first, *more = error.errors(include_url=False, include_context=False, include_input=False)
+    key, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    line = f"{key}: {what}" if key else what
+    return f"{line} and {len(more)} more" if more else line
 
 
 def missing_extra(package: str, extra: str) -> LingyuError:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lingyu.digests import Sha256
-from lingyu.errors import LingyuError
+from lingyu.errors import LingyuError, first_fault
 
 from .counts import Rows, StoredCounts
 from .reading import sha256_of
@@ -120,8 +120,7 @@ def read_split(path: Path) -> SplitManifest | None:
     except ValidationError as error:
         if _MADE_BY.encode() not in data:
             return None
-        at = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
-        what = f"not as lingyu data split writes it: {at}: {error.errors()[0]['msg']}"
+        what = f"not as lingyu data split writes it: {first_fault(error)}"
         raise LingyuError(what, path, "Split the rows again, or use the lingyu that split them") from None
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from lingyu.errors import LingyuError, from_os_error
+from lingyu.errors import LingyuError, first_fault, from_os_error
 
 MAX_JSON_BYTES = 16 * 2**20
 
@@ -58,8 +58,4 @@ def validated(model: type[Model], data: bytes, where: Path | str) -> Model:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-        message = f"{key}: {first['msg']}{more}" if key else f"{first['msg']}{more}"
-        raise LingyuError(message, where=where, next=DAMAGED) from None
+        raise LingyuError(first_fault(error), where=where, next=DAMAGED) from None

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from lingyu.digests import Sha256
-from lingyu.errors import LingyuError
+from lingyu.errors import LingyuError, first_fault
 from lingyu.text import Hashes
 
 FORMAT: Final = 1
@@ -126,9 +126,7 @@ def read_corpus_manifest(folder: Path | str) -> CorpusManifest:
     try:
         return CorpusManifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise LingyuError(f"{key}: {first['msg']}".removeprefix(": "), where=file, next=_BUILD_AGAIN) from None
+        raise LingyuError(first_fault(error), where=file, next=_BUILD_AGAIN) from None
 
 
 def corpus_hashes(folder: Path | str) -> Hashes:

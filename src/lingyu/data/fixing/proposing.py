@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lingyu.errors import LingyuError
+from lingyu.errors import LingyuError, first_fault
 from lingyu.reporting import Report
 
 from ..audit.report import Audit, Part
@@ -60,8 +60,7 @@ def _read_audit(path: Path) -> Audit:
     try:
         audit = Audit.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        at = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
-        what = f"no report of this lingyu: {at}: {error.errors()[0]['msg']}"
+        what = f"no report of this lingyu: {first_fault(error)}"
         raise LingyuError(what, path, "Write it with: lingyu data audit ... --json") from None
     if not audit.findings and any(verdict.rows for verdict in audit.verdicts):
         raise LingyuError("only the summary of an audit, without the rows", path, "Audit the files again")

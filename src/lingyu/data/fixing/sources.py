@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lingyu.digests import Sha256
-from lingyu.errors import LingyuError
+from lingyu.errors import LingyuError, first_fault
 from lingyu.text import clean
 
 from ..audit.report import Source
@@ -80,8 +80,7 @@ def read_sources(path: Path) -> FixSources:
     try:
         return FixSources.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        at = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
-        what = f"not as lingyu data fix propose writes it: {at}: {error.errors()[0]['msg']}"
+        what = f"not as lingyu data fix propose writes it: {first_fault(error)}"
         raise LingyuError(what, path, "Propose the fixes again") from None
 
 

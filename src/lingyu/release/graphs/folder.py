@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lingyu.digests import FileRecord, Sha256, require_as_listed
-from lingyu.errors import LingyuError, did_you_mean, from_os_error
+from lingyu.errors import LingyuError, did_you_mean, first_fault, from_os_error
 from lingyu.tasks import TASKS, Calibration, Task, task_named
 from lingyu.text import require_format, require_seal, sealed
 
@@ -214,6 +214,4 @@ def _read_manifest(file: Path) -> GraphManifest:
     try:
         return GraphManifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "it"
-        raise LingyuError(f"{key}: {first['msg'].removeprefix('Value error, ')}", where=file, next=_ANEW) from None
+        raise LingyuError(first_fault(error), where=file, next=_ANEW) from None

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from lingyu.digests import FileRecord, Sha256
-from lingyu.errors import LingyuError, from_os_error
+from lingyu.errors import LingyuError, first_fault, from_os_error
 from lingyu.store import BaseRecord, LineageEntry
 from lingyu.tasks import Calibration
 from lingyu.text import require_format, require_seal, sealed
@@ -124,6 +124,4 @@ def read_certificate(file: Path) -> Certificate:
     try:
         return Certificate.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise LingyuError(f"{key}: {first['msg']}", where=file, next=_ANEW, status=1) from None
+        raise LingyuError(first_fault(error), where=file, next=_ANEW, status=1) from None
