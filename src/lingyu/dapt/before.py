@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lingyu.data import in_one_go
 from lingyu.errors import LingyuError
 from lingyu.store import read_tensors, write_tensors
 
@@ -20,11 +21,10 @@ def measured_once(run: Path, measure: Callable[[], dict[str, Masked]]) -> dict[s
         return _read(file)
     except (LingyuError, OSError, KeyError):
         found = measure()
-    temporary = file.with_name(f".{file.name}")
-    write_tensors(
-        temporary, {f"{part}.{name}": values for part, of in found.items() for name, values in vars(of).items()}
-    )
-    temporary.replace(file)
+    with in_one_go(file) as staged:
+        write_tensors(
+            staged.path, {f"{part}.{name}": values for part, of in found.items() for name, values in vars(of).items()}
+        )
     return found
 
 

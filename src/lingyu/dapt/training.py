@@ -17,6 +17,7 @@ from torch import nn
 from transformers import TrainerCallback
 
 from lingyu.bases import Base, find_base
+from lingyu.data import in_one_go
 from lingyu.errors import LingyuError, from_os_error
 from lingyu.recipe import PretrainingRecipe
 from lingyu.reporting import counted
@@ -217,9 +218,8 @@ def _write_trained(trainer: PretrainingTrainer, job: Job, run: Run) -> None:
         tokens=job.tokens_of(state.global_step),
         hours=stopwatch.seconds / 3600,
     )
-    temporary = run.folder / f".{_TRAINED}"
-    temporary.write_text(json.dumps(asdict(trained)) + "\n", "utf-8")
-    temporary.replace(run.folder / _TRAINED)
+    with in_one_go(run.folder / _TRAINED) as staged:
+        staged.path.write_text(json.dumps(asdict(trained)) + "\n", "utf-8")
 
 
 def _read_trained(run: Run) -> Trained:

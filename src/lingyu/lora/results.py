@@ -9,6 +9,7 @@ from accelerate import PartialState
 from torch import nn
 
 from lingyu.bases import Base, Classifier, Head
+from lingyu.data import in_one_go
 from lingyu.recipe import Recipe
 from lingyu.store import Version
 from lingyu.training import Run
@@ -54,9 +55,8 @@ class AdapterResult:
         """Where LoRA starts by changing the base, what it started from is needed to undo that."""
         file = run.folder / _INITIAL
         if recipe.lora.changes_base and PartialState().is_main_process and not file.is_file():
-            temporary = file.with_name(f".{file.name}")
-            save_tensors(adapter_tensors(model), temporary)
-            temporary.replace(file)
+            with in_one_go(file) as staged:
+                save_tensors(adapter_tensors(model), staged.path)
 
     def save(self, trained: Any, base: Base, recipe: Recipe, run: Run, folder: Path) -> None:
         initial = run.folder / _INITIAL if recipe.lora.changes_base else None

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from lingyu.data import in_one_go
 from lingyu.errors import LingyuError, missing_extra
 from lingyu.recipe import FIGURES
 
@@ -48,9 +49,8 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
 def forget_after(file: Path, step: int) -> None:
     """Drop the rows after a step: a resumed run writes them again."""
     rows = [row for row in read_metrics(file) if row["step"] <= step]
-    temporary = file.with_name(f".{file.name}")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    temporary.replace(file)
+    with in_one_go(file) as staged:
+        staged.path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
 
 def as_row(logs: Mapping[str, float], step: int, epoch: float | None) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lingyu.data import in_one_go
 from lingyu.digests import file_sha256
 from lingyu.errors import LingyuError, did_you_mean
 from lingyu.recipe import (
@@ -97,9 +98,8 @@ class Run:
 
     def _write(self) -> None:
         content = json.dumps({"version": self.version, "inputs": asdict(self.inputs)}, indent=1)
-        temporary = self.folder / ".run.json"
-        temporary.write_text(content + "\n", "utf-8")
-        temporary.replace(self.folder / "run.json")
+        with in_one_go(self.folder / "run.json") as staged:
+            staged.path.write_text(content + "\n", "utf-8")
 
     @property
     def last_checkpoint(self) -> Path | None:
@@ -182,9 +182,8 @@ def find_or_start(recipe: AnyRecipe, inputs: Inputs, resume: bool, which: str | 
 
 
 def _write_recipe(folder: Path, recipe: AnyRecipe) -> None:
-    temporary = folder / ".recipe.yaml"
-    temporary.write_text(resolved_yaml(recipe), "utf-8")
-    temporary.replace(folder / RECIPE)
+    with in_one_go(folder / RECIPE) as staged:
+        staged.path.write_text(resolved_yaml(recipe), "utf-8")
 
 
 def require_same_inputs(run: Run, inputs: Inputs) -> None:
@@ -219,9 +218,8 @@ def mark_complete(checkpoint: Path) -> None:
             os.fsync(stream.fileno())
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         files[str(file.relative_to(checkpoint))] = digest
-    temporary = checkpoint / f".{_COMPLETE}"
-    temporary.write_text(json.dumps(files, indent=1), "utf-8")
-    temporary.replace(checkpoint / _COMPLETE)
+    with in_one_go(checkpoint / _COMPLETE) as staged:
+        staged.path.write_text(json.dumps(files, indent=1), "utf-8")
 
 
 def _check(checkpoint: Path) -> None:
