@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lingyu.errors import LingyuError
+from lingyu.folders import HIDDEN
 from lingyu.recipe import Recipe, load_recipe
 from lingyu.training import Inputs, Run, find_or_start, find_run, require_same_inputs, start_run
 from lingyu.training.runs import mark_complete
@@ -162,6 +163,21 @@ def test_the_newest_whole_checkpoint_is_taken_by_its_number(recipe: Recipe, runs
     newest = checkpoint(run, 100, best=90)
     (checkpoint(run, 110) / "complete.json").unlink()
     assert run.last_checkpoint == newest
+
+
+def test_half_a_mark_that_a_killed_process_left_is_no_file_of_a_checkpoint(recipe: Recipe, runs: Path) -> None:
+    run = start_run(recipe, INPUTS, runs)
+    folder = checkpoint(run, 10)
+    (folder / "complete.json").unlink()
+    (folder / f"{HIDDEN}0123").mkdir()
+    (folder / f"{HIDDEN}0123" / "written.json").write_text("{")
+    mark_complete(folder)
+    assert run.last_checkpoint == folder
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "adapter_model.safetensors",
+        "complete.json",
+        "trainer_state.json",
+    ]
 
 
 def changed(file: Path) -> None:

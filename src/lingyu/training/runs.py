@@ -214,10 +214,13 @@ def mark_complete(checkpoint: Path) -> None:
     """Say that every file of a checkpoint is there, with size and sum, once they are on the disk."""
     files = {}
     for file in sorted(p for p in checkpoint.rglob("*") if p.is_file() and p.name != _COMPLETE):
+        name = file.relative_to(checkpoint)
+        if name.parts[0].startswith("."):
+            continue  # half of a mark, left by a process that was killed while it wrote one
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        files[str(file.relative_to(checkpoint))] = digest
+        files[str(name)] = digest
     with in_one_go(checkpoint / _COMPLETE) as staged:
         staged.path.write_text(json.dumps(files, indent=1), "utf-8")
 
