@@ -71,18 +71,12 @@ def audit_parts(request: AuditRequest, report: Report) -> Audited:
 
     Raises LingyuError for a table or a folder of `against` that can't be read.
     """
-    report("same and near texts", 0, 2)
-    rows = rows_of(request.parts)
-    report("same and near texts", 1, 2)
-    neighbours = neighbours_of(rows, request.near)
-    report("same and near texts", 2, 2)
-    judged = judge(rows, request.noise_folds, request.seed, report)
-
-    crossings = _crossings(rows, neighbours)
-    overlaps, overlapping = _overlaps(request, rows, neighbours, report)
-    parts, personal = _parts(request, rows, neighbours, report)
-    found = _found(rows, neighbours, judged, overlapping, personal)
-    figures = _figures(request, rows, neighbours, parts, crossings, overlaps, judged, found)
+    looked = _look_at(request, report)
+    rows, judged = looked.rows, looked.judged
+    crossings = tuple(crossing(rows, part, other, looked.neighbours) for part, other in looked.crossed)
+    overlaps, overlapping = _overlaps(looked, report)
+    parts, personal = _parts(looked, report)
+    found = _found(looked, overlapping, personal)
     return Audited(
         Audit(
             lingyu=version("lingyu"),
@@ -92,61 +86,71 @@ def audit_parts(request: AuditRequest, report: Report) -> Audited:
             crossings=crossings,
             overlaps=overlaps,
             noise=None if judged is None else judged.noise,
-            verdicts=verdicts_of(figures),
+            verdicts=verdicts_of(_figures(looked, parts, crossings, overlaps, found)),
             findings=tuple(as_finding(rows, it) for check in CHECKS for it in found[check]),
         ),
         {check: tuple(as_sample(rows, it) for it in found[check][:_SAMPLES]) for check in CHECKS if found[check]},
     )
 
 
-def _found(
-    rows: Rows,
-    neighbours: Neighbours,
-    judged: Judged | None,
-    overlapping: list[Found],
-    personal: list[Found],
-) -> dict[Check, list[Found]]:
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """The rows of all parts, each beside those that are near it and the label that the others give it."""
+
+    request: AuditRequest
+    rows: Rows
+    neighbours: Neighbours
+    judged: Judged | None
+
+    @property
+    def places(self) -> range:
+        """Of the parts."""
+        return range(len(self.rows.parts))
+
+    @property
+    def crossed(self) -> list[tuple[int, int]]:
+        """(part, one before it): what is measured on, and what is trained or chosen by. The last part first."""
+        return [(part, other) for other, part in combinations(self.places, 2)]
+
+
+def _look_at(request: AuditRequest, report: Report) -> _Looked:
+    report("same and near texts", 0, 2)
+    rows = rows_of(request.parts)
+    report("same and near texts", 1, 2)
+    neighbours = neighbours_of(rows, request.near)
+    report("same and near texts", 2, 2)
+    return _Looked(request, rows, neighbours, judge(rows, request.noise_folds, request.seed, report))
+
+
+def _found(looked: _Looked, overlapping: list[Found], personal: list[Found]) -> dict[Check, list[Found]]:
     """Every row of every check, part after part, the worst of each first."""
+    rows, judged = looked.rows, looked.judged
     return {
-        **_found_across(rows, neighbours),
-        "conflicts": [it for part in _places(rows) for it in find_conflicts(rows, part, judged)],
+        **_found_across(looked),
+        "conflicts": [it for part in looked.places for it in find_conflicts(rows, part, judged)],
         "labels": find_label_faults(rows),
-        "duplicates": [it for part in _places(rows) for it in find_repeats(rows, part)],
-        "near_duplicates": [it for part in _places(rows) for it in near_rows_in(rows, part, neighbours)],
+        "duplicates": [it for part in looked.places for it in find_repeats(rows, part)],
+        "near_duplicates": [it for part in looked.places for it in near_rows_in(rows, part, looked.neighbours)],
         "noise": find_noise(rows, judged),
         "overlap": overlapping,
         "personal": personal,
     }
 
 
-def _crossed(rows: Rows) -> list[tuple[int, int]]:
-    """(part, one before it): what is measured on, and what is trained or chosen by. The last part first."""
-    return [(part, other) for other, part in combinations(_places(rows), 2)]
-
-
-def _places(rows: Rows) -> range:
-    return range(len(rows.parts))
-
-
-def _crossings(rows: Rows, neighbours: Neighbours) -> tuple[Crossing, ...]:
-    return tuple(crossing(rows, part, other, neighbours) for part, other in _crossed(rows))
-
-
-def _found_across(rows: Rows, neighbours: Neighbours) -> dict[Check, list[Found]]:
+def _found_across(looked: _Looked) -> dict[Check, list[Found]]:
     """A row that leaks into two parts is found once: in the last of them, the test."""
     leaks: dict[int, Found] = {}
     near: dict[int, Found] = {}
-    for part, other in sorted(_crossed(rows), key=lambda pair: (-pair[0], pair[1])):
-        for it in find_leaks(rows, part, other):
+    for part, other in sorted(looked.crossed, key=lambda pair: (-pair[0], pair[1])):
+        for it in find_leaks(looked.rows, part, other):
             leaks.setdefault(it.row, it)
-        for it in find_near_leaks(rows, part, other, neighbours):
+        for it in find_near_leaks(looked.rows, part, other, looked.neighbours):
             near.setdefault(it.row, it)
     return {"leakage": list(leaks.values()), "near_leakage": [it for it in near.values() if it.row not in leaks]}
 
 
-def _overlaps(
-    request: AuditRequest, rows: Rows, neighbours: Neighbours, report: Report
-) -> tuple[tuple[Overlap, ...], list[Found]]:
+def _overlaps(looked: _Looked, report: Report) -> tuple[tuple[Overlap, ...], list[Found]]:
+    request, rows = looked.request, looked.rows
     overlaps: list[Overlap] = []
     found: list[Found] = []
     for source in request.against:
@@ -154,7 +158,7 @@ def _overlaps(
             more = overlaps_with_hashes(rows, hashes_of_corpus(source), source)
         else:
             reading = request.against_reading or request.reading
-            more = overlaps_with_table(rows, neighbours, source, reading, report)
+            more = overlaps_with_table(rows, looked.neighbours, source, reading, report)
         overlaps += more[0]
         found += more[1]
     if request.base is not None and len(request.base.corpus_hashes):
@@ -164,17 +168,15 @@ def _overlaps(
     return tuple(overlaps), found
 
 
-def _parts(
-    request: AuditRequest, rows: Rows, neighbours: Neighbours, report: Report
-) -> tuple[tuple[Part, ...], list[Found]]:
+def _parts(looked: _Looked, report: Report) -> tuple[tuple[Part, ...], list[Found]]:
     """What is said of each part, and the rows with personal data."""
-    measured = _measured(request, rows, report)
+    measured = _measured(looked, report)
     parts, personal = [], []
-    for number in _places(rows):
-        report("languages and personal data", number, len(rows.parts))
-        kinds, found = find_personal(rows, number)
+    for number in looked.places:
+        report("languages and personal data", number, len(looked.places))
+        kinds, found = find_personal(looked.rows, number)
         personal += found
-        parts.append(_part(rows, number, neighbours, measured[number], kinds))
+        parts.append(_part(looked, number, measured[number], kinds))
     report("languages and personal data", len(parts), len(parts))
     return tuple(parts), personal
 
@@ -189,8 +191,9 @@ class _Measured:
     unknown: Unknown | None
 
 
-def _measured(request: AuditRequest, rows: Rows, report: Report) -> list[_Measured]:
-    texts = [[rows.texts[row] for row in np.flatnonzero(rows.part == number).tolist()] for number in _places(rows)]
+def _measured(looked: _Looked, report: Report) -> list[_Measured]:
+    request, rows = looked.request, looked.rows
+    texts = [[rows.texts[row] for row in np.flatnonzero(rows.part == number).tolist()] for number in looked.places]
     characters = lengths_of([[len(text) for text in of_part] for of_part in texts], "characters")
     if request.base is None:
         return [_Measured(*of_part, None, None) for of_part in zip(texts, characters, strict=True)]
@@ -200,7 +203,8 @@ def _measured(request: AuditRequest, rows: Rows, report: Report) -> list[_Measur
     return [_Measured(*of_part) for of_part in zip(texts, characters, tokens, unknown, strict=True)]
 
 
-def _part(rows: Rows, number: int, neighbours: Neighbours, measured: _Measured, personal: dict[str, int]) -> Part:
+def _part(looked: _Looked, number: int, measured: _Measured, personal: dict[str, int]) -> Part:
+    rows = looked.rows
     given, of_part = rows.parts[number], rows.part == number
     conflicts, conflict_rows = conflicts_in(rows, number)
     return Part(
@@ -210,7 +214,7 @@ def _part(rows: Rows, number: int, neighbours: Neighbours, measured: _Measured, 
         empty=given.empty,
         texts=Level(exact=len(np.unique(rows.exact[of_part])), same=len(np.unique(rows.same[of_part]))),
         repeats=repeats_in(rows, number),
-        near_rows=len(near_rows_in(rows, number, neighbours)),
+        near_rows=len(near_rows_in(rows, number, looked.neighbours)),
         conflicts=conflicts,
         conflict_rows=conflict_rows,
         labels=_label_counts(given),
@@ -237,17 +241,14 @@ def _max_length(request: AuditRequest) -> int | None:
 
 
 def _figures(
-    request: AuditRequest,
-    rows: Rows,
-    neighbours: Neighbours,
+    looked: _Looked,
     parts: tuple[Part, ...],
     crossings: tuple[Crossing, ...],
     overlaps: tuple[Overlap, ...],
-    judged: Judged | None,
     found: Mapping[Check, Sequence[Found]],
 ) -> Figures:
-    crossed = _crossed(rows)
-    near = {row for part, other in crossed for row in near_rows_across(rows, part, other, neighbours).tolist()}
+    request, rows, judged, crossed = looked.request, looked.rows, looked.judged, looked.crossed
+    near = {row for part, other in crossed for row in near_rows_across(rows, part, other, looked.neighbours).tolist()}
     return Figures(
         parts,
         crossings,
