@@ -61,15 +61,7 @@ def evaluate_adapter(reference: str, recipe: "Recipe", *, store: str, to: Path) 
     task = task_named(version.manifest.task, version.manifest.labels, version.manifest.calibration)
     answers, spans = _answers(version, task, splits)
     difference, changed = _require_same_answers(version, task, answers, splits.test.hashes)
-    baselines = baselines_of(
-        task,
-        splits.train,
-        splits.dev,
-        splits.test,
-        spans,
-        column=recipe.data.baseline_column,
-        class_weights=recipe.train.class_weights,
-    )
+    baselines = baselines_of(task, splits, recipe, spans)
     metrics = evaluate_answers(task, answers, baselines, recipe.train.seed)
     _require_same_figures(version, metrics, changed)
     measured = Measured(version, metrics, verdict(metrics), difference, changed)

@@ -307,15 +307,7 @@ def _measure_and_publish(job: Job, run: Run, audited: RunAudit, tracker: Tracker
     test = encode_part(base, splits.test, task, recipe.train.max_length)
     calibration = task.calibrate(dev_logits, job.dev.targets)
     answers = Answers(test.logits(model, pad_token_id), test.targets, splits.leaked, calibration)
-    baselines = baselines_of(
-        task,
-        splits.train,
-        splits.dev,
-        splits.test,
-        test.spans,
-        column=recipe.data.baseline_column,
-        class_weights=recipe.train.class_weights,
-    )
+    baselines = baselines_of(task, splits, recipe, test.spans)
     metrics = evaluate_answers(task, answers, baselines, recipe.train.seed)
     dev = {"rows": splits.dev.rows, **measured_on_dev(task, dev_logits, job.dev.targets)}
     gap = _gap(job, run, dev_logits, calibration, console)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from lingyu.data import Part
+from lingyu.data import Counts, Part, Splits
 from lingyu.data.labelling import Labelled
 from lingyu.evaluation import baselines_of
 from lingyu.evaluation.baselines.column import column_baseline
 from lingyu.evaluation.baselines.replies import coin_baseline, overlap_baseline
+from lingyu.recipe import Recipe
 from lingyu.tasks import MultiLabel, Ordinal, Preference, Regression, SingleLabel, Token
 
 GOOD = ("房间干净", "服务很好", "早餐丰富", "位置很好", "非常干净")
@@ -18,6 +19,18 @@ def part(texts, targets, **columns):
     targets = np.asarray(targets)
     nothing = np.zeros(len(texts), dtype=np.int64)
     return Part(tuple(texts), Labelled(targets, nothing, nothing), nothing, **columns)
+
+
+HOTEL = Recipe.model_validate(
+    {"name": "hotel", "task": "single_label", "data": {"train": "hotel.csv", "labels": {"0": "差", "1": "好"}}}
+)
+
+
+def found_for(task, train, dev, test, spans=None, *, column=None, class_weights=None):
+    splits = Splits(task.labels, train, dev, test, np.zeros(test.rows, dtype=bool), Counts({}, {}, {}), task.name)
+    data = HOTEL.data.model_copy(update={"baseline_column": column})
+    trained = HOTEL.train.model_copy(update={"class_weights": class_weights})
+    return baselines_of(task, splits, HOTEL.model_copy(update={"data": data, "train": trained}), spans)
 
 
 def entities(*rows):
@@ -41,7 +54,7 @@ LABELLED = [
 )
 def test_tasks_with_labels_have_tfidf_and_the_most_frequent_label(task, targets, expected, names):
     rows = part(GOOD + BAD, targets)
-    found = baselines_of(task, rows, rows, part(("太差", "很好"), expected))
+    found = found_for(task, rows, rows, part(("太差", "很好"), expected))
     assert (found.rival.name, found.trivial.name) == names
     assert found.rival.predictions.tolist() == expected
     assert found.column is None
@@ -52,7 +65,7 @@ def test_a_recipe_that_weighs_its_classes_weighs_those_of_the_baseline():
     train = part(("房间好",) * 9 + ("一般",) * 3, [1] * 9 + [1, 1, 0])
     task, test = SingleLabel(("差", "好")), part(("一般",), [0])
     plain, balanced, own = (
-        baselines_of(task, train, train, test, class_weights=weights) for weights in (None, "balanced", {"差": 9.0})
+        found_for(task, train, train, test, class_weights=weights) for weights in (None, "balanced", {"差": 9.0})
     )
     assert [found.rival.predictions.tolist() for found in (plain, balanced, own)] == [[1], [0], [0]]
 
@@ -62,13 +75,13 @@ def test_many_labels_have_their_thresholds_from_dev():
     test = part(("一般", "房间好"), np.array([[1], [0]]))
     rare = part(("一般", "房间好"), np.array([[1], [0]]))
     often = part(("一般", "房间好"), np.array([[1], [1]]))
-    found = [baselines_of(MultiLabel(("差",)), train, dev, test).rival.predictions.tolist() for dev in (rare, often)]
+    found = [found_for(MultiLabel(("差",)), train, dev, test).rival.predictions.tolist() for dev in (rare, often)]
     assert found == [[[1], [0]], [[1], [1]]]
 
 
 def test_regression_has_ridge_and_the_mean():
     rows = part(GOOD + BAD, VALUES)
-    found = baselines_of(Regression(), rows, rows, part(("太差", "很好"), np.float32([0, 10])))
+    found = found_for(Regression(), rows, rows, part(("太差", "很好"), np.float32([0, 10])))
     low, high = found.rival.predictions.tolist()
     assert low < 5 < high
     assert found.trivial.predictions.tolist() == [5, 5]
@@ -77,18 +90,18 @@ def test_regression_has_ridge_and_the_mean():
 def test_token_has_the_lexicon_of_train_and_no_entity():
     train = part(("耐克鞋",), entities([(0, 2, 0)]))
     spans = [np.array([(0, 0), (0, 1), (1, 2), (0, 0)])]
-    found = baselines_of(Token(("品牌",)), train, train, part(("耐克",), entities([(0, 2, 0)])), spans)
+    found = found_for(Token(("品牌",)), train, train, part(("耐克",), entities([(0, 2, 0)])), spans)
     assert found.rival.predictions.tolist() == [[-100, 1, 2, -100]]
     assert found.trivial.predictions.tolist() == [[-100, 0, 0, -100]]
 
 
 def test_preference_has_the_reply_that_shares_more_with_its_context_and_a_coin():
     rows = part(("什么时候发货", "尺码偏大吗"), [0, 0], pairs=("今天发货", "亲您好"), rejected=("亲您好", "尺码不偏大"))
-    found = baselines_of(Preference(), rows, rows, rows)
+    found = found_for(Preference(), rows, rows, rows)
     assert found.rival.predictions.tolist() == [0, 1]
     assert [each.tolist() for each in found.trivial.all_predictions] == [[0, 0], [1, 1]]
     unknown = part(("鞋",), [0], pairs=("衣",), rejected=("鞋",))
-    assert baselines_of(Preference(), rows, rows, unknown).rival.predictions.tolist() == [0], "train has none of it"
+    assert found_for(Preference(), rows, rows, unknown).rival.predictions.tolist() == [0], "train has none of it"
 
 
 def test_of_replies_that_share_nothing_every_other_one_is_right():
@@ -108,6 +121,6 @@ def test_a_column_that_the_recipe_names_stands_beside_the_text():
     columns = {"baseline_values": ("甲",) * 5 + ("乙",) * 5}
     train = part(GOOD + BAD, LABELS, **columns)
     test = part(("太差", "很好"), [0, 1], baseline_values=("甲", "乙"))
-    found = baselines_of(Ordinal(("差", "好")), train, train, test, column="film")
+    found = found_for(Ordinal(("差", "好")), train, train, test, column="film")
     assert found.column.name == "film alone"
     assert found.column.predictions.tolist() == [1, 0]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lingyu.data import Part
+from lingyu.data import Part, Splits
+from lingyu.recipe import Recipe
 from lingyu.tasks import (
     Calibration,
     MultiLabel,
@@ -30,28 +31,18 @@ Spans = Sequence[NDArray[np.int64]]
 ClassWeights = str | Mapping[str, float] | None
 
 
-def baselines_of(
-    task: Task,
-    train: Part,
-    dev: Part,
-    test: Part,
-    spans: Spans | None = None,
-    *,
-    column: str | None = None,
-    class_weights: ClassWeights = None,
-) -> Baselines:
+def baselines_of(task: Task, splits: Splits, recipe: Recipe, spans: Spans | None = None) -> Baselines:
     """Learnt from train, asked on test; from dev come the thresholds of multi_label, as the adapter's do.
 
-    spans: of token, the characters of each test row's tokens, as the model read them. column: what the column of
-    baseline_values is called, where there is one. class_weights: the recipe's train.class_weights.
+    spans: of token, the characters of each test row's tokens, as the model read them.
     """
+    train, test = splits.train, splits.test
     with_column = None
     if train.baseline_values is not None and test.baseline_values is not None:
-        with_column = column_baseline(
-            f"{column or 'the column'} alone", train.baseline_values, train.labels, test.baseline_values
-        )
+        name = f"{recipe.data.baseline_column} alone"
+        with_column = column_baseline(name, train.baseline_values, train.labels, test.baseline_values)
     rival, trivial = _BASELINES[task.name]
-    rows = _Rows(train, dev, test, spans, class_weights)
+    rows = _Rows(train, splits.dev, test, spans, recipe.train.class_weights)
     return Baselines(rival(task, rows), trivial(task, rows), with_column)
 
 
