@@ -10,6 +10,7 @@ Exit status: 0 fine; 1 it ran and the answer is no; 2 wrong use, recipe or input
 import difflib
 import errno
 import json
+import re
 import signal
 import sys
 import threading
@@ -101,6 +102,11 @@ def printable(text: str) -> str:
     """The text on one line that does nothing to a terminal: escapes stand for what can't be seen. Chinese stays."""
     line = " ".join(text.split())
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+def without_password(address: str) -> str:
+    """What may be shown of a mirror's address, which may hold a name and a password."""
+    return re.sub(r"//[^/]*@", "//", address)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

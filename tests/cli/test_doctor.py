@@ -123,7 +123,7 @@ def test_fewer_threads_than_cores_are_said_with_the_variable_that_sets_them(monk
 
     threads = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("lingyu.bases.usable_cores", lambda: threads + 1)
+    monkeypatch.setattr("lingyu.machine.usable_cores", lambda: threads + 1)
     check = cpu()
     assert check.state == "note"
     assert "OMP_NUM_THREADS=1" in check.next

@@ -17,7 +17,6 @@ from .families import (
 from .finding import Found, Hub, base_here, bases_here, find_base, hub_asked_for, is_hub_id
 from .fingerprints import StoredTensor, encoder_tensors, plain_name, weight_files, weights_fingerprint
 from .importing import Imported, import_checkpoint
-from .machine import usable_cores
 
 __all__ = [
     "EMBEDDED",
@@ -51,7 +50,6 @@ __all__ = [
     "plain_name",
     "quiet_transformers",
     "require_saved",
-    "usable_cores",
     "weight_files",
     "weights_fingerprint",
 ]

@@ -124,7 +124,7 @@ def cpu() -> Check:
     """Its model, and the threads that torch takes of the cores that this process may use."""
     import torch
 
-    from lingyu.bases import usable_cores
+    from lingyu.machine import usable_cores
 
     cores, threads = usable_cores(), torch.get_num_threads()
     detail = f"{cpu_model()}, torch takes {threads} of {cores} cores"

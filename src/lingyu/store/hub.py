@@ -16,7 +16,7 @@ from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from lingyu.errors import LingyuError, did_you_mean, from_os_error
+from lingyu.errors import LingyuError, did_you_mean, from_os_error, without_password
 from lingyu.folders import hidden_folder
 
 from .arrivals import Arrival, require_same, require_store
@@ -378,7 +378,7 @@ def _out_of_reach(error: Exception, address: HubAddress) -> LingyuError:
 
 
 def _endpoint() -> str:
-    """Where the hub is, without what a mirror's address may hold: a name and a password."""
+    """Where the hub is, as it may be shown."""
     from huggingface_hub import constants
 
-    return re.sub(r"//[^/]*@", "//", constants.ENDPOINT)
+    return without_password(constants.ENDPOINT)

@@ -10,8 +10,8 @@ import transformers
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
-from lingyu.bases import usable_cores
 from lingyu.errors import LingyuError
+from lingyu.machine import usable_cores
 
 from .precision import uses_cpu
 from .runs import Run

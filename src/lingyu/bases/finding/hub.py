@@ -1,6 +1,5 @@
 """What every hub gives, whichever client reaches it."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +41,6 @@ class Hub(Protocol):
 
     def cached(self, name: str, revision: str | None, patterns: Sequence[str]) -> Path | None:
         """The folder of the cache that fetch would give, without asking anybody; perhaps not whole."""
-
-
-def without_password(address: str) -> str:
-    """What may be shown of a mirror's address, which may hold both."""
-    return re.sub(r"//[^/]*@", "//", address)
 
 
 def about_this_machine(error: Exception, where: str) -> LingyuError | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lingyu.errors import LingyuError
+from lingyu.errors import LingyuError, without_password
 
-from .hub import Snapshot, about_this_machine, without_password
+from .hub import Snapshot, about_this_machine
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _MIRROR = "Set HF_ENDPOINT to a mirror, or give a folder that holds the base"

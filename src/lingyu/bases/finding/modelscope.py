@@ -11,9 +11,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from lingyu.errors import LingyuError, missing_extra
+from lingyu.errors import LingyuError, missing_extra, without_password
 
-from .hub import Snapshot, about_this_machine, without_password
+from .hub import Snapshot, about_this_machine
 from .wholeness import lacking_in
 
 PREFIX = "modelscope:"

@@ -1,6 +1,5 @@
 """What a corpus is asked for, looked at before anything is read: every source, step and excluded set is there."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Literal
 
 from lingyu.data.cleaning import CORPUS_STEPS, require_steps
 from lingyu.errors import LingyuError, did_you_mean
+from lingyu.machine import usable_cores
 
 from .excluding import ExcludedSet, load_excluded
 from .sifting import Rules
@@ -50,8 +50,7 @@ class Plan:
 
     @property
     def workers(self) -> int:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.request.workers or min(cores, 1 + total_bytes(self.files) // _BYTES_FOR_A_WORKER)
+        return self.request.workers or min(usable_cores(), 1 + total_bytes(self.files) // _BYTES_FOR_A_WORKER)
 
     @property
     def rules(self) -> Rules:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lingyu.bases import usable_cores
+from lingyu.machine import usable_cores
 
 
 def test_a_container_has_the_cores_that_it_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
