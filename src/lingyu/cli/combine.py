@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from lingyu.cli.screen import say_json
 from lingyu.errors import LingyuError, printable
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from lingyu.release import Combined
     from lingyu.store import ParentDev
 
@@ -146,15 +146,12 @@ def _reference(combined: "Combined") -> str:
     return "the average's" if combined.combination.rank is None else "the average's after the cut"
 
 
-def _table(parents_dev: "Sequence[ParentDev]") -> Table:
-    table = Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        caption="dev sets, which are no tests; in brackets 95 % bootstrap intervals",
-    )
-    for heading in ("dev set of", "rows", "adapter", "accuracy", "macro-F1"):
-        table.add_column(heading, justify="right" if heading == "rows" else "left", no_wrap=True)
+def _table(parents_dev: "Sequence[ParentDev]") -> "Table":
+    from lingyu.evaluation import table_with
+
+    headings = ("dev set of", "rows", "adapter", "accuracy", "macro-F1")
+    caption = "dev sets, which are no tests; in brackets 95 % bootstrap intervals"
+    table = table_with(headings, caption, words=("dev set of", "adapter"))
     for dev in parents_dev:
         for number, figures in enumerate(dev.scores or ()):
             first = (dev.parent, f"{dev.rows:,}") if number == 0 else ("", "")

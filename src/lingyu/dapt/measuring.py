@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from torch import nn
 
+from lingyu.evaluation import table_with
 from lingyu.recipe import Dapt
 from lingyu.store import Interval
 
@@ -231,14 +231,8 @@ def _change(compared: Mapping[str, Any]) -> str:
 
 def table_of(metrics: Mapping[str, Any]) -> Table:
     """Before and after, for a terminal of 80 columns."""
-    table = Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        caption="the same masks before and after; in brackets 95 % intervals over texts",
-    )
-    for heading in ("", "masked", "loss", "perplexity", "masked accuracy"):
-        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+    headings = ("", "masked", "loss", "perplexity", "masked accuracy")
+    table = table_with(headings, "the same masks before and after; in brackets 95 % intervals over texts")
     for part, name in NAMES.items():
         if part in metrics:
             for when in ("before", "after"):

@@ -14,7 +14,7 @@ from .overlap import Collection, CrossOverlap, OverlapNote, Shared, cross_overla
 from .pictures import pictures_of
 from .plots import plot_curves
 from .report import Answers, Compared, Measured, Metrics, evaluate_answers, verdict
-from .terminal import table_of
+from .terminal import table_of, table_with
 
 __all__ = [
     "Answers",
@@ -49,6 +49,7 @@ __all__ = [
     "scores_of",
     "seeds_mean_interval",
     "table_of",
+    "table_with",
     "tfidf_baseline",
     "verdict",
 ]

@@ -1,4 +1,6 @@
-"""The test as a table for a terminal."""
+"""Figures as tables for a terminal, the test first of all."""
+
+from collections.abc import Collection, Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -11,6 +13,14 @@ from .report import Metrics
 _MOST_INTERVALS = 2  # that 80 columns hold
 
 
+def table_with(headings: Iterable[str], caption: str, *, words: Collection[str] = ("",)) -> Table:
+    """A table without rows: its columns are of figures, but for those of these headings."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, caption=caption)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in words else "right", no_wrap=True)
+    return table
+
+
 def table_of(found: Metrics, name: str = "adapter") -> Table:
     """The test for a terminal of 80 columns: model and baselines; the leak-free test below, if there is one.
 
@@ -19,14 +29,8 @@ def table_of(found: Metrics, name: str = "adapter") -> Table:
     figures = found.task.figures
     with_interval = figures if len(figures) <= _MOST_INTERVALS else figures[:1]
     has_ece = found.test.ece is not None
-    table = Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        caption="test set; in brackets 95 % bootstrap intervals over its rows",
-    )
-    for heading in ("", "rows", *(FIGURES[figure].title for figure in figures), *(["ECE"] if has_ece else [])):
-        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+    headings = ("", "rows", *(FIGURES[figure].title for figure in figures), *(["ECE"] if has_ece else []))
+    table = table_with(headings, "test set; in brackets 95 % bootstrap intervals over its rows")
 
     def add(name: str, scores: Scores, rows: int, ece: float | None = None) -> None:
         told = (

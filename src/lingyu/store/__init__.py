@@ -1,7 +1,7 @@
 """The store: adapters as folders of immutable versions, with channels. Knows nothing of training."""
 
 from .arrivals import Arrival, require_own_name, require_store
-from .card import CardFacts, render_card
+from .card import CardFacts, ancestry_paragraphs, render_card
 from .channels import Change, Removal
 from .documents import validated
 from .hashes import ANSWERS, HASHES, StoredAnswers, read_answers, read_hashes, write_answers, write_hashes
@@ -69,6 +69,7 @@ __all__ = [
     "Tenant",
     "Version",
     "VersionFacts",
+    "ancestry_paragraphs",
     "bullets",
     "check_channel",
     "check_name",

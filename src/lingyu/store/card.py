@@ -6,7 +6,7 @@ follows from them, data and leaks, the recipe in full, versions, limits.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from lingyu.recipe import FIGURES
 from lingyu.tasks import Task, task_named
 
 from .card_scores import score_paragraphs
-from .manifest import SplitRecord, VersionFacts
+from .manifest import LineageEntry, SplitRecord, VersionFacts
 from .markdown import bullets, fenced, front_matter, inline, section, table
 from .scores import StoredScores
 from .verification import AUDIT
@@ -284,11 +284,15 @@ def _versions(card: CardFacts) -> Iterator[str]:
     ]
     yield table(("", "version"), rows)
     if facts.lineage:
-        yield "The base goes back to, the nearest first:"
-        yield bullets(
-            f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" + (f": {inline(entry.note)}" if entry.note else "")
-            for entry in facts.lineage
-        )
+        yield from ancestry_paragraphs(facts.lineage)
+
+
+def ancestry_paragraphs(lineage: Iterable[LineageEntry]) -> Iterator[str]:
+    yield "The base goes back to, the nearest first:"
+    yield bullets(
+        f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" + (f": {inline(entry.note)}" if entry.note else "")
+        for entry in lineage
+    )
 
 
 def _limits(card: CardFacts) -> Iterator[str]:

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lingyu.store import LineageEntry, Manifest, bullets, fenced, front_matter, inline, section, table
+from lingyu.store import (
+    LineageEntry,
+    Manifest,
+    ancestry_paragraphs,
+    bullets,
+    fenced,
+    front_matter,
+    inline,
+    section,
+    table,
+)
 from lingyu.tasks import SingleLabel, Task, task_named
 
 from .certificate import CastProof, GateProof
@@ -134,8 +144,4 @@ def _made_of(facts: PageFacts) -> Iterator[str]:
     base = facts.manifest.base
     revision = f" at revision {inline(base.revision)}" if base.revision else ""
     yield f"Adapter {inline(facts.manifest.reference)}; base {inline(base.id)}{revision}."
-    yield "The base goes back to, the nearest first:"
-    yield bullets(
-        f"{inline(entry.id)} ({entry.weights_fingerprint[:12]})" + (f": {inline(entry.note)}" if entry.note else "")
-        for entry in facts.lineage
-    )
+    yield from ancestry_paragraphs(facts.lineage)
