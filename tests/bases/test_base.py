@@ -462,6 +462,17 @@ def test_the_words_of_a_vocabulary_stand_in_the_order_of_their_ids(tiny_base: Pa
     ).read_text("utf-8")
 
 
+def test_vocab_txt_goes_along_as_it_is_or_is_made_of_the_word_pieces(tiny_base: Path, tmp_path: Path) -> None:
+    known = (tiny_base / "vocab.txt").read_bytes()
+    shutil.copytree(tiny_base, tmp_path / "base")
+    (tmp_path / "base" / "vocab.txt").write_bytes(known.rstrip(b"\n"))
+    find_base(str(tmp_path / "base")).save_vocabulary(tmp_path)
+    assert (tmp_path / "vocab.txt").read_bytes() == known.rstrip(b"\n")
+    (tmp_path / "base" / "vocab.txt").unlink()
+    find_base(str(tmp_path / "base")).save_vocabulary(tmp_path)
+    assert (tmp_path / "vocab.txt").read_bytes() == known
+
+
 def test_a_text_is_cut_on_the_side_that_is_asked_for(tiny_base: Path) -> None:
     base = find_base(str(tiny_base))
     context, reply = "早餐很好房间很大", "热情"

@@ -1,6 +1,6 @@
 """Finding a base; its family, tokenizer and fingerprints; loading it as a classifier."""
 
-from .base import EMBEDDED, LINEAGE, Ancestor, Base, Encoded
+from .base import EMBEDDED, LINEAGE, VOCABULARY, Ancestor, Base, Encoded
 from .classifiers import Classifier, auto_classifier, classifier_class, quiet_transformers
 from .families import (
     FAMILIES,
@@ -22,6 +22,7 @@ __all__ = [
     "EMBEDDED",
     "FAMILIES",
     "LINEAGE",
+    "VOCABULARY",
     "Ancestor",
     "Base",
     "Classifier",

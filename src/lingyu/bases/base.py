@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from .fingerprints import encoder_tensors, plain_name, tokenizer_fingerprint, we
 
 EMBEDDED = Path(__file__).parent / "embedded"
 LINEAGE = "lineage.json"
+VOCABULARY = "vocab.txt"
 _COPY_ANEW = "Copy the base from the publisher anew"
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _CHARACTERS_PER_TOKEN = 16
@@ -381,6 +383,15 @@ class Base:
         is_whole = [number for _, number in words] == list(range(len(words)))
         has_pieces = type(self.tokenizer.backend_tokenizer.model).__name__ == "WordPiece"
         return [word for word, _ in words] if has_pieces and is_whole else []
+
+    def save_vocabulary(self, folder: Path) -> None:
+        """vocab.txt, which other tools read and transformers 5 no longer writes: its own, or its word pieces where it
+        has none. No file where a line a word can't say what the tokenizer is."""
+        own = self.folder / VOCABULARY
+        if own.is_file():
+            shutil.copyfile(own, folder / VOCABULARY)
+        elif words := self.word_pieces:
+            (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
 
 
 def _beginning(text: str, max_length: int) -> str:

@@ -1,6 +1,5 @@
 """A model of which all weights were trained: a transformers folder, no adapter."""
 
-import shutil
 from pathlib import Path
 
 from torch import nn
@@ -8,16 +7,13 @@ from transformers import PreTrainedModel
 
 from lingyu.bases import Base, Head, auto_classifier
 
-_VOCABULARY = "vocab.txt"  # transformers 5 no longer writes it, and other tools read it
-
 
 def save_whole(model: PreTrainedModel, base: Base, folder: Path) -> None:
     """Write model and tokenizer."""
     model.name_or_path = model.config.name_or_path = base.id  # never a path of this machine
     model.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)
-    if (base.folder / _VOCABULARY).is_file():
-        shutil.copyfile(base.folder / _VOCABULARY, folder / _VOCABULARY)
+    base.save_vocabulary(folder)
 
 
 def load_whole(folder: Path, head: Head) -> nn.Module:

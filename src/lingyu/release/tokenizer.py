@@ -1,18 +1,16 @@
 """A merged model's tokenizer: the base's own, set up so that transformers alone reads a text as lingyu does."""
 
 import json
-import shutil
 from pathlib import Path
 
 from lingyu.bases import Base
 from lingyu.tasks import TruncationSide
 
-VOCABULARY = "vocab.txt"
 _CONFIG = "tokenizer_config.json"
 
 
 def save_tokenizer(base: Base, max_length: int, side: TruncationSide, folder: Path) -> None:
-    """Write it to the folder, with vocab.txt, which other tools read and transformers 5 no longer writes.
+    """Write it to the folder, with vocab.txt.
 
     max_length, side: where truncation=True cuts.
     """
@@ -29,13 +27,4 @@ def save_tokenizer(base: Base, max_length: int, side: TruncationSide, folder: Pa
         # the model knows one type of token or none, and fails over a second text's that the tokenizer would tell
         config["model_input_names"] = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
     (folder / _CONFIG).write_text(json.dumps(config, ensure_ascii=False, indent=2, sort_keys=True) + "\n", "utf-8")
-    save_vocabulary(base, folder)
-
-
-def save_vocabulary(base: Base, folder: Path) -> None:
-    """vocab.txt, where a file of words says what the tokenizer knows."""
-    own = base.folder / VOCABULARY
-    if own.is_file():
-        shutil.copyfile(own, folder / VOCABULARY)
-    elif words := base.word_pieces:
-        (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
+    base.save_vocabulary(folder)

@@ -18,10 +18,9 @@ from lingyu.errors import LingyuError
 from .pretrainer import Pretrainer
 
 WEIGHTS = "model.safetensors"
-VOCABULARY = "vocab.txt"
 _TOKENIZER = "tokenizer.json"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
-_TOKENIZER_FILES = (_TOKENIZER, _TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", VOCABULARY)
+_TOKENIZER_FILES = (_TOKENIZER, _TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
 _OF_A_MACHINE = ("name_or_path", "tokenizer_file", "auto_map")
 
 
@@ -50,14 +49,13 @@ def save_model(model: Pretrainer, config: Any, folder: Path, dtype: str, without
 
 
 def copy_tokenizer(base: Base, folder: Path) -> None:
-    """The tokenizer's files as they lie beside the base, with vocab.txt, which transformers 5 no longer writes."""
+    """The tokenizer's files as they lie beside the base, with vocab.txt."""
     if not (base.folder / _TOKENIZER).is_file():
         base.tokenizer.save_pretrained(folder)
     for name in _TOKENIZER_FILES:
         if (base.folder / name).is_file():
             shutil.copyfile(base.folder / name, folder / name)
-    if not (folder / VOCABULARY).is_file() and (words := base.word_pieces):
-        (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
+    base.save_vocabulary(folder)
     _clean_tokenizer_config(folder / _TOKENIZER_CONFIG)
 
 

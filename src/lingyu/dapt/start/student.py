@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lingyu.bases import Base
+from lingyu.bases import VOCABULARY, Base
 from lingyu.errors import LingyuError
 from lingyu.recipe import Shape
 
 from ..model.distiller import student_layers
 from ..model.loading import Loaded, load_pretrainer
 from ..model.pretrainer import Pretrainer
-from ..model.saving import VOCABULARY, copy_tokenizer, save_model
+from ..model.saving import copy_tokenizer, save_model
 
 _WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.weight"
 _POSITION_EMBEDDINGS = "encoder.embeddings.position_embeddings.weight"

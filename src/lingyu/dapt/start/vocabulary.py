@@ -19,6 +19,7 @@ from typing import Final
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from lingyu.bases import VOCABULARY
 from lingyu.errors import LingyuError
 from lingyu.text import whole_characters
 
@@ -99,7 +100,7 @@ def write_tokenizer(vocabulary: Vocabulary, folder: Path, max_length: int) -> No
     """vocab.txt, and what AutoTokenizer reads. max_length: tokens that the encoder has positions for."""
     from transformers import BertTokenizer
 
-    file = folder / "vocab.txt"
+    file = folder / VOCABULARY
     file.write_text("".join(f"{entry}\n" for entry in vocabulary.entries), encoding="utf-8", newline="\n")
     tokenizer = BertTokenizer(str(file), do_lower_case=True, model_max_length=max_length)
     tokenizer.save_pretrained(folder)

@@ -26,7 +26,6 @@ from lingyu.text import cut_by_nothing
 from ..ancestry import require_lineage
 from ..gate import unmerged_logits
 from ..texts import GateTexts, gate_texts
-from ..tokenizer import save_vocabulary
 from .folder import (
     GRAPH,
     MODEL_FILES,
@@ -280,7 +279,7 @@ def _write_tokenizer(base: Base, max_length: int, side: TruncationSide, folder: 
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length, direction="left" if side == "left" else base.tokenizer.truncation_side)
     tokenizer.save(str(folder / TOKENIZER))
-    save_vocabulary(base, folder)
+    base.save_vocabulary(folder)
 
 
 def _torch_run(model: nn.Module) -> Run:
