@@ -25,6 +25,7 @@ from lingyu.tasks import Answer, Result
 
 from ..e2e.conftest import Workplace
 from ..serving.trained import reviews, trained
+from .tables import read_csv
 
 OURS = ["predicted_label", "probability", "version", "truncated", "error"]
 KEYS = ["text", "label", "probability", "probabilities", "version", "truncated"]
@@ -65,11 +66,6 @@ def write_csv(file: Path, *rows: list[str], delimiter: str = ",", encoding: str 
     with file.open("w", encoding=encoding, newline="") as stream:
         csv.writer(stream, delimiter=delimiter).writerows(rows)
     return file
-
-
-def read_csv(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def nothing_but(folder: Path, *names: str) -> bool:

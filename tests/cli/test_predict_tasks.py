@@ -1,6 +1,5 @@
 """lingyu predict with adapters of every task, and of two texts: on the command line, from a file, from a pipe."""
 
-import csv
 import io
 import json
 import sys
@@ -15,6 +14,7 @@ from lingyu.cli.predict_file import CHUNK_ROWS
 
 from ..serving.every_task import ADAPTERS, store_of_every_task
 from ..serving.test_answering import assert_same
+from .tables import read_csv
 
 MISSING = (
     "restaurant@v1 reads two texts, and here is one. "
@@ -40,11 +40,6 @@ def predict(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
         return status, said.out.splitlines(), said.err.splitlines()
 
     return run
-
-
-def read_csv(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def typed(content: str, monkeypatch: pytest.MonkeyPatch) -> None:

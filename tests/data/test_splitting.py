@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.data.splitting import sample_rows, split_by_time, split_groups, split_rows
+from lingyu.data.splitting import sample_rows, split_by_time, split_groups
 
 SHARES = {"test": 0.1, "dev": 0.1}
 
@@ -28,7 +28,7 @@ seeds = st.integers(0, 1000)
 @given(labelled_hashes(), shares, seeds)
 def test_a_split_is_disjoint_and_whole_and_keeps_same_texts_together(data, shares, seed):
     hashes, labels = data
-    parts = split_rows(hashes, labels, shares, seed)
+    parts = split_groups(hashes, hashes, labels, shares, seed)
     assert list(parts) == ["train", *shares]
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(hashes)))
     texts = [set(hashes[rows].tolist()) for rows in parts.values()]
@@ -39,7 +39,7 @@ def test_a_split_is_disjoint_and_whole_and_keeps_same_texts_together(data, share
 @given(labelled_hashes(), shares, seeds)
 def test_a_label_with_as_many_texts_as_parts_is_in_every_part(data, shares, seed):
     hashes, labels = data
-    parts = split_rows(hashes, labels, shares, seed)
+    parts = split_groups(hashes, hashes, labels, shares, seed)
     for label in np.unique(labels):
         texts = len(np.unique(hashes[labels == label]))
         served = [part for part, rows in parts.items() if label in labels[rows]]
@@ -51,8 +51,8 @@ def test_the_order_of_the_rows_changes_nothing(data, shares, seed, random):
     hashes, labels = data
     order = list(range(len(hashes)))
     random.shuffle(order)
-    once = split_rows(hashes, labels, shares, seed)
-    again = split_rows(hashes[order], labels[order], shares, seed)
+    once = split_groups(hashes, hashes, labels, shares, seed)
+    again = split_groups(hashes[order], hashes[order], labels[order], shares, seed)
     for part in once:
         assert sorted(hashes[once[part]].tolist()) == sorted(hashes[order][again[part]].tolist())
 
@@ -60,13 +60,13 @@ def test_the_order_of_the_rows_changes_nothing(data, shares, seed, random):
 def test_shares_and_strata_are_met_to_the_row_where_texts_are_distinct():
     hashes = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, 1000)
     labels = np.repeat([0, 1], [700, 300])
-    parts = split_rows(hashes, labels, SHARES, seed=42)
+    parts = split_groups(hashes, hashes, labels, SHARES, seed=42)
     assert {part: np.bincount(labels[rows]).tolist() for part, rows in parts.items()} == {
         "train": [560, 240],
         "test": [70, 30],
         "dev": [70, 30],
     }
-    other = split_rows(hashes, labels, SHARES, seed=43)
+    other = split_groups(hashes, hashes, labels, SHARES, seed=43)
     overlap = np.isin(parts["test"], other["test"]).mean()
     assert overlap < 0.3, "another seed draws another test set"
 
@@ -74,8 +74,8 @@ def test_shares_and_strata_are_met_to_the_row_where_texts_are_distinct():
 def test_one_row_more_moves_few_others():
     hashes = np.random.default_rng(2).integers(-(2**63), 2**63 - 1, 1001)
     labels = np.zeros(1001, dtype=np.int64)
-    before = set(hashes[:1000][split_rows(hashes[:1000], labels[:1000], SHARES, 7)["test"]].tolist())
-    after = set(hashes[split_rows(hashes, labels, SHARES, 7)["test"]].tolist())
+    before = set(hashes[:1000][split_groups(hashes[:1000], hashes[:1000], labels[:1000], SHARES, 7)["test"]].tolist())
+    after = set(hashes[split_groups(hashes, hashes, labels, SHARES, 7)["test"]].tolist())
     assert len(before ^ after) <= 2
 
 

@@ -12,16 +12,13 @@ from lingyu.cli.train import main as train_lora
 from lingyu.training.runs import mark_complete
 
 from .conftest import Workplace, write_reviews
+from .running import last_line
 
 
 @pytest.fixture
 def place(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     monkeypatch.chdir(workplace.folder)
     return workplace
-
-
-def last_line(capsys: pytest.CaptureFixture[str]) -> str:
-    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def rewrite(file: Path, *rows: str, encoding: str = "utf-8") -> None:

@@ -1,11 +1,9 @@
 """dapt.py by its real command: a base made, killed, resumed, stopped, on two processes; one line for what is wrong."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from lingyu.cli.dapt import main as dapt
 from lingyu.training import read_metrics
 
 from ..dapt.workplace import PretrainingPlace, make_place
-from .running import launch, wait_for_step
+from .running import last_line, launch, launch_two, wait_for_step
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -45,10 +43,6 @@ def place(tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> P
     made = make_place(tmp_path / "work", tiny_base)
     monkeypatch.chdir(made.folder)
     return made
-
-
-def last_line(capsys: pytest.CaptureFixture[str]) -> str:
-    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 # What a run leaves
@@ -275,20 +269,7 @@ def test_two_processes_train_what_one_does(
     settings = ["train.bf16=false", "train.dropout=0", setting]
     other = make_place(tmp_path / "other", tiny_base)
     assert dapt([str(place.recipe), *settings]) == 0
-    two = subprocess.run(
-        [
-            *(sys.executable, "-m", "accelerate.commands.launch"),
-            *("--config_file", str(repo / "recipes/accelerate/two_cpu.yaml"), "--main_process_port", "0"),
-            *(str(repo / "dapt.py"), str(other.recipe), *settings),
-        ],
-        cwd=other.folder,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert two.returncode == 0, two.stderr
-    assert "processes 2" in two.stderr
+    launch_two(repo, "dapt.py", other.recipe, other.folder, *settings)
     one, both, before = (
         load_file(at / "model.safetensors") for at in (place.base, other.base, place.folder / "bases/tiny")
     )

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from .conftest import Workplace, make_workplace
-from .running import launch, wait_for_step
+from .running import launch, launch_two, wait_for_step
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -158,20 +158,7 @@ def test_two_processes_train_what_one_does(workplace: Workplace, tmp_path: Path,
     one = start(workplace, repo, *settings)
     _, err = one.communicate(timeout=120)
     assert one.returncode == 0, err
-    two = subprocess.run(
-        [
-            *(sys.executable, "-m", "accelerate.commands.launch"),
-            *("--config_file", str(repo / "recipes/accelerate/two_cpu.yaml"), "--main_process_port", "0"),
-            *(str(repo / "train_lora.py"), str(other.recipe), *settings),
-        ],
-        cwd=other.folder,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert two.returncode == 0, two.stderr
-    assert "processes 2" in two.stderr
+    launch_two(repo, "train_lora.py", other.recipe, other.folder, *settings)
     weights = [load_file(place.folder / "adapters/tiny/v1/adapter_model.safetensors") for place in (workplace, other)]
     assert weights[0].keys() == weights[1].keys()
     largest = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])

@@ -16,14 +16,7 @@ from lingyu.recipe import load_recipe
 from lingyu.store import AUDIT, Store, open_version
 
 from ..e2e.conftest import Workplace
-from ..serving.trained import copy_of, reviews, trained
-
-
-@pytest.fixture
-def place(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    copy = copy_of(trained(tiny_base), tmp_path / "copy")
-    monkeypatch.chdir(copy.folder)
-    return copy
+from ..serving.trained import reviews, trained
 
 
 def run_of(place: Workplace, name: str) -> Path:

@@ -23,15 +23,6 @@ from lingyu.text import content_hashes
 
 from ..data.rows import read_rows
 from ..e2e.conftest import Workplace
-from ..serving.trained import copy_of, trained
-
-
-@pytest.fixture
-def place(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    """A copy of the trained store, hotel and shop in it."""
-    copy = copy_of(trained(tiny_base), tmp_path / "copy")
-    monkeypatch.chdir(copy.folder)
-    return copy
 
 
 def recipe(place: Workplace, *overrides: str) -> Recipe:

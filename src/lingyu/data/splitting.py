@@ -20,24 +20,17 @@ Indices = NDArray[np.int64]
 TRAIN = "train"
 
 
-def split_rows(hashes: Hashes, labels: NDArray[np.int64], shares: Mapping[str, float], seed: int) -> dict[str, Indices]:
-    """Indices of the rows of each part of `shares`, and of train, which gets the rest; ascending.
-
-    hashes, labels: (rows,). A same text has one label. shares: part to share of the rows, together below 1.
-
-    A label with as many same-text groups as there are parts is in every part; with fewer, the parts are served in the
-    order train, then that of `shares`. No part of a label gets more than its share of rows, rounded, unless one group
-    alone is larger than that and nothing smaller is there.
-    """
-    return split_groups(hashes, hashes, labels, shares, seed)
-
-
 def split_groups(
     groups: NDArray[np.int64], hashes: Hashes, labels: NDArray[np.int64], shares: Mapping[str, float], seed: int
 ) -> dict[str, Indices]:
-    """As split_rows, over groups of any kind: near texts, one customer's reviews. Their rows may differ in label.
+    """Indices of the rows of each part of `shares`, and of train, which gets the rest; ascending.
 
-    groups: (rows,), one number for the rows that stay together; same texts are of one group.
+    groups: (rows,), one number for the rows that stay together: same texts, near ones, one customer's reviews; same
+    texts are of one group. hashes, labels: (rows,). shares: part to share of the rows, together below 1.
+
+    A label with as many groups of its own as there are parts is in every part; with fewer, the parts are served in the
+    order train, then that of `shares`. No part of a label gets more than its share of rows, rounded, unless one group
+    alone is larger than that and nothing smaller is there.
 
     A group of several labels is given to a part that its rows bring nearer to its share of each label, where all labels
     weigh the same; so a part may get more than its share of a label, but never of the rows.
