@@ -15,6 +15,7 @@ from lingyu.lora.publishing import CURVES, Record, package_versions, publish, re
 from lingyu.recipe import load_recipe
 from lingyu.store import AUDIT, METRICS, SplitRecord, Store
 from lingyu.tasks import Calibration
+from lingyu.training import Inputs, Run
 
 from ..serving.trained import copy_of, trained
 
@@ -69,11 +70,13 @@ def test_a_version_and_its_card_say_all_that_made_it(
     metrics = json.loads((hotel.folder / METRICS).read_text("utf-8"))
     pictures = {CURVES: (hotel.folder / CURVES).read_bytes()}
     record = Record(recipe, base, splits, ["酒店@v1 read it."], split, None, answers, metrics, pictures)
-    made = publish(record, hotel.folder)
+    (folder,) = place.folder.glob("runs/hotel/*")
+    made = publish(record, Run(folder, Inputs("w", "t", "train", "dev", 1, "float32")))
     assert Store("adapters").open("inn@canary") == made
     manifest, theirs = made.manifest, hotel.manifest
     assert (manifest.task, manifest.labels, manifest.method) == (theirs.task, theirs.labels, theirs.method)
     assert (manifest.base, manifest.lineage, manifest.text_pair) == (theirs.base, theirs.lineage, False)
+    assert manifest.run == folder.name
     assert (manifest.max_length, manifest.text_steps) == (24, ("html", "urls"))
     assert (manifest.split, manifest.calibration) == (split, calibration)
     assert manifest.packages == package_versions(("html", "urls"))
