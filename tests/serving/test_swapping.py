@@ -1,5 +1,6 @@
 """Who answers while adapters come, go and change: always the tenant's own, by the version that it says."""
 
+import errno
 import json
 import os
 import random
@@ -509,6 +510,22 @@ def test_a_named_pipe_in_the_place_of_the_tenants_is_not_waited_for(
     os.mkfifo(fresh.store / "tenants.yaml")
     assert lingyu.classify(["好"], "acme")[0].version == "a0@v2"
     assert "a named pipe" in caplog.text
+
+
+def test_tenants_that_may_not_be_looked_at_any_more_stay_in_force(
+    fresh: Maker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tenants(fresh, "tenants:\n  acme: a0\n")
+    lingyu = Lingyu.load(fresh.store)
+    write_tenants(fresh, "tenants:\n  acme: a1\n")
+
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "is_fifo", forbidden)
+    (fresh.store / "tenants.yaml").unlink()
+    assert lingyu.classify(["好"], "acme")[0].version == "a0@v2"
+    assert "stay in force" in caplog.text
 
 
 def test_many_faults_of_changed_tenants_are_one_line_in_the_log(fresh: Maker, caplog: pytest.LogCaptureFixture) -> None:

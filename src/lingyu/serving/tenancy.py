@@ -54,7 +54,7 @@ class Tenancy:
     def _read(self) -> Mapping[str, Tenant]:
         if self._file.parent == self._store.root:  # elsewhere, in a mounted configuration, links are the custom
             refuse_symlink(self._file)
-        if self._file.is_fifo():
+        if _is_pipe(self._file):
             raise LingyuError("a named pipe, which may never end", where=self._file, next="Write a file in its place")
         return read_tenants(self._file)
 
@@ -79,6 +79,13 @@ class Tenancy:
             next_step = f"Did you mean `{near}`?" if near else f"Write it into {self._file}"
             raise LingyuError(f"no tenant {name!r:.80}", where=self._file, next=next_step)
         return tenants[name]
+
+
+def _is_pipe(file: Path) -> bool:
+    try:
+        return file.is_fifo()
+    except OSError:  # whoever reads it says what is wrong
+        return False
 
 
 def _signature(file: Path) -> _Signature | None:
