@@ -220,6 +220,12 @@ def test_long_texts_are_cut_and_said(tiny_base: Path) -> None:
         ("<b>&é" * 20_000, 1_000),
         ("[MASK]" * 20_000, 1_000),
         ("a " * 70_000, 1_000),
+        ("，" * 90_000, 1_000),
+        ("——" * 40_000, 1_000),
+        ("𠀀" * 90_000, 1_000),
+        (" " * 400 + "字" * 90_000, 2_000),
+        ("\u200b" * 400 + "字" * 90_000, 2_000),
+        ("a" * 400 + "字" * 90_000, 2_000),
         ("字" + "a" * 90_000, 90_001),  # a word is one token however long it is, so all of it has to be read
     ],
 )
@@ -244,7 +250,9 @@ def test_of_a_long_text_its_beginning_alone_is_tokenized(
     assert max(map(len, read)) <= longest_read
 
 
-PIECES = st.sampled_from([*"好的 \t，!éÅßİＡ\u0301\u200b\x00𠀀", "[MASK]", "ab", "x" * 70, "x" * 150])
+PIECES = st.sampled_from(
+    [*"好的 \t，!éÅßİＡ\u0301\u200b\x00𠀀㐀—‐‧　〃《】！（）：；？", "[MASK]", "ab", "x" * 70, "x" * 150]
+)
 
 
 @given(st.lists(st.lists(PIECES, min_size=20, max_size=200), max_size=3), st.integers(3, 6))

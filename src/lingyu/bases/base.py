@@ -31,7 +31,12 @@ VOCABULARY = "vocab.txt"
 _COPY_ANEW = "Copy the base from the publisher anew"
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _CHARACTERS_PER_TOKEN = 16
-_BEGINS_A_PIECE = re.compile(r"[ \t\n!-/:-@\[-`{-~\u4e00-\u9fff]")
+_MORE = 8
+"""How many times as much of a text is read whose beginning had too few tokens."""
+_BEGINS_A_PIECE = re.compile(
+    r"[ \t\n!-/:-@\[-`{-~\u2010-\u2027\u3000-\u3003\u3008-\u3011\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\U00020000-\U0002a6df]"
+)
 
 # A head of tokens reads no pooler, and a table of embeddings may be one that the config does without.
 _MAY_LACK_A_PLACE = re.compile(r"pooler\.|embeddings\.")
@@ -233,18 +238,22 @@ class Base:
         """
         if not texts:
             return Encoded([], [])
-        read = list(texts)
-        if pairs is None and truncation_side == "right" and self._cuts_where_bert_does:
-            read = [_beginning(text, max_length) for text in read]
+        begins = pairs is None and truncation_side == "right" and self._cuts_where_bert_does
+        most = _CHARACTERS_PER_TOKEN * max_length
+        read = [_beginning(text, most) for text in texts] if begins else list(texts)
         encoded = self._encode(read, max_length, pairs, spans, truncation_side)
         begun = zip(read, texts, encoded.truncated, strict=True)
         lacking = [row for row, (part, text, cut) in enumerate(begun) if len(part) < len(text) and not cut]
-        if lacking:  # of few tokens for its length: a word of a thousand letters is one
-            whole = self._encode([texts[row] for row in lacking], max_length, None, spans, truncation_side)
+        while lacking:  # of few tokens for its length: a word of a thousand letters is one, a blank none
+            most *= _MORE
+            read = [_beginning(texts[row], most) for row in lacking]
+            more = self._encode(read, max_length, None, spans, truncation_side)
             for at, row in enumerate(lacking):
-                encoded.input_ids[row], encoded.truncated[row] = whole.input_ids[at], whole.truncated[at]
-                if encoded.spans is not None and whole.spans is not None:
-                    encoded.spans[row] = whole.spans[at]
+                encoded.input_ids[row], encoded.truncated[row] = more.input_ids[at], more.truncated[at]
+                if encoded.spans is not None and more.spans is not None:
+                    encoded.spans[row] = more.spans[at]
+            still = zip(read, lacking, more.truncated, strict=True)
+            lacking = [row for part, row, cut in still if len(part) < len(texts[row]) and not cut]
         return encoded
 
     def _encode(
@@ -274,7 +283,7 @@ class Base:
 
     @cached_property
     def _cuts_where_bert_does(self) -> bool:
-        """Whether blanks, ASCII marks and Chinese characters each begin a piece, whatever stands behind them."""
+        """Whether blanks, marks and Chinese characters each begin a piece, whatever stands behind them."""
         backend = self.tokenizer.backend_tokenizer
         kinds = (type(backend.normalizer).__name__, type(backend.pre_tokenizer).__name__, type(backend.model).__name__)
         has_own_words = any(not token.special for token in self.tokenizer.added_tokens_decoder.values())
@@ -394,13 +403,12 @@ class Base:
             (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
 
 
-def _beginning(text: str, max_length: int) -> str:
-    """What of a long text can reach the first max_length tokens, mostly: a million characters take seconds and
-    gigabytes to be tokenized, of which all but a page is cut away."""
-    most = _CHARACTERS_PER_TOKEN * max_length
+def _beginning(text: str, most: int) -> str:
+    """So many characters of a long text, and those to where a piece begins: a million take seconds and gigabytes to be
+    tokenized, of which all but a page is cut away."""
     if len(text) <= 2 * most:
         return text
-    cut = _BEGINS_A_PIECE.search(text, most, 2 * most)
+    cut = _BEGINS_A_PIECE.search(text, most)
     return text[: cut.start()] if cut else text
 
 
