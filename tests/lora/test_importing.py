@@ -1,6 +1,8 @@
 """Adapters that plain PEFT saved become versions: proved to fit, under the base's own name."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -251,3 +253,19 @@ def test_what_is_trained_whole_beside_the_head_is_refused_before_it_is_published
     with pytest.raises(LingyuError, match="word_embeddings"):
         imported(folder, store, tiny_base)
     assert store.versions("shop") == ()
+
+
+def test_a_store_that_can_not_be_written_is_named_and_no_hidden_folder(
+    foreign: Path, store: Store, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def read_only(path: Path, *args: Any, **settings: Any) -> None:
+        if path.parent == store.root:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        mkdir(path, *args, **settings)
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(LingyuError) as raised:
+        imported(foreign, store, tiny_base)
+    assert (raised.value.what, raised.value.where) == ("no permission", str(store.root))

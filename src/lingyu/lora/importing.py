@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 
 from lingyu.bases import Base, Head
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.folders import hidden_folder
 from lingyu.recipe import KEEPS_PLACES, Train
 from lingyu.store import (
     ADAPTER_CONFIG,
@@ -28,6 +27,7 @@ from lingyu.store import (
     Store,
     Version,
     VersionFacts,
+    preparing,
     refuse_remote_code,
     render_card,
 )
@@ -107,7 +107,7 @@ def import_adapter(
     max_length = min(_MAX_LENGTH, base.max_length) if max_length is None else max_length
     base.require_length(max_length)
     facts = _facts(base, task, max_length, text_steps)
-    with hidden_folder(store.root) as prepared:
+    with preparing(store.root) as prepared:
         _rewrite(foreign, base, prepared)
         try:
             # what is read here, and has its place by that, is all that is ever mixed, merged or combined

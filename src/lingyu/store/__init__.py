@@ -21,6 +21,7 @@ from .manifest import (
 from .markdown import bullets, fenced, front_matter, inline, section, table
 from .names import STABLE, AdapterReference, check_channel, check_name
 from .scores import METRICS, Combination, ParentDev, StoredScores, read_scores
+from .staging import preparing
 from .store import Store, open_adapter
 from .tenants import TENANTS, Tenant, read_tenants, require_alike, tenant_faults
 from .tensors import read_tensors, write_tensors
@@ -80,6 +81,7 @@ __all__ = [
     "judgement_of",
     "open_adapter",
     "open_version",
+    "preparing",
     "pull",
     "push",
     "read_answers",

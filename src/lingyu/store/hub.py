@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lingyu.errors import LingyuError, did_you_mean, from_os_error, without_password
-from lingyu.folders import hidden_folder
 
 from .arrivals import Arrival, require_same, require_store
 from .documents import MAX_JSON_BYTES
 from .manifest import MANIFEST, Manifest, read_manifest
 from .names import check_channel, is_version, shown
+from .staging import preparing
 from .store import Store
 from .verification import SUFFIXES, Version, open_version
 
@@ -127,7 +127,7 @@ def pull(address: HubAddress, store: Store, *, channel: str | None = None, why: 
     if channel is not None:
         check_channel(channel)
     require_store(store.root)
-    with hidden_folder(store.root) as folder:
+    with preparing(store.root) as folder:
         with _in_one_line(address):
             version, commit = _fetch(_api(), address, folder)
         return store.receive(version, channel=channel, why=why or f"pulled from {address} (commit {commit[:12]})")

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
-from lingyu.folders import clean, sync
+from lingyu.folders import clean, hidden_folder, nothing_kept, sync
 
 HIDDEN = ".writing-"
 LOCKS = ".locks"
@@ -51,6 +51,16 @@ def writers_turn(root: Path, name: str) -> Iterator[Path]:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         lock.release()
+
+
+@contextmanager
+def preparing(root: Path) -> Iterator[Path]:
+    """A hidden folder of the store, gone at the end. Raises LingyuError where the store can't be written."""
+    try:
+        with hidden_folder(root) as folder:
+            yield folder
+    except OSError as error:
+        raise nothing_kept(error, root) from error
 
 
 def remove_hidden(folder: Path) -> None:

@@ -12,10 +12,9 @@ from torch import nn
 
 from lingyu.bases import Base, Encoded
 from lingyu.errors import LingyuError
-from lingyu.folders import hidden_folder
 from lingyu.lora import AdapterWeights, find_base_of, load_adapter, read_weights
 from lingyu.reporting import Report
-from lingyu.store import HASHES, Combination, ParentDev, Store, Version, read_scores
+from lingyu.store import HASHES, Combination, ParentDev, Store, Version, preparing, read_scores
 from lingyu.tasks import task_named
 from lingyu.text import clean
 from lingyu.training import logits_of
@@ -59,7 +58,7 @@ def publish_average(
     parents = _read(agreed, base)
     rank = _rank_of_cut(parents, svd_rank) if is_cut else None
     dev_sets = _dev_sets(agreed)
-    with hidden_folder(store) as folder:
+    with preparing(store) as folder:
         combination = _write_with_proof(folder, agreed, parents, base, rank, dev_sets)
         itself = Answering(name, folder, agreed.labels, tuple(range(len(agreed.labels))), agreed.max_length)
         made = CombinedVersion(
