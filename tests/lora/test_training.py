@@ -104,3 +104,20 @@ def test_a_run_that_was_killed_once_it_had_published_publishes_no_second_version
     assert json.loads((run / "run.json").read_text("utf-8"))["version"] == "v1"
     assert train(command) == 0, "a run of its own, though every byte of its adapter is the same"
     assert store.versions("tiny") == ("v1", "v2")
+
+
+def test_a_run_that_is_finished_late_takes_no_channel_from_a_later_version(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = make_workplace(tmp_path / "work", tiny_base)
+    monkeypatch.chdir(work.folder)
+    command = [str(work.recipe), "train.max_steps=2"]
+    place = "from lingyu.store.channels import PreparedChange"
+    killed = f"import os; {place}; PreparedChange.commit = lambda *_: os._exit(9); {TRAIN}"
+    process = subprocess.run([sys.executable, "-c", killed, *command], capture_output=True, text=True)
+    assert process.returncode == 9, process.stderr
+    (run,) = work.runs()
+    assert train(command) == 0
+    assert train([*command, "--resume", str(run)]) == 0
+    store = Store("adapters")
+    assert (store.versions("tiny"), store.channels("tiny")) == (("v1", "v2"), {"stable": "v2"})

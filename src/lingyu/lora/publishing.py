@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,13 @@ def _published_by(run: Run, name: str, store: Store) -> Version | None:
 
 
 def _set_channel(version: Version, channel: str | None, store: Store) -> None:
-    """Unless it was set, and then set to another by someone who had seen the version."""
+    """Unless it was set to another since the version was there: by someone who had seen it, or by a later run."""
+    if channel is None:
+        return
     changes = [line for line in store.history(version.name) if isinstance(line, Change) and line.channel == channel]
-    if channel is not None and version.version not in [change.version for change in changes[:-1]]:
+    is_older = version.version in [change.version for change in changes[:-1]]
+    made = version.manifest.created
+    if not is_older and not any(datetime.fromisoformat(change.when) > made for change in changes):
         store.set_channel(version.name, channel, version.version, _WHY)
 
 
