@@ -31,8 +31,7 @@ VOCABULARY = "vocab.txt"
 _COPY_ANEW = "Copy the base from the publisher anew"
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
 _CHARACTERS_PER_TOKEN = 16
-_MORE = 8
-"""How many times as much of a text is read whose beginning had too few tokens."""
+_MORE = 8  # times as much is read of a text whose beginning has too few tokens
 _BEGINS_A_PIECE = re.compile(
     r"[ \t\n!-/:-@\[-`{-~\u2010-\u2027\u3000-\u3003\u3008-\u3011\u3400-\u4dbf\u4e00-\u9fff"
     r"\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\U00020000-\U0002a6df]"
@@ -238,22 +237,22 @@ class Base:
         """
         if not texts:
             return Encoded([], [])
-        begins = pairs is None and truncation_side == "right" and self._cuts_where_bert_does
-        most = _CHARACTERS_PER_TOKEN * max_length
-        read = [_beginning(text, most) for text in texts] if begins else list(texts)
-        encoded = self._encode(read, max_length, pairs, spans, truncation_side)
+        if pairs is None and truncation_side == "right" and self._cuts_where_bert_does:
+            return self._encode_beginnings(texts, max_length, spans, _CHARACTERS_PER_TOKEN * max_length)
+        return self._encode(texts, max_length, pairs, spans, truncation_side)
+
+    def _encode_beginnings(self, texts: Sequence[str], max_length: int, spans: bool, most: int) -> Encoded:
+        """Of a long text no more than its tokens need, about `most` characters or a multiple of them."""
+        read = [_beginning(text, most) for text in texts]
+        encoded = self._encode(read, max_length, None, spans, "right")
         begun = zip(read, texts, encoded.truncated, strict=True)
         lacking = [row for row, (part, text, cut) in enumerate(begun) if len(part) < len(text) and not cut]
-        while lacking:  # of few tokens for its length: a word of a thousand letters is one, a blank none
-            most *= _MORE
-            read = [_beginning(texts[row], most) for row in lacking]
-            more = self._encode(read, max_length, None, spans, truncation_side)
+        if lacking:  # of few tokens for its length: a word of a thousand letters is one, a blank none
+            more = self._encode_beginnings([texts[row] for row in lacking], max_length, spans, _MORE * most)
             for at, row in enumerate(lacking):
                 encoded.input_ids[row], encoded.truncated[row] = more.input_ids[at], more.truncated[at]
                 if encoded.spans is not None and more.spans is not None:
                     encoded.spans[row] = more.spans[at]
-            still = zip(read, lacking, more.truncated, strict=True)
-            lacking = [row for part, row, cut in still if len(part) < len(texts[row]) and not cut]
         return encoded
 
     def _encode(
