@@ -164,6 +164,13 @@ def test_what_a_random_start_did_not_know_is_no_gain_and_nothing_is_forgotten() 
     assert said == "Before is a start that knew no word, so this is no gain of a trained encoder."
 
 
+def test_texts_of_which_nothing_could_be_masked_leave_the_intervals_numbers() -> None:
+    """Of two texts, one of them of a single token, every fourth draw has nothing that is masked."""
+    found = compare(measured([3.0, 0.0], [1, 0], [2, 0]), measured([2.0, 0.0], [2, 0], [2, 0]))
+    assert found["loss_difference"] == {"value": -0.5, "low": -0.5, "high": 0.0}
+    assert found["after"]["accuracy"] == {"value": 1.0, "low": 0.0, "high": 1.0}
+
+
 def test_other_masks_are_never_compared() -> None:
     with pytest.raises(AssertionError, match="other masks"):
         compare(measured([1.0], [0], [2]), measured([1.0], [0], [3]))

@@ -52,6 +52,7 @@ def test_a_new_head_has_a_rate_of_its_own_and_then_everybodys() -> None:
     assert head[2:20] == [1.0] * 18
     assert head[20:] == encoder[20:]
     assert encoder[20] == 0.0, "the usual warm-up begins"
+    assert encoder[20:] == rates(train, 40, alone=0, learns_alone=False), "its decay ends with the last step"
     assert max(encoder) == 1.0
 
 

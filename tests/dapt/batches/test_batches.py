@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lingyu.dapt.batches import batches
@@ -38,7 +38,8 @@ SEEDS = st.integers(-(2**63), 2**64)
 
 
 # how many texts a block has and how many blocks are held at once: one window, and many of 24 texts
-WINDOWS = st.sampled_from([(batches.BLOCK_TEXTS, batches.BLOCKS_AT_ONCE), (8, 3)])
+WHOLE_EPOCH = (batches.BLOCK_TEXTS, batches.BLOCKS_AT_ONCE)
+WINDOWS = st.sampled_from([WHOLE_EPOCH, (8, 3)])
 
 
 @contextmanager
@@ -50,6 +51,8 @@ def windows_of(window: tuple[int, int]) -> Iterator[None]:
         yield
 
 
+@example(WHOLE_EPOCH, [8, 8, 1], 20, 1, 1)  # to its mark the first batch would take two texts of the three
+@example(WHOLE_EPOCH, [8, 8, 8, 8, 1, 1], 20, 1, 2)  # before its mark the fourth batch would have none
 @given(WINDOWS, LENGTHS, st.integers(84, 1000), SEEDS, st.integers(0, 9))
 def test_each_text_stands_once_no_batch_is_empty_or_over_the_budget(
     window: tuple[int, int], lengths: list[int], budget: int, seed: int, epoch: int

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingyu.bases import find_base
-from lingyu.dapt.batches.composing import Composer
+from lingyu.dapt.batches.composing import CHOOSING, HELD_OUT, Composer
+from lingyu.dapt.batches.draws import Draws
 from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
 from lingyu.errors import LingyuError
 from lingyu.recipe import Dapt
 
-from .hand_made_texts import CLS, SEP, TEXTS, hand_made, masking, pieces_of
+from .hand_made_texts import CLS, MASK, SEP, TEXTS, hand_made, masking, pieces_of
 
 TEXT = ["房间很干净。服务态度也很好！", "早餐差", "离地铁站 500m，wifi 免费。下次还会来。[MASK] 是正文。"]
 
@@ -116,6 +117,23 @@ def test_held_out_texts_have_the_same_masks_whatever_is_trained() -> None:
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not one["token_type_ids"].any()
+
+
+@pytest.mark.parametrize(
+    ("masks", "places", "ids"),
+    [
+        (HELD_OUT, [2, 3, 4, 8, 9, 19, 20, 21, 22], [MASK] * 9),
+        (CHOOSING, [1, 4, 5, 6, 17, 18, 19, 20, 21], [MASK, MASK, 1_000_093, *[MASK] * 6]),
+    ],
+    ids=["reported", "choosing"],
+)
+def test_masks_for_measuring_do_not_change_from_release_to_release(
+    masks: Draws, places: list[int], ids: list[int]
+) -> None:
+    """Else figures of two releases would not stand beside each other."""
+    batch = composer().compose_held_out(hand_made([[1, 2] * 10]), np.arange(1), masks)
+    assert batch["masked_positions"].tolist() == places
+    assert batch["input_ids"][batch["masked_positions"]].tolist() == ids
 
 
 def test_without_texts_there_is_still_something_for_a_forward_and_nothing_to_guess() -> None:

@@ -58,6 +58,15 @@ def test_each_label_is_true(texts: EncodedTexts, draws: Draws) -> None:
             assert any(half[: len(other)] == other for r, (_, half) in enumerate(all_halves) if r != row)
 
 
+@pytest.mark.parametrize("epoch", range(6))
+def test_a_half_that_begins_within_a_word_begins_with_a_word(epoch: int) -> None:
+    """As where a segmenter takes a full stop and what follows it for one word."""
+    _, layout = arranged(hand_made([[4, 4], [3, 2]], middles=[2, 1]), Draws(1, epoch))
+    behind_special = np.flatnonzero(layout.special[:-1] & ~layout.special[1:]) + 1
+    assert len(behind_special) == 4
+    assert layout.starts_word[behind_special].all()
+
+
 @settings(max_examples=40)
 @given(texts_of_two_halves(), DRAWS)
 def test_no_text_becomes_longer_than_its_tokens_and_three(texts: EncodedTexts, draws: Draws) -> None:

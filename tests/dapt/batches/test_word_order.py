@@ -117,3 +117,14 @@ def test_no_trigram_goes_from_one_half_into_the_other() -> None:
     firsts = trigrams(moved)
     assert firsts
     assert all(len(set(layout.second[first : first + 3])) == 1 for first in firsts)
+
+
+def test_the_first_trigram_of_a_run_begins_at_each_of_the_places_that_leave_room_for_all() -> None:
+    """Of five tokens at the first, the second and the third, each as often."""
+    layout = laid_out(hand_made([[1] * 5]))
+    nothing = np.zeros(len(layout.ids), dtype=np.bool_)
+    found = [shuffle_trigrams(layout, layout.ids, nothing, 1.0, Draws(1, epoch))[1] for epoch in range(600)]
+    firsts = [first for moved in found for first in trigrams(moved)]
+    counts = {first: firsts.count(first) / len(firsts) for first in set(firsts)}
+    assert sorted(counts) == [1, 2, 3]
+    assert all(abs(share - 1 / 3) < 0.06 for share in counts.values())

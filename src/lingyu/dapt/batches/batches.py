@@ -202,24 +202,19 @@ class _Queue:
 
     def take_before(self, mark: int, least: int = 0, most: int | None = None) -> Ints:
         """The rows of the coming texts that begin before token `mark`; so many at least and at most."""
-        while (self._end < mark or len(self._rows) < least) and self._read():
-            pass
+        while self._end < mark or len(self._rows) < least:
+            self._read()
         count = max(int(np.searchsorted(self._starts, mark)), least)
         count = count if most is None else min(count, most)
         rows, self._rows, self._starts = self._rows[:count], self._rows[count:], self._starts[count:]
         return rows
 
-    def _read(self) -> bool:
-        """Whether there was another window."""
-        window = next(self._coming, None)
-        if window is None:
-            return False
-        rows, lengths = window
+    def _read(self) -> None:
+        rows, lengths = next(self._coming)
         ends = self._end + np.cumsum(lengths)
         self._rows = np.concatenate([self._rows, rows])
         self._starts = np.concatenate([self._starts, ends - lengths])
         self._end = int(ends[-1]) if len(ends) else self._end
-        return True
 
 
 class PackedTexts(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
