@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 
 from lingyu.tasks import MultiLabel
 from lingyu.tasks.class_weights import class_weights_of
@@ -16,6 +17,14 @@ def test_balanced_weights_give_each_label_the_same_say() -> None:
     assert weights is not None
     says = [weight * count for weight, count in zip(weights, np.bincount(labels), strict=True)]
     assert says == pytest.approx([2.0, 2.0, 2.0])
+
+
+def test_balanced_weights_are_scikit_learns_and_a_label_without_rows_weighs_1() -> None:
+    labels = np.array([0, 0, 0, 1])
+    expected = compute_class_weight("balanced", classes=np.arange(2), y=labels)
+    assert class_weights_of("balanced", LABELS[:2], labels) == pytest.approx(tuple(expected))
+    assert class_weights_of("balanced", LABELS, labels) == pytest.approx((4 / 9, 4 / 3, 1.0))
+    assert class_weights_of("balanced", LABELS, labels + 1) == pytest.approx((1.0, 4 / 9, 4 / 3))
 
 
 def test_named_weights_stand_in_the_order_of_the_labels() -> None:

@@ -98,5 +98,10 @@ def test_the_statistics_begin_with_the_counts_of_each_label() -> None:
 
 def test_calibration_is_the_temperature_of_dev() -> None:
     random = np.random.default_rng(0)
-    logits, labels = random.normal(scale=3, size=(200, 3)), random.integers(0, 3, 200)
-    assert TASK.calibrate(logits, labels) == Calibration(temperature=fit_temperature(logits, labels))
+    logits = random.normal(scale=3, size=(2000, 3))
+    labels = (logits / 2 + random.gumbel(size=logits.shape)).argmax(axis=1)  # as a softmax at temperature 2 has them
+    calibration = TASK.calibrate(logits, labels)
+    assert calibration == Calibration(temperature=fit_temperature(logits, labels))
+    assert calibration.temperature == pytest.approx(2, rel=0.1)
+    with_filling = np.concatenate([labels, [IGNORED]])
+    assert TASK.calibrate(np.concatenate([logits, [[9.0, 0.0, 0.0]]]), with_filling) == calibration

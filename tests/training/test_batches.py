@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lingyu.bases import Encoded
 from lingyu.tasks import IGNORED
 from lingyu.training import EncodedComparisons, EncodedRows, TokenBudgetBatches, plan_batches
-from lingyu.training.batches import FILL, PaddingCollator, bucket_bounds, piece
+from lingyu.training.batches import FILL, PaddingCollator, batches_by_length, bucket_bounds, piece
 
 LENGTHS = st.lists(st.integers(2, 128), min_size=1, max_size=300)
 
@@ -36,6 +36,27 @@ def test_the_number_of_batches_is_the_same_in_every_epoch(
 @given(LENGTHS, st.integers(0, 9))
 def test_the_plan_is_a_pure_function(lengths: list[int], epoch: int) -> None:
     assert plan_batches(lengths, 512, 1, epoch) == plan_batches(lengths, 512, 1, epoch)
+
+
+def test_an_epoch_that_is_told_is_the_one_that_is_read() -> None:
+    lengths = [10] * 200
+    batches = TokenBudgetBatches(lengths, 512, 0)
+    for epoch in (0, 3, 1):
+        batches.set_epoch(epoch)
+        assert list(batches) == plan_batches(lengths, 512, 0, epoch)
+
+
+@given(LENGTHS, st.integers(1, 2048))
+def test_batches_by_length_hold_each_row_once_the_shortest_first_and_as_many_as_the_budget_allows(
+    lengths: list[int], budget: int
+) -> None:
+    batches = list(batches_by_length(lengths, budget))
+    rows = [row for batch in batches for row in batch]
+    assert sorted(rows) == list(range(len(lengths)))
+    assert [lengths[row] for row in rows] == sorted(lengths)
+    for batch, following in pairwise([*batches, []]):
+        assert len(batch) == 1 or len(batch) * lengths[batch[-1]] <= budget
+        assert not following or (len(batch) + 1) * lengths[following[0]] > budget
 
 
 def test_epochs_and_seeds_differ() -> None:

@@ -174,6 +174,24 @@ def test_a_run_that_goes_on_within_an_epoch_reads_that_epochs_batches_and_copies
         assert torch.equal(tensor, same_weights[name]), name
 
 
+@pytest.mark.parametrize("task", [WEIGHTED, Token(("产品",))], ids=lambda task: task.name)
+def test_batches_in_pieces_train_what_whole_ones_do(task: Task, tiny_base: Path, tmp_path: Path) -> None:
+    """Pieces of unlike sizes, whose targets count for as much each as in the whole."""
+
+    def trained(pieces: int) -> torch.Tensor:
+        settings = {"tokens_per_batch": 40, "num_train_epochs": 3, "gradient_accumulation_steps": pieces, "bf16": False}
+        trainer = trainer_of(task, tiny_base, tmp_path / str(pieces), TEXTS, 64, **settings)
+        for module in trainer.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        trainer.train()
+        assert trainer.state.global_step == 6
+        return logits_of(trainer.model, rows_of(task, tiny_base, TEXTS).sequences, pad_token_id=0)
+
+    whole = trained(1)
+    torch.testing.assert_close(trained(3), whole, rtol=0, atol=1e-4)
+
+
 class SignalAt(TrainerCallback):
     """Ctrl-C after a step."""
 
@@ -209,9 +227,11 @@ def test_a_run_stopped_within_an_epoch_measures_and_ends_as_if_it_had_not_been(
     assert run.last_checkpoint is not None
     assert run.last_checkpoint.name == f"checkpoint-{stopped_at}"
     resumed, run = trainer("stopped")
+    resumed.add_callback(first := Noted())
     train_to_end(resumed, run, resume_command="", resume_from=run.last_checkpoint)
     assert list(told(whole)) == [4, 8, 12]
     assert told(resumed) == told(whole)
+    assert min(first.at_step) == stopped_at + 1
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
 
