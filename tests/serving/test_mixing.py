@@ -1,5 +1,6 @@
 """Every row of a mixed batch is its adapter alone in plain PEFT, whatever else is in the batch."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model,
 
 from lingyu.bases import FAMILIES, Encoded, find_base
 from lingyu.errors import LingyuError
-from lingyu.serving import mixing
+from lingyu.serving import Lingyu, mixing
 from lingyu.serving.answering import _Ask, _groups
 from lingyu.serving.engine import Engine, Logits, Resident
 from lingyu.serving.mixing import Fitted, Spot, Stack, stackable
 from lingyu.serving.mixing import Head as HeadWeights
 from lingyu.store import open_version
+from lingyu.tasks import Failed, Result
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
 from ..tiny_families import write_family
@@ -266,6 +268,18 @@ def test_an_adapter_that_reads_more_than_its_base_can_is_refused(
     version = publish(tmp_path / "adapters", "long", tiny_base, Kind(seed=1, max_length=100_000))
     with pytest.raises(LingyuError, match=r"reads 100,000 tokens of a text, but its base .* 64 at most"):
         residents[0].engine.admit(version)
+
+
+@pytest.mark.parametrize("max_length", [1, 2])
+def test_an_adapter_that_reads_nothing_of_a_text_fails_alone(max_length: int, tiny_base: Path, tmp_path: Path) -> None:
+    """A tokenizer can't cut to less than its special tokens, and the base would be given the whole text."""
+    shutil.copytree(tiny_base, tmp_path / "bases/tiny")
+    for name, length in (("good", 24), ("none", max_length)):
+        publish(tmp_path / "adapters", name, tiny_base, Kind(seed=1, max_length=length))
+    good, none = Lingyu.load(tmp_path / "adapters").classify(["好" * 80] * 2, ["good", "none"])
+    assert isinstance(good, Result)
+    assert isinstance(none, Failed)
+    assert f"reads {max_length} tokens of a text, of which the 2 special ones leave none" in str(none.error)
 
 
 def test_an_adapter_of_another_shape_is_refused(residents: list[Resident], tiny_base: Path, tmp_path: Path) -> None:

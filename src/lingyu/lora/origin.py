@@ -27,7 +27,8 @@ def find_base_of(version: Version) -> Base:
 
 
 def require_base_of(version: Version, base: Base) -> None:
-    """Raises LingyuError unless the version was trained on this base, and reads no more of a text than the base can."""
+    """Raises LingyuError unless the version was trained on this base, and reads no more of a text than the base can,
+    and some of it."""
     require_base(
         version,
         base.id,
@@ -38,6 +39,13 @@ def require_base_of(version: Version, base: Base) -> None:
     if max_length > base.max_length:
         raise LingyuError(
             f"reads {max_length:,} tokens of a text, but its base {base.id} {base.max_length:,} at most",
+            where=version.folder,
+            next="It can't have been trained so: take another version",
+        )
+    own = base.tokenizer.num_special_tokens_to_add(pair=version.manifest.text_pair)
+    if max_length <= own:  # which can't be cut to: a tokenizer leaves such a text as long as it is
+        raise LingyuError(
+            f"reads {max_length:,} tokens of a text, of which the {own} special ones leave none",
             where=version.folder,
             next="It can't have been trained so: take another version",
         )
