@@ -13,6 +13,7 @@ from lingyu.bases import find_base
 from lingyu.cli import main
 from lingyu.lora import import_adapter, read_foreign
 from lingyu.store import ANSWERS, HASHES, Store, VersionFacts, write_tensors
+from lingyu.store.manifest import SEAL, sealed
 
 from ..lora.foreign import LABELS, save_foreign
 
@@ -138,6 +139,14 @@ def test_what_a_version_keeps_of_its_data_is_read_too(place, capsys, name, tenso
 
     spoilt = Store("adapters").publish("shop", write, why="a test").folder
     assert message in said(capsys, str(spoilt), 1)
+
+
+def test_a_version_whose_texts_this_lingyu_cannot_clean_is_refused(place, capsys):
+    file = place / "adapters/shop/v1/lingyu.json"
+    manifest = json.loads(file.read_text("utf-8"))
+    del manifest[SEAL]
+    file.write_bytes(sealed({**manifest, "text_steps": ["html", "pinyin"]}))
+    assert "this lingyu does not know the text step 'pinyin'" in said(capsys, "adapters/shop/v1", 1)
 
 
 def test_a_renamed_version_is_refused(place, capsys):

@@ -211,7 +211,9 @@ class _Fit:
     def lines_of(self, version: "Version") -> Iterator[str]:
         from lingyu.lora import BaseNotFound, read_weights
         from lingyu.tasks import task_named
+        from lingyu.text import clean
 
+        clean("", version.manifest.text_steps)  # raises for a step of a later lingyu, as whoever is to answer does
         weights = read_weights(version.folder)
         record = version.manifest.base
         task = task_named(version.manifest.task, version.manifest.labels)
