@@ -206,6 +206,9 @@ def test_a_merged_model_is_verified_by_its_certificate(place, capsys):
     assert "0 labels changed" in page
     replaced(place / "merged/shop/model.safetensors", lambda tensors: tensors["classifier.bias"].add_(1.0))
     assert "merged/shop/model.safetensors: has " in said(capsys, "merged/shop", 1)
+    # what was lost on the way does not make a base of it
+    (place / "merged/shop/certificate.json").unlink()
+    assert "by its README.md, and holds no certificate.json" in said(capsys, "merged/shop", 1)
 
 
 def test_help_shows_examples_and_imports_no_torch(run_command):

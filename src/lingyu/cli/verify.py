@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CERTIFICATE = "certificate.json"
 _GRAPH = "graph.json"
 _EMBEDDED = "embedded"
+_MERGED_PAGE = "- merged\n- lingyu\n"  # tags of the README.md of every merged model, and of nothing else
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,7 @@ def _base(id: str) -> Iterator[Proof | LingyuError]:
     from lingyu.dapt import published_as, require_files
 
     base = find_base(id)
+    _require_no_merged_model(base.folder)
     listed = require_files(base)
     tensors = _count_finite(base.folder)
     classifier = base.load_classifier(("A", "B"))
@@ -263,6 +265,14 @@ def _base(id: str) -> Iterator[Proof | LingyuError]:
             f"lineage: {' <- '.join((published_as(base), *(ancestor.id for ancestor in base.lineage[1:])))}",
         ),
     )
+
+
+def _require_no_merged_model(folder: Path) -> None:
+    """Raises LingyuError for one that has lost its certificate: as a base it would be believed whatever it holds."""
+    page = folder / "README.md"
+    if page.is_file() and _MERGED_PAGE in page.read_text("utf-8", "replace"):
+        what = f"is a merged model by its {page.name}, and holds no {_CERTIFICATE}: nothing says what it should be"
+        raise LingyuError(what, where=folder, next="Copy it anew, or merge the adapter again")
 
 
 def _count_finite(folder: Path) -> int:
