@@ -14,6 +14,8 @@ from lingyu import __version__
 from lingyu.cli import COMMANDS, lingyu, main
 from lingyu.cli import run as command_line
 
+from ..conftest import RunCommand
+
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "lingyu", *words], capture_output=True, text=True, check=False)
@@ -112,6 +114,16 @@ def commands() -> list[list[str]]:
 def test_every_help_has_an_example(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "--help"]) == 0
     assert "Example" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"), [(">&-", ""), ("2>&-", f"lingyu {__version__}\n"), (">&- 2>&-", "")], ids=["out", "err", "both"]
+)
+def test_a_closed_stream_is_no_bug(closed: str, said: str, run_command: RunCommand) -> None:
+    ran = run_command("sh", "-c", f"lingyu --version {closed}")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, said, "")
+    failed = run_command("sh", "-c", f"lingyu predict {closed}")
+    assert (failed.returncode, failed.stdout) == (2, "")
 
 
 def test_an_exit_that_is_no_closed_pipe_keeps_its_status() -> None:

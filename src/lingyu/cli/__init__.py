@@ -90,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a command by a command line, the process's own by default; the exit status (see lingyu.errors)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that can't show a character is no reason to stop
             stream.reconfigure(errors="backslashreplace")
@@ -99,6 +100,14 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         status = 2
     _leave_no_output_behind()
     return status
+
+
+def _open_closed_streams() -> None:
+    """What whoever starts us has closed (`>&-`) goes nowhere: Python has None in its place, of which nobody thinks, and
+    the next file that is opened would have its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def _invoke(command: click.Command, name: str, words: list[str]) -> None:
