@@ -246,7 +246,7 @@ def test_of_a_long_text_its_beginning_alone_is_tokenized(
 
     monkeypatch.setitem(base.__dict__, "tokenizer", Listening())
     encoded = base.encode(["好", text], max_length=10, spans=True)
-    require_same_as_the_tokenizer(encoded, tokenizer, ["好", text], 10)
+    assert as_rows(encoded) == by_the_tokenizer(tokenizer, ["好", text], 10)
     assert max(map(len, read)) <= longest_read
 
 
@@ -260,19 +260,29 @@ def test_the_tokens_of_a_beginning_are_those_of_the_whole_text(
     tiny_base: Path, pieces: list[list[str]], max_length: int
 ) -> None:
     base, texts = find_base(str(tiny_base)), ["".join(of_one) for of_one in pieces]
-    require_same_as_the_tokenizer(base.encode(texts, max_length, spans=True), base.tokenizer, texts, max_length)
+    found = as_rows(base.encode(texts, max_length, spans=True))
+    assert found == by_the_tokenizer(base.tokenizer, texts, max_length)
 
 
-def require_same_as_the_tokenizer(encoded: Encoded, tokenizer: Any, texts: list[str], max_length: int) -> None:
-    assert encoded.spans is not None or not texts
-    for row, text in enumerate(texts):
-        whole = tokenizer(text, split_special_tokens=True, return_offsets_mapping=True)
+Row = tuple[list[int], bool, list[tuple[int, int]]]
+"""Its tokens, whether it was cut, and of which characters the tokens are."""
+
+
+def as_rows(encoded: Encoded) -> list[Row]:
+    spans = [[(int(start), int(end)) for start, end in row] for row in encoded.spans or []]
+    return list(zip(encoded.input_ids, encoded.truncated, spans, strict=True))
+
+
+def by_the_tokenizer(tokenizer: Any, texts: list[str], max_length: int) -> list[Row]:
+    """Of whole texts, each read alone."""
+    rows: list[Row] = []
+    for text in texts:
+        whole = tokenizer(text, split_special_tokens=True)
         kept = tokenizer(
             text, truncation=True, max_length=max_length, split_special_tokens=True, return_offsets_mapping=True
         )
-        assert encoded.input_ids[row] == kept["input_ids"]
-        assert encoded.truncated[row] == (len(whole["input_ids"]) > max_length)
-        assert encoded.spans[row].tolist() == [list(span) for span in kept["offset_mapping"]]
+        rows.append((kept["input_ids"], len(whole["input_ids"]) > max_length, kept["offset_mapping"]))
+    return rows
 
 
 def test_more_tokens_than_positions_is_one_line(tiny_base: Path) -> None:

@@ -69,7 +69,8 @@ def test_an_adapter_that_began_by_changing_its_base_is_saved_by_how_its_run_firs
     result.begin(gone_on, recipe, run)
     result.save(model, base, recipe, run, tmp_path / "adapter")
     rows = base.encode(["房间很干净", "服务差"], 64)
-    require_same_answers(model.eval(), load_adapter(base, LABELS, tmp_path / "adapter", seed=9), rows, 0)
+    saved = load_adapter(base, LABELS, tmp_path / "adapter", seed=9)
+    assert require_same_answers(model.eval(), saved, rows, 0) < 1e-5
 
 
 def test_of_an_adapter_that_leaves_its_base_as_it_is_no_beginning_is_kept(tmp_path: Path, tiny_base: Path) -> None:
