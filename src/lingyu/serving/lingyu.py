@@ -32,7 +32,7 @@ class Lingyu:
 
     A server that forks (gunicorn --preload) may load it before, and asks for the first answer in each worker: in a fork
     of a process that has answered, torch would wait for ever, and a LingyuError says so. With OMP_NUM_THREADS=1 set
-    before the start, one that has answered may fork.
+    before the start, one that has answered may fork, while no thread of it is answering.
     """
 
     def __init__(self, store: Store, tenants: Path, budget_bytes: int) -> None:
