@@ -121,12 +121,12 @@ def swap_in(staged: Path, out: Path) -> None:
     """The rename that gives the new folder its name; an old one of that name is gone afterwards. Only for whoever is
     alone in the folder around."""
     old = out.with_name(f"{REPLACED}{out.name}")
-    if out.is_dir():
-        out.rename(old)
     try:
+        if out.is_dir():
+            out.rename(old)
         staged.rename(out)
-    except OSError:
-        if old.is_dir():
+    except BaseException:  # a signal may come between the two
+        if old.is_dir() and not out.exists():
             old.rename(out)
         raise
     sync(out.parent)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from lingyu.cli.data import data
 from lingyu.errors import LingyuError
+from lingyu.folders import HIDDEN
 
 REVIEW = "房间很干净，服务员的态度也非常好，早餐种类很多，离地铁站只有五分钟，下次还会再来住的！"
 
@@ -95,7 +96,7 @@ def test_ctrl_c_leaves_nothing_and_says_nothing(tmp_path, engine) -> None:
     words += ["--workers", "2", "--engine", engine]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True) as process:
         assert process.stderr
-        while not list(tmp_path.glob(".out.building/corpus")):
+        while not list(tmp_path.glob(f"{HIDDEN}*/corpus")):
             time.sleep(0.05)
         time.sleep(5)
         assert process.poll() is None

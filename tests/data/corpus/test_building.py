@@ -28,6 +28,7 @@ from lingyu.data import (
 from lingyu.data.corpus import shards, sources
 from lingyu.data.near import NearIndex
 from lingyu.errors import LingyuError
+from lingyu.folders import HIDDEN, REPLACED
 from lingyu.text import clean, content_hashes, same_text_form
 
 REVIEW = "房间很干净，服务员的态度也非常好，早餐种类很多，离地铁站只有五分钟，下次还会再来住的！"
@@ -185,10 +186,10 @@ def test_where_a_corpus_can_not_take_its_place_the_old_one_stays(build, write_li
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(LingyuError, match=r"disk is full.*Nothing half-written was kept"):
         build("raw", force=True)
     assert read_corpus_manifest("out") == before
-    assert not (place / ".out.building").exists()
+    assert sorted(path.name for path in place.iterdir()) == ["out", "raw"]
 
 
 def test_the_manifest_names_no_path_of_the_machine_and_holds_no_text(build, place, write_lines):
@@ -249,9 +250,10 @@ def test_what_lies_in_the_folder_of_a_corpus_is_never_lost(build, place, write_l
 
 def test_what_a_killed_build_left_is_removed_and_a_build_that_goes_on_is_not_disturbed(build, place, write_lines):
     write_lines("raw/a.txt", "第一段很长的话")
-    (place / ".out.building" / "corpus").mkdir(parents=True)
-    write_lines(".out.building/corpus/part-00000.parquet", "half")
-    with FileLock(place / ".out.building" / "lock"), pytest.raises(LingyuError, match="another process is building"):
+    left = place / f"{HIDDEN}0" / "corpus"
+    left.mkdir(parents=True)
+    write_lines(str(left / "part-00000.parquet"), "half")
+    with FileLock(place / ".out.lock"), pytest.raises(LingyuError, match="another process is building"):
         build("raw")
     build("raw")
     assert sorted(path.name for path in place.iterdir()) == ["out", "raw"]
@@ -264,13 +266,12 @@ def test_a_corpus_that_a_killed_build_had_put_aside_comes_back_and_stays_where_t
 ):
     write_lines("raw/a.txt", "第一段很长的话")
     before = build("raw")
-    (place / ".out.building").mkdir()
-    Path("out").rename(".out.building/old")
-    (place / ".out.building" / "corpus").mkdir()
+    Path("out").rename(f"{REPLACED}out")
+    (place / f"{HIDDEN}0" / "corpus").mkdir(parents=True)
     with pytest.raises(LingyuError, match="no paragraph is left" if force else "the corpus is there already"):
         build("raw", force=force, shortest=50)
     assert read_corpus_manifest("out") == before
-    assert not (place / ".out.building").exists()
+    assert sorted(path.name for path in place.iterdir()) == ["out", "raw"]
 
 
 def test_a_corpus_that_a_signal_meets_as_it_is_put_aside_stays(build, write_lines, monkeypatch, place):
@@ -288,7 +289,7 @@ def test_a_corpus_that_a_signal_meets_as_it_is_put_aside_stays(build, write_line
     with pytest.raises(KeyboardInterrupt):
         build("raw", force=True)
     assert read_corpus_manifest("out") == before
-    assert not (place / ".out.building").exists()
+    assert sorted(path.name for path in place.iterdir()) == ["out", "raw"]
 
 
 def test_a_damaged_corpus_is_told(build, place, write_lines):
@@ -340,7 +341,7 @@ def test_a_killed_process_leaves_no_corpus_and_no_other_process(build, place, wr
     assert not (place / "out").exists()
     if victim == "worker":
         assert "a worker process was killed" in said
-        assert not (place / ".out.building").exists()
+        assert not list(place.glob(f"{HIDDEN}*"))
 
 
 def until(true):

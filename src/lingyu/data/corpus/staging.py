@@ -1,8 +1,6 @@
-"""A folder that is there whole or not at all: made in a hidden one beside it, then given its name by one rename."""
+"""The folder of a corpus: there whole or not at all, built by one process at a time."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lingyu.errors import LingyuError
-from lingyu.folders import sync
+from lingyu.folders import alone_in, hidden_folder, nothing_kept, swap_in, sync_files
 
 from ..csv_folder import require_nothing_lost
 from .manifest import HASHES, MANIFEST, SHARD_NAME
@@ -20,43 +18,36 @@ from .manifest import HASHES, MANIFEST, SHARD_NAME
 def corpus_in_one_go(out: Path, *, replace: bool) -> Iterator[Path]:
     """The folder to write into; at the end it is `out`, and where an error ends the block nothing is left of it.
 
-    A killed process leaves the hidden folder `.NAME.building` beside out, which the next build of it removes. Where
-    it was killed between the two renames, the old corpus lies in there, and is put back first.
     Raises LingyuError where out is there (replace: where what is there is no corpus), or is being built.
     """
     _require_free(out, replace)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = out.parent / f".{out.name}.building"
-    building.mkdir(exist_ok=True)
     try:
-        lock = FileLock(building / "lock", timeout=0)
+        with hidden_folder(out.parent) as building, _nobody_else_builds(out):
+            _require_free(out, replace)  # what a killed one had put aside may have come back
+            fresh = building / "corpus"
+            fresh.mkdir()
+            yield fresh
+            sync_files(fresh)
+            with alone_in(out.parent):
+                _require_free(out, replace)  # hours may have passed
+                swap_in(fresh, out)
+    except OSError as error:
+        raise nothing_kept(error, out) from error
+
+
+@contextmanager
+def _nobody_else_builds(out: Path) -> Iterator[None]:
+    lock = FileLock(out.with_name(f".{out.name}.lock"), timeout=0)
+    try:
         lock.acquire()
     except Timeout:
         raise LingyuError(
             "another process is building this corpus", where=out, next="Wait for it, or name another --out"
         ) from None
     try:
-        fresh, old = building / "corpus", building / "old"
-        if old.exists() and not os.path.lexists(out):
-            old.rename(out)
-            _require_free(out, replace)
-        for left in (fresh, old):
-            shutil.rmtree(left, ignore_errors=True)
-        fresh.mkdir()
-        yield fresh
-        sync(fresh)
-        _require_free(out, replace)  # hours may have passed
-        try:
-            if out.exists():
-                out.rename(old)
-            fresh.rename(out)
-        except BaseException:  # a signal may come between the two
-            if old.exists() and not out.exists():
-                old.rename(out)
-            raise
-        sync(out.parent)
+        yield
     finally:
-        shutil.rmtree(building, ignore_errors=True)  # while nobody else can begin to build in it
+        Path(lock.lock_file).unlink(missing_ok=True)  # while nobody else can have it
         lock.release()
 
 
