@@ -3,19 +3,15 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 from lingyu.bases import (
     FAMILIES,
     LINEAGE,
-    Encoded,
     auto_target_modules,
     check_target_modules,
     find_base,
@@ -210,79 +206,6 @@ def test_long_texts_are_cut_and_said(tiny_base: Path) -> None:
     encoded = find_base(str(tiny_base)).encode(["好" * 8, "好" * 9, "好" * 100_000], max_length=10)
     assert [len(ids) for ids in encoded.input_ids] == [10, 10, 10]
     assert encoded.truncated == [False, True, True]
-
-
-@pytest.mark.parametrize(
-    ("text", "longest_read"),
-    [
-        ("好，" * 50_000, 1_000),
-        ("好 的\t" * 9_000 + "a" * 9_000, 1_000),
-        ("<b>&é" * 20_000, 1_000),
-        ("[MASK]" * 20_000, 1_000),
-        ("a " * 70_000, 1_000),
-        ("，" * 90_000, 1_000),
-        ("——" * 40_000, 1_000),
-        ("𠀀" * 90_000, 1_000),
-        (" " * 400 + "字" * 90_000, 2_000),
-        ("\u200b" * 400 + "字" * 90_000, 2_000),
-        ("a" * 400 + "字" * 90_000, 2_000),
-        ("字" + "a" * 90_000, 90_001),  # a word is one token however long it is, so all of it has to be read
-    ],
-)
-def test_of_a_long_text_its_beginning_alone_is_tokenized(
-    text: str, longest_read: int, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base = find_base(str(tiny_base))
-    tokenizer = base.tokenizer
-    read: list[str] = []
-
-    class Listening:
-        def __getattr__(self, name: str) -> object:
-            return getattr(tokenizer, name)
-
-        def __call__(self, texts: list[str], *others: object, **settings: object) -> object:
-            read.extend(texts)
-            return tokenizer(texts, *others, **settings)
-
-    monkeypatch.setitem(base.__dict__, "tokenizer", Listening())
-    encoded = base.encode(["好", text], max_length=10, spans=True)
-    assert as_rows(encoded) == by_the_tokenizer(tokenizer, ["好", text], 10)
-    assert max(map(len, read)) <= longest_read
-
-
-PIECES = st.sampled_from(
-    [*"好的 \t，!éÅßİＡ\u0301\u200b\x00𠀀㐀—‐‧　〃《】！（）：；？", "[MASK]", "ab", "x" * 70, "x" * 150]
-)
-
-
-@given(st.lists(st.lists(PIECES, min_size=20, max_size=200), max_size=3), st.integers(3, 6))
-def test_the_tokens_of_a_beginning_are_those_of_the_whole_text(
-    tiny_base: Path, pieces: list[list[str]], max_length: int
-) -> None:
-    base, texts = find_base(str(tiny_base)), ["".join(of_one) for of_one in pieces]
-    found = as_rows(base.encode(texts, max_length, spans=True))
-    assert found == by_the_tokenizer(base.tokenizer, texts, max_length)
-
-
-Row = tuple[list[int], bool, list[tuple[int, int]]]
-"""Its tokens, whether it was cut, and of which characters the tokens are."""
-
-
-def as_rows(encoded: Encoded) -> list[Row]:
-    spans = [[(int(start), int(end)) for start, end in row] for row in encoded.spans or []]
-    return list(zip(encoded.input_ids, encoded.truncated, spans, strict=True))
-
-
-def by_the_tokenizer(tokenizer: Any, texts: list[str], max_length: int) -> list[Row]:
-    """Of whole texts, each read alone."""
-    rows: list[Row] = []
-    for text in texts:
-        whole = tokenizer(text, split_special_tokens=True)
-        kept = tokenizer(
-            text, truncation=True, max_length=max_length, split_special_tokens=True, return_offsets_mapping=True
-        )
-        rows.append((kept["input_ids"], len(whole["input_ids"]) > max_length, kept["offset_mapping"]))
-    return rows
 
 
 def test_more_tokens_than_positions_is_one_line(tiny_base: Path) -> None:

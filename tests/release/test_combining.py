@@ -16,7 +16,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import ElectraConfig, ElectraModel
 
-from lingyu.bases import Encoded, find_base
+from lingyu.bases import find_base
 from lingyu.data import Part
 from lingyu.data.labelling import Labelled
 from lingyu.errors import LingyuError
@@ -37,7 +37,7 @@ from lingyu.store import (
     read_scores,
     write_hashes,
 )
-from lingyu.text import content_hashes
+from lingyu.text import Encoded, content_hashes
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
 from ..serving.random_adapters import Kind, facts_of, logits_by_plain_peft, plain_base, publish, write_adapter

@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
-from lingyu.bases import Encoded
 from lingyu.errors import LingyuError
 from lingyu.release import Graph, combine, export_graph, merge, verify_graph, verify_merged
 from lingyu.serving import load
 from lingyu.store import Store, Version
+from lingyu.text import Encoded
 
 from ..serving.every_task import ADAPTERS, store_of_every_task
 from ..serving.random_adapters import logits_by_plain_peft

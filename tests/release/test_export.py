@@ -22,10 +22,10 @@ from lingyu.release.graphs.folder import MODEL_FILES, Comparison, RuntimeName
 from lingyu.release.graphs.gate import compare, require_agreement, require_same_logits
 from lingyu.release.graphs.runtimes import open_runtime, untracked
 from lingyu.release.graphs.speed import texts_per_s, timed_batches
-from lingyu.release.graphs.token_rows import TokenRows
 from lingyu.release.graphs.tracing import quantise, quiet, require_packages, trace
 from lingyu.store import Version
 from lingyu.tasks import Calibration, Regression, SingleLabel
+from lingyu.text import Encoded
 
 from .ready_adapters import FAMILY_SHAPES, MAX_LENGTH, TEXTS, publish, write_base
 
@@ -316,7 +316,7 @@ def test_use_is_reported_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_speeds_are_medians_of_turns_on_the_same_batches() -> None:
-    batches = timed_batches(TokenRows([[1] * (1 + row % 7) for row in range(1000)], [False] * 1000), 0, 64)
+    batches = timed_batches(Encoded([[1] * (1 + row % 7) for row in range(1000)], [False] * 1000), 0, 64)
     assert sum(len(batch.rows) for batch in batches) == 256
     calls: list[str] = []
 

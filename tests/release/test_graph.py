@@ -22,11 +22,11 @@ from lingyu.release import Exported, Graph, verify_graph
 from lingyu.release.graphs.folder import SEAL, open_graph_folder
 from lingyu.release.graphs.graph import VerifiedGraph
 from lingyu.release.graphs.runtimes import open_runtime
-from lingyu.release.graphs.token_rows import TokenFile, TokenRows, batches_of
+from lingyu.release.graphs.token_rows import TokenFile, batches_of
 from lingyu.serving import load
 from lingyu.store import Version
 from lingyu.tasks import Failed, Result
-from lingyu.text import sealed
+from lingyu.text import Encoded, sealed
 
 from .ready_adapters import MAX_LENGTH, TEXTS
 
@@ -188,7 +188,7 @@ def test_token_ids_are_those_of_the_embedded_base(tmp_path: Path) -> None:
 def test_batches_hold_every_row_once_within_the_budget(lengths: list[int], budget: int) -> None:
     rows = [[7 + row] * length for row, length in enumerate(lengths)]
     seen = []
-    for batch in batches_of(TokenRows(rows, [False] * len(rows)), 0, budget):
+    for batch in batches_of(Encoded(rows, [False] * len(rows)), 0, budget):
         seen += batch.rows
         assert batch.input_ids.shape == batch.attention_mask.shape
         assert batch.input_ids.size <= budget or len(batch.rows) == 1

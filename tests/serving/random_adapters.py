@@ -10,9 +10,10 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from lingyu.bases import FAMILIES, Encoded, find_base
+from lingyu.bases import FAMILIES, find_base
 from lingyu.store import BaseRecord, LineageEntry, Store, Version, VersionFacts
 from lingyu.tasks import Calibration, Task, task_named
+from lingyu.text import Encoded
 
 DENSE = ("attention.output.dense", "intermediate.dense", "output.dense")
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from lingyu import Lingyu
-from lingyu.bases import Encoded, find_base
+from lingyu.bases import find_base
 from lingyu.errors import LingyuError
 from lingyu.serving import load
 from lingyu.serving.engine import Engine, Resident
@@ -36,7 +36,7 @@ from lingyu.tasks import (
     TaskAnswer,
     ValueAnswer,
 )
-from lingyu.text import clean
+from lingyu.text import Encoded, clean
 
 from .every_task import ADAPTERS, store_of_every_task
 from .random_adapters import Kind, facts_of, logits_by_plain_peft, publish, write_adapter

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
 
-from lingyu.bases import FAMILIES, Encoded, find_base
+from lingyu.bases import FAMILIES, find_base
 from lingyu.errors import LingyuError
 from lingyu.serving import Lingyu, mixing
 from lingyu.serving.answering import _Ask, _groups
@@ -20,6 +20,7 @@ from lingyu.serving.mixing import Fitted, Spot, Stack, stackable
 from lingyu.serving.mixing import Head as HeadWeights
 from lingyu.store import open_version
 from lingyu.tasks import Failed, Result
+from lingyu.text import Encoded
 
 from ..conftest import TINY_SHAPE, tiny_vocabulary
 from ..tiny_families import write_family

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingyu.bases import Encoded
 from lingyu.tasks import IGNORED
+from lingyu.text import Encoded
 from lingyu.training import EncodedComparisons, EncodedRows, TokenBudgetBatches, plan_batches
 from lingyu.training.batches import FILL, PaddingCollator, batches_by_length, bucket_bounds, piece
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lingyu.bases import Encoded
+from lingyu.text import Encoded
 from lingyu.training import EncodedRows, RowsWithCopies
 from lingyu.training.batches import FILL
 

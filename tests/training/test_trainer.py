@@ -9,10 +9,11 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from lingyu.bases import Encoded, find_base
+from lingyu.bases import find_base
 from lingyu.errors import LingyuError, Stopped
 from lingyu.recipe import Train
 from lingyu.tasks import IGNORED, Preference, SingleLabel, Task, Token
+from lingyu.text import Encoded
 from lingyu.training import (
     BatchesTrainer,
     EncodedComparisons,

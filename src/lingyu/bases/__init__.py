@@ -1,6 +1,6 @@
 """Finding a base; its family, tokenizer and fingerprints; loading it as a classifier."""
 
-from .base import EMBEDDED, LINEAGE, VOCABULARY, Ancestor, Base, Encoded
+from .base import EMBEDDED, LINEAGE, VOCABULARY, Ancestor, Base
 from .classifiers import Classifier, auto_classifier, classifier_class, quiet_transformers
 from .families import (
     FAMILIES,
@@ -26,7 +26,6 @@ __all__ = [
     "Ancestor",
     "Base",
     "Classifier",
-    "Encoded",
     "Family",
     "Found",
     "Head",

@@ -14,12 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from lingyu.errors import LingyuError, missing_extra
-from lingyu.text import Hashes, cut_by_jieba
+from lingyu.text import Encoded, Hashes, TextTokenizer, cut_by_jieba
 
 from .classifiers import Classifier, classifier_class, quiet_transformers
 from .families import Family, Head, MaskedLM, family_of, masked_lm_of, max_positions
@@ -30,54 +29,9 @@ LINEAGE = "lineage.json"
 VOCABULARY = "vocab.txt"
 _COPY_ANEW = "Copy the base from the publisher anew"
 _COPY_TOKENIZER = "Copy the tokenizer's files from the publisher anew"
-_CHARACTERS_PER_TOKEN = 16
-_MORE = 8  # times as much is read of a text whose beginning has too few tokens
-_BEGINS_A_PIECE = re.compile(
-    r"[ \t\n!-/:-@\[-`{-~\u2010-\u2027\u3000-\u3003\u3008-\u3011\u3400-\u4dbf\u4e00-\u9fff"
-    r"\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\U00020000-\U0002a6df]"
-)
 
 # A head of tokens reads no pooler, and a table of embeddings may be one that the config does without.
 _MAY_LACK_A_PLACE = re.compile(r"pooler\.|embeddings\.")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """input_ids: a list of token ids a row, special tokens included. truncated: whether a row was cut.
-
-    token_type_ids: like input_ids, 0 for the first text and 1 for the second; None without second texts, and for a base
-    that does not tell the two apart by it. spans: where it was asked for, (tokens, 2) a row: the characters that each
-    token stands for, from and up to; 0, 0 for special tokens.
-    """
-
-    input_ids: list[list[int]]
-    truncated: list[bool]
-    token_type_ids: list[list[int]] | None = None
-    spans: list[NDArray[np.int64]] | None = None
-
-    def __len__(self) -> int:
-        return len(self.input_ids)
-
-    @property
-    def lengths(self) -> list[int]:
-        return [len(ids) for ids in self.input_ids]
-
-    def joined(self, other: "Encoded") -> "Encoded":
-        """These rows, then those of the other, which has second texts and spans just where this has."""
-        return Encoded(
-            self.input_ids + other.input_ids,
-            self.truncated + other.truncated,
-            None if self.token_type_ids is None else self.token_type_ids + (other.token_type_ids or []),
-            None if self.spans is None else self.spans + (other.spans or []),
-        )
-
-    def take(self, rows: Sequence[int]) -> "Encoded":
-        return Encoded(
-            [self.input_ids[row] for row in rows],
-            [self.truncated[row] for row in rows],
-            None if self.token_type_ids is None else [self.token_type_ids[row] for row in rows],
-            None if self.spans is None else [self.spans[row] for row in rows],
-        )
 
 
 @dataclass(frozen=True)
@@ -159,11 +113,9 @@ class Base:
         return tokenizer
 
     @cached_property
-    def _tokenizer_cutting_left(self) -> Any:
-        """Of its own: the side is a tokenizer's state, and threads read texts for other adapters meanwhile."""
-        tokenizer = self.load_tokenizer()
-        tokenizer.truncation_side = "left"
-        return tokenizer
+    def _text_tokenizer(self) -> TextTokenizer:
+        """Of its own, whose settings nobody changes: those of the other are what it was last called with."""
+        return TextTokenizer(self.load_tokenizer().backend_tokenizer)
 
     @property
     def cuts_by_jieba(self) -> bool:
@@ -235,62 +187,15 @@ class Base:
 
         pairs: a second text for each; of the two the longer one is cut. spans: of which characters the tokens are.
         """
-        if not texts:
-            return Encoded([], [])
-        if pairs is None and truncation_side == "right" and self._cuts_where_bert_does:
-            return self._encode_beginnings(texts, max_length, spans, _CHARACTERS_PER_TOKEN * max_length)
-        return self._encode(texts, max_length, pairs, spans, truncation_side)
-
-    def _encode_beginnings(self, texts: Sequence[str], max_length: int, spans: bool, most: int) -> Encoded:
-        """Of a long text no more than its tokens need, about `most` characters or a multiple of them."""
-        read = [_beginning(text, most) for text in texts]
-        encoded = self._encode(read, max_length, None, spans, "right")
-        begun = zip(read, texts, encoded.truncated, strict=True)
-        lacking = [row for row, (part, text, cut) in enumerate(begun) if len(part) < len(text) and not cut]
-        if lacking:  # of few tokens for its length: a word of a thousand letters is one, a blank none
-            more = self._encode_beginnings([texts[row] for row in lacking], max_length, spans, _MORE * most)
-            for at, row in enumerate(lacking):
-                encoded.input_ids[row], encoded.truncated[row] = more.input_ids[at], more.truncated[at]
-                if encoded.spans is not None and more.spans is not None:
-                    encoded.spans[row] = more.spans[at]
-        return encoded
-
-    def _encode(
-        self,
-        texts: Sequence[str],
-        max_length: int,
-        pairs: Sequence[str] | None,
-        spans: bool,
-        truncation_side: Literal["right", "left"],
-    ) -> Encoded:
-        tokenizer = self._tokenizer_cutting_left if truncation_side == "left" else self.tokenizer
-        batch = tokenizer(
-            list(texts),
-            None if pairs is None else list(pairs),
-            truncation=True,
-            max_length=max_length,
-            split_special_tokens=True,
-            return_token_type_ids=pairs is not None and getattr(self.config, "type_vocab_size", 0) > 1,
-            return_offsets_mapping=spans,
+        own_side = self.tokenizer.truncation_side  # raises where it can't be read, or is not the weights' own
+        return self._text_tokenizer.encode(
+            texts,
+            max_length,
+            pairs,
+            types=pairs is not None and getattr(self.config, "type_vocab_size", 0) > 1,
+            spans=spans,
+            truncation_side="left" if truncation_side == "left" else own_side,
         )
-        return Encoded(
-            batch["input_ids"],
-            [bool(encoding.overflowing) for encoding in batch.encodings],
-            batch.get("token_type_ids"),
-            [np.asarray(offsets, dtype=np.int64) for offsets in batch["offset_mapping"]] if spans else None,
-        )
-
-    @cached_property
-    def _cuts_where_bert_does(self) -> bool:
-        """Whether blanks, marks and Chinese characters each begin a piece, whatever stands behind them."""
-        backend = self.tokenizer.backend_tokenizer
-        kinds = (type(backend.normalizer).__name__, type(backend.pre_tokenizer).__name__, type(backend.model).__name__)
-        has_own_words = any(not token.special for token in self.tokenizer.added_tokens_decoder.values())
-        is_right = self.tokenizer.truncation_side == "right"
-        is_bert = (
-            kinds == ("BertNormalizer", "BertPreTokenizer", "WordPiece") and backend.normalizer.handle_chinese_chars
-        )
-        return bool(is_bert) and is_right and not has_own_words
 
     @property
     def max_length(self) -> int:
@@ -400,15 +305,6 @@ class Base:
             shutil.copyfile(own, folder / VOCABULARY)
         elif words := self.word_pieces:
             (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
-
-
-def _beginning(text: str, most: int) -> str:
-    """So many characters of a long text, and those to where a piece begins: a million take seconds and gigabytes to be
-    tokenized, of which all but a page is cut away."""
-    if len(text) <= 2 * most:
-        return text
-    cut = _BEGINS_A_PIECE.search(text, most)
-    return text[: cut.start()] if cut else text
 
 
 def _tensors_named(names: Collection[str], folder: Path) -> dict[str, torch.Tensor]:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from lingyu.bases import Base, Encoded
+from lingyu.bases import Base
 from lingyu.data import Splits, augmented_copy, copies_of_rare
 from lingyu.recipe import Recipe
+from lingyu.text import Encoded
 from lingyu.training import EncodedRows, RowsWithCopies, TrainingRows
 
 

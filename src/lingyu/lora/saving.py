@@ -11,10 +11,11 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import nn
 
-from lingyu.bases import Base, Classifier, Encoded, Head
+from lingyu.bases import Base, Classifier, Head
 from lingyu.errors import LingyuError
 from lingyu.recipe import Lora
 from lingyu.store import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_tensors
+from lingyu.text import Encoded
 from lingyu.training import logits_of
 
 from .conversion import to_plain_lora

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lingyu.bases import Base, Encoded, auto_classifier, quiet_transformers
+from lingyu.bases import Base, auto_classifier, quiet_transformers
 from lingyu.errors import LingyuError
 from lingyu.lora import load_adapter
 from lingyu.store import Version
 from lingyu.tasks import Calibration, Task, changed_rows
+from lingyu.text import Encoded
 from lingyu.training import logits_of
 
 from .limits import TOLERANCE

@@ -8,13 +8,11 @@ import numpy as np
 
 from lingyu.errors import LingyuError
 from lingyu.tasks import Failed, Read, Result, TruncationSide, checked_probabilities, require_as_many_texts
-from lingyu.text import places_of, readable
+from lingyu.text import Encoded, places_of, readable
 
 from .respondent import Respondent, Said
 
 if TYPE_CHECKING:  # whoever brings a resident brings torch; a wrong name is told before it is waited for
-    from lingyu.bases import Encoded
-
     from .engine import Engine, Logits, Resident
 
 # Adapters that are stacked at once; a stack is a copy of them. What is asked of more goes through in several forwards.
@@ -120,7 +118,7 @@ def _ask_together(asks: Sequence[_Ask]) -> list[Said | LingyuError]:
 
 
 def _said_by(
-    resident: "Resident", own: list[int], asks: Sequence[_Ask], logits: "Logits", encoded: "Encoded"
+    resident: "Resident", own: list[int], asks: Sequence[_Ask], logits: "Logits", encoded: Encoded
 ) -> Iterator[tuple[int, Said | LingyuError]]:
     """own: the numbers of the asks that are this resident's."""
     task, by_token = resident.task, resident.task.head == "token"
@@ -136,7 +134,7 @@ def _said_by(
                 yield ask, Said(answer, encoded.truncated[ask], _read(asks[ask], encoded, ask) if by_token else None)
 
 
-def _read(ask: _Ask, encoded: "Encoded", number: int) -> Read:
+def _read(ask: _Ask, encoded: Encoded, number: int) -> Read:
     """What the tokens stand for in the text as it came. An engine admits no adapter whose steps lose their places."""
     assert encoded.spans is not None, "the spans of a text are asked for where its adapter answers token by token"
     spans = encoded.spans[number]
@@ -144,10 +142,8 @@ def _read(ask: _Ask, encoded: "Encoded", number: int) -> Read:
     return Read(ask.given, np.where(is_special[:, None], 0, np.array(places_of(ask.given))[spans]))
 
 
-def _encoded(asks: Sequence[_Ask]) -> "Encoded":
+def _encoded(asks: Sequence[_Ask]) -> Encoded:
     """Each adapter's texts at its own max_length, with a second text or not, as characters or not."""
-    from lingyu.bases import Encoded
-
     engine = asks[0].resident.engine
     input_ids: list[list[int]] = [[]] * len(asks)
     truncated = [False] * len(asks)
@@ -156,7 +152,7 @@ def _encoded(asks: Sequence[_Ask]) -> "Encoded":
     for reading, numbers in _read_alike(asks).items():
         texts = [asks[number].text for number in numbers]
         pairs = [asks[number].text_pair or "" for number in numbers] if reading.has_pair else None
-        found = engine.encode(
+        found = engine.base.encode(
             texts, reading.max_length, pairs, spans=reading.has_spans, truncation_side=reading.truncation_side
         )
         for at, number in enumerate(numbers):

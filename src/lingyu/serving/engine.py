@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
-from lingyu.bases import Base, Classifier, Encoded, Head
+from lingyu.bases import Base, Classifier, Head
 from lingyu.errors import LingyuError
 from lingyu.lora import find_base_of, read_weights, require_base_of
 from lingyu.recipe import KEEPS_PLACES
 from lingyu.store import Version
-from lingyu.tasks import Calibration, Task, TruncationSide, task_named
-from lingyu.text import clean
+from lingyu.tasks import Calibration, Task, task_named
+from lingyu.text import Encoded, clean
 from lingyu.training import batches_by_length, pad
 
 from .first_token import all_tokens, keep_first_token_only
@@ -91,7 +91,6 @@ class Engine:
         row_head = classifier.model.to(self.device).eval()
         self._forms: dict[Head, _Form] = {"row": _Form(row_head, layers, shape, classifier.fresh)}
         self._making_form = threading.Lock()
-        self._tokenizing = threading.Lock()
         # kept for the next chunk of a file, or the next request, which mostly asks for the same adapters
         self.stack = lru_cache(maxsize=_KEPT_STACKS)(_stack_of)
         self.stackable = lru_cache(maxsize=_KEPT_STACKS)(_stackable)
@@ -129,19 +128,6 @@ class Engine:
         make_mixed_head(classifier.model, "token", layers)
         take_encoder(classifier.model)
         return _Form(classifier.model.to(self.device).eval(), layers, shape, classifier.fresh)
-
-    def encode(
-        self,
-        texts: Sequence[str],
-        max_length: int,
-        pairs: Sequence[str] | None = None,
-        *,
-        spans: bool = False,
-        truncation_side: TruncationSide = "right",
-    ) -> Encoded:
-        """As Base.encode, by one thread at a time: max_length is the tokenizer's state until the texts are through."""
-        with self._tokenizing:
-            return self.base.encode(texts, max_length, pairs, spans=spans, truncation_side=truncation_side)
 
     @torch.inference_mode()
     def logits(self, stack: Stack, index: NDArray[np.int64], encoded: Encoded) -> Logits:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from lingyu.bases import Encoded
+from lingyu.text import Encoded
 
 from .batches import batches_by_length, pad
 

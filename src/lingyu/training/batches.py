@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from lingyu.bases import Encoded
 from lingyu.tasks import IGNORED
+from lingyu.text import Encoded
 
 FILL = -1  # stands for a row in a piece that would else be empty
 

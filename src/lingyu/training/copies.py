@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lingyu.bases import Encoded
+from lingyu.text import Encoded
 
 from .batches import FILL, EncodedRows, PaddingCollator
 

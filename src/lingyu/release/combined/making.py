@@ -10,13 +10,13 @@ from pathlib import Path
 
 from torch import nn
 
-from lingyu.bases import Base, Encoded
+from lingyu.bases import Base
 from lingyu.errors import LingyuError
 from lingyu.lora import AdapterWeights, find_base_of, load_adapter, read_weights
 from lingyu.reporting import Report
 from lingyu.store import HASHES, Combination, ParentDev, Store, Version, preparing, read_scores
 from lingyu.tasks import task_named
-from lingyu.text import clean
+from lingyu.text import Encoded, clean
 from lingyu.training import logits_of
 
 from ..ancestry import require_lineage

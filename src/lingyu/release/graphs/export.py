@@ -21,7 +21,7 @@ from lingyu.lora import find_base_of, load_adapter, package_versions
 from lingyu.reporting import Report, counted
 from lingyu.store import ADAPTER_WEIGHTS, Version
 from lingyu.tasks import Task, TruncationSide, task_named
-from lingyu.text import cut_by_nothing
+from lingyu.text import Encoded, cut_by_nothing
 
 from ..ancestry import require_lineage
 from ..gate import unmerged_logits
@@ -46,7 +46,7 @@ from .graph import TOKENS_PER_BATCH, Graph, batched_logits, probe_rows, sentence
 from .page import render_graph_page
 from .runtimes import INPUTS, Ids, Logits, Run, open_runtime
 from .speed import texts_per_s, timed_batches
-from .token_rows import TokenFile, TokenRows
+from .token_rows import TokenFile
 from .tracing import OPSET, needed_packages, quantise, require_packages, trace, write_graph
 
 
@@ -167,7 +167,7 @@ class _Job:
         """Whether the base tells two texts apart by an input of its own."""
         return self.version.manifest.text_pair and getattr(self.base.config, "type_vocab_size", 0) > 1
 
-    def rows(self) -> TokenRows:
+    def rows(self) -> Encoded:
         """What is compared, as the graph reads it."""
         return self.tokens.encode(self.compared.texts, self.compared.pairs, has_types=self.has_types)
 

@@ -22,13 +22,13 @@ from lingyu.tasks import (
     require_as_many_texts,
     require_threshold,
 )
-from lingyu.text import clean, readable
+from lingyu.text import Encoded, clean, readable
 
 from ..limits import AGREEMENT, TOLERANCE
 from ..sentences import SENTENCES, beside_the_next
 from .folder import GRAPH, TOKENIZER, GraphManifest, open_graph_folder
 from .runtimes import Logits, Run, open_runtime
-from .token_rows import TokenFile, TokenRows, batches_of
+from .token_rows import TokenFile, batches_of
 
 TOKENS_PER_BATCH = 4096
 
@@ -121,7 +121,7 @@ class _Read:
 
 def batched_logits(
     run: Run,
-    texts: TokenRows,
+    texts: Encoded,
     *,
     pad_token_id: int,
     num_outputs: int,
@@ -140,7 +140,7 @@ def sentences_sha256() -> str:
     return hashlib.sha256("\0".join(SENTENCES).encode()).hexdigest()
 
 
-def probe_rows(tokens: TokenFile, text_steps: Sequence[str], *, text_pair: bool, has_types: bool) -> TokenRows:
+def probe_rows(tokens: TokenFile, text_steps: Sequence[str], *, text_pair: bool, has_types: bool) -> Encoded:
     """The sentences of lingyu as a graph reads them; each beside the one that follows, where it reads two texts."""
     sentences = [clean(sentence, text_steps) for sentence in SENTENCES]
     return tokens.encode(sentences, beside_the_next(sentences) if text_pair else None, has_types=has_types)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from lingyu.text import Encoded
+
 from .runtimes import Run
-from .token_rows import Batch, TokenRows, batches_of
+from .token_rows import Batch, batches_of
 
 _TEXTS = 256
 _ROUNDS = 3
 
 
-def timed_batches(rows: TokenRows, pad_token_id: int, tokens_per_batch: int) -> tuple[Batch, ...]:
+def timed_batches(rows: Encoded, pad_token_id: int, tokens_per_batch: int) -> tuple[Batch, ...]:
     """Batches of some of the rows, evenly picked where there are many: enough for a figure, soon enough done."""
     count = len(rows.input_ids)
     picked = np.unique(np.linspace(0, count - 1, num=min(_TEXTS, count), dtype=np.int64))

@@ -3,35 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lingyu.errors import LingyuError, missing_extra
-from lingyu.text import cut_by_jieba
+from lingyu.text import Encoded, TextTokenizer, cut_by_jieba
 
 from .folder import WordFinder
 from .runtimes import Ids
-
-
-@dataclass(frozen=True)
-class TokenRows:
-    """input_ids: a list of token ids a text, special tokens included. truncated: whether a text was cut.
-
-    token_type_ids: like input_ids, 1 for the second text; None where the graph takes none.
-    """
-
-    input_ids: list[list[int]]
-    truncated: list[bool]
-    token_type_ids: list[list[int]] | None = None
-
-    def take(self, rows: Sequence[int]) -> "TokenRows":
-        types = self.token_type_ids
-        return TokenRows(
-            [self.input_ids[row] for row in rows],
-            [self.truncated[row] for row in rows],
-            None if types is None else [types[row] for row in rows],
-        )
 
 
 class TokenFile:
@@ -44,23 +24,21 @@ class TokenFile:
         except ImportError:
             raise missing_extra("tokenizers", "export") from None
         try:
-            self._tokenizer: Any = Tokenizer.from_file(str(file))
+            tokenizer: Any = Tokenizer.from_file(str(file))
+            cut_at = tokenizer.truncation
+            self._max_length: int = cut_at["max_length"]
+            self._truncation_side: Literal["right", "left"] = cut_at["direction"]
         except Exception as error:  # the library raises nothing narrower
             reason = " ".join(str(error).split())[:160]
             raise LingyuError(f"is no tokenizer ({reason})", where=file, next="Export the adapter again") from error
         if words == "jieba":
-            cut_by_jieba(self._tokenizer)
-        # a literal '[MASK]' in a text is text, never the special token
-        self._tokenizer.encode_special_tokens = True
+            cut_by_jieba(tokenizer)
+        self._tokenizer = TextTokenizer(tokenizer)
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, has_types: bool = False) -> TokenRows:
+    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, has_types: bool = False) -> Encoded:
         """pairs: a second text for each. has_types: whether the graph is to be told which of the two a token is of."""
-        read = list(texts) if pairs is None else list(zip(texts, pairs, strict=True))
-        encodings = self._tokenizer.encode_batch(read)
-        return TokenRows(
-            [e.ids for e in encodings],
-            [bool(e.overflowing) for e in encodings],
-            [e.type_ids for e in encodings] if has_types else None,
+        return self._tokenizer.encode(
+            texts, self._max_length, pairs, types=has_types, truncation_side=self._truncation_side
         )
 
 
@@ -80,7 +58,7 @@ class Batch:
         return ids if self.token_type_ids is None else (*ids, self.token_type_ids)
 
 
-def batches_of(texts: TokenRows, pad_token_id: int, tokens_per_batch: int) -> Iterator[Batch]:
+def batches_of(texts: Encoded, pad_token_id: int, tokens_per_batch: int) -> Iterator[Batch]:
     """Every row once, rows of like length together; rows times the longest stay within the budget where they can."""
     input_ids = texts.input_ids
     order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]))
@@ -93,7 +71,7 @@ def batches_of(texts: TokenRows, pad_token_id: int, tokens_per_batch: int) -> It
         start = end
 
 
-def _padded(rows: list[int], texts: TokenRows, pad_token_id: int) -> Batch:
+def _padded(rows: list[int], texts: Encoded, pad_token_id: int) -> Batch:
     input_ids, token_type_ids = texts.input_ids, texts.token_type_ids
     width = max(len(input_ids[row]) for row in rows)
     ids = np.full((len(rows), width), pad_token_id, dtype=np.int64)
