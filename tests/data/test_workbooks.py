@@ -154,6 +154,17 @@ def test_an_import_counts_formulas_that_nobody_has_computed():
     assert imported("a.xlsx", "again.jsonl").counts.notes == ()
 
 
+def test_a_cell_that_shows_an_error_is_an_empty_one_and_is_counted():
+    """As a lookup leaves it that has found nothing; a text that reads the same is a text."""
+    book([["text", "label"], ["好", "#N/A"], ["差", "没有"], ["#N/A", "=1/0"]])
+    error = b'<c r="B4" t="e"><f>1/0</f><v>#DIV/0!</v></c>'
+    edited(lambda xml: re.sub(rb'<c r="B4".*?</c>', error, xml))
+    edited(lambda xml: re.sub(rb'<c r="A4".*?</c>', b'<c r="A4" t="inlineStr"><is><t>#N/A</t></is></c>', xml))
+    rows = [(row.cells["text"], row.cells["label"]) for row in read_table("a.xlsx").rows]
+    assert rows == [("好", ""), ("差", "没有"), ("#N/A", "")]
+    assert imported("a.xlsx").counts.notes == ("cells with an error such as #N/A, read as empty ones: 2",)
+
+
 ENDLESS = {
     "rows": (b'<row r="3000000000"><c r="A3000000000"><v>1</v></c></row>', "1,048,576 rows"),
     "cells": (b"".join(b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>' % (at, at) for at in range(9, 60_009)), "cells"),

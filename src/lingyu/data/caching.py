@@ -12,7 +12,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from lingyu.errors import LingyuError
 
-_PARSERS_VERSION = 2  # raised when a parser reads the same bytes differently
+_PARSERS_VERSION = 3  # raised when a parser reads the same bytes differently
 
 Texts = Iterator[dict[str, str | None]]
 

@@ -343,6 +343,7 @@ def xlsx_table(content: Content, encoding: str) -> Table:
     def notes() -> tuple[str, ...]:
         unread = (f"sheets not read: {', '.join(sheet.others)}",) if sheet.others else ()
         counts = {
+            "cells with an error such as #N/A, read as empty ones": sheet.errors(),
             "formulas without a value, read as empty cells": sheet.valueless(),
             "merged cells, of which only the first keeps its value": sheet.merged(),
         }

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -18,9 +18,11 @@ _CHUNK_BYTES = 1 << 20
 _FORMULA = re.compile(rb"<(?:[A-Za-z]\w*:)?f[\s>/]")
 _MERGED = re.compile(rb"<(?:[A-Za-z]\w*:)?mergeCell[\s>/]")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_ERROR = "e"  # the type of a cell that shows #N/A, #REF! and the like (ECMA-376 part 1, 18.18.11)
 _LONGEST_TAG = 64  # bytes of those above that may lie across two chunks
 
 Values = tuple[object, ...]
+Cells = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class FirstSheet:
 
     valueless: how many cells of it are formulas that nobody has computed, and so have no value.
     merged: how many times cells of it were merged into one, of which only the first has a value.
+    errors: how many cells of the rows that were read hold an error, such as #N/A, which is no value.
     """
 
     rows: Iterator[tuple[int, Values]]
     others: tuple[str, ...]
     valueless: Callable[[], int]
     merged: Callable[[], int]
+    errors: Callable[[], int]
 
 
 def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
@@ -43,8 +47,8 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
     try:
         _require_size(stream, source)
         sheets = _sheets(stream)
-        others = tuple(sheet.title for sheet in sheets[1:] if next(_with_value(_rows(sheet, source)), ()))
-        values = _rows(sheets[0], source)
+        others = tuple(sheet.title for sheet in sheets[1:] if next(_with_value(_Values(_rows(sheet, source))), ()))
+        values = _Values(_rows(sheets[0], source))
     except Exception as error:  # openpyxl lets through whatever zipfile and its XML parser raise
         stream.close()
         raise _damaged(error, source) from error
@@ -58,7 +62,26 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
                 raise _damaged(error, source) from error
 
     part = sheets[0]._worksheet_path  # a sheet that is read row by row does not say what is merged in it
-    return FirstSheet(rows(), others, lambda: _valueless(open_book, source), lambda: _merged(open_book, part, source))
+    return FirstSheet(
+        rows(),
+        others,
+        valueless=lambda: _valueless(open_book, source),
+        merged=lambda: _merged(open_book, part, source),
+        errors=lambda: values.errors,
+    )
+
+
+class _Values:
+    """The values of rows of cells. errors: how many cells have gone by that hold an error, and so no value."""
+
+    def __init__(self, rows: Iterable[Cells]) -> None:
+        self._rows = rows
+        self.errors = 0
+
+    def __iter__(self) -> Iterator[Values]:
+        for row in self._rows:
+            self.errors += sum(cell.data_type == _ERROR for cell in row)
+            yield tuple(None if cell.data_type == _ERROR else cell.value for cell in row)
 
 
 def _unescaped(value: object) -> object:
@@ -87,10 +110,10 @@ def _sheets(stream: BinaryIO, *, values: bool = True) -> list[Any]:
     return sheets
 
 
-def _rows(sheet: Any, source: str) -> Iterator[Values]:
+def _rows(sheet: Any, source: str) -> Iterator[Cells]:
     """From the first on, those filled in that are left out. Raises LingyuError where there is no end of them."""
     cells = 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+    for number, row in enumerate(sheet.iter_rows(), 1):
         cells += len(row)
         if number > _MOST_ROWS or cells > _MOST_CELLS:
             most = f"{_MOST_ROWS:,} rows" if number > _MOST_ROWS else f"{_MOST_CELLS:,} cells, empty ones counted"
@@ -99,7 +122,7 @@ def _rows(sheet: Any, source: str) -> Iterator[Values]:
         yield row
 
 
-def _with_value(rows: Iterator[Values]) -> Iterator[tuple[int, Values]]:
+def _with_value(rows: Iterable[Values]) -> Iterator[tuple[int, Values]]:
     return ((number, row) for number, row in enumerate(rows, 1) if any(value not in (None, "") for value in row))
 
 
@@ -124,7 +147,7 @@ def _valueless(open_book: Callable[[], BinaryIO], source: str) -> int:
             computed = _rows(_sheets(stream)[0], source)
             written = _rows(_sheets(again, values=False)[0], source)
             pairs = (pair for rows in zip(computed, written, strict=True) for pair in zip(*rows, strict=True))
-            return sum(value is None and formula is not None for value, formula in pairs)
+            return sum(computed.value is None and written.value is not None for computed, written in pairs)
         except Exception as error:
             raise _damaged(error, source) from error
 
