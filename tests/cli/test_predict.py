@@ -263,6 +263,22 @@ def test_xlsx(predict: Predict, tmp_path: Path) -> None:
     assert [row["n"] for row in rows] == ["1", "2", "3.5"]
 
 
+def test_why_a_text_is_empty_that_a_formula_should_give_is_told(predict: Predict, tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["text", "n"], ["房间很好", 1], ['=CONCATENATE("服务","很差")', 2]):
+        book.active.append(row)
+    book.create_sheet("旧").append(["text"])
+    book.save(tmp_path / "in.xlsx")
+    assert predict("--file", "in.xlsx", "--out", "out.csv") == 2
+    assert predict.err == [
+        "in.xlsx: sheets not read: 旧",
+        "in.xlsx: formulas without a value, read as empty cells: 1",
+        "out.csv: 1 of 2 rows answered",
+        "in.xlsx: 1 of 2 rows could not be answered. See the column `error`",
+    ]
+
+
 def test_a_gbk_file_is_read_with_its_encoding_and_told_without(predict: Predict, tmp_path: Path) -> None:
     write_csv(tmp_path / "in.csv", ["text"], ["房间很好"], encoding="gbk")
     assert predict("--file", "in.csv", "--out", "out.csv") == 2

@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from lingyu.data import Table, TableRow, read_pipe, read_table, text_of
-from lingyu.errors import Faults, LingyuError
+from lingyu.errors import Faults, LingyuError, printable
 from lingyu.tasks import Failed, Result
 
 from .classifier import Classifier
@@ -118,6 +118,8 @@ def classify_table(classifier: Classifier, request: TableRequest) -> None:
                 done += 1
             sys.stdout.flush()
             show_rows(done)
+    for note in request.table.notes():  # why a text is empty, for one, where a sheet shows something else
+        print(f"{request.table.source}: {printable(note)}", file=sys.stderr)
     if request.out:
         print(f"{request.out}: {done - failed:,} of {done:,} rows answered", file=sys.stderr)
     if failed:
