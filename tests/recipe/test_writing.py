@@ -126,7 +126,9 @@ def test_differences_name_dotted_keys_and_the_order_of_labels_counts() -> None:
 
 def test_whole_paths_of_this_machine_are_named_by_their_keys() -> None:
     document = {"task": "multi_label", "data": {"train": "data/a.csv", "label_separator": "/", "labels": ["好", "差"]}}
-    assert path_notes(Recipe.model_validate({"name": "a", **document})) == []
+    document["data"] |= {"text": "/评论/正文"}  # a column
+    card = {"license": "/usr/share/licenses/MIT"}
+    assert path_notes(Recipe.model_validate({"name": "a", **document, "card": card})) == []
     document["data"] |= {"train": "/home/me/a.csv", "test": "b.csv"}
     (note,) = path_notes(Recipe.model_validate({"name": "a", **document, "publish": {"to": "/mnt/adapters"}}))
     assert note.startswith(
@@ -135,6 +137,17 @@ def test_whole_paths_of_this_machine_are_named_by_their_keys() -> None:
     corpora = {"corpus": ["raw", "/home/me/pages.txt:text"]}
     (note,) = path_notes(PretrainingRecipe.model_validate({"name": "a", "dapt": corpora, "publish": {"to": "b"}}))
     assert "in dapt.corpus; " in note
+
+
+@pytest.mark.parametrize("path", ["~/a.csv", "~me/a.csv", "C:\\data\\a.csv", "d:/data/a.csv", r"\\server\share\a.csv"])
+def test_a_home_and_a_drive_are_of_this_machine_too(path: str) -> None:
+    (note,) = path_notes(a_recipe(train=path))
+    assert "in data.train; " in note
+
+
+@pytest.mark.parametrize("path", ["data/a.csv", "../a.csv", "team/reviews:hotel", "C:a.csv"])
+def test_what_is_found_from_the_folder_you_are_in_is_not(path: str) -> None:
+    assert path_notes(a_recipe(train=path)) == []
 
 
 def test_the_json_schema_describes_every_key() -> None:

@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Container
 from functools import cache
-from pathlib import PurePath
 from typing import Any, Final
 
 from lingyu.errors import LingyuError
@@ -19,6 +18,7 @@ from .suggestions import next_step_for_dotted
 from .task_rules import default_by_task, type_by_task
 
 _BARE = re.compile(r"[^\W\d_](?:[\w./()（）-]| (?=[\w(（]))*")
+_WHOLE_PATH = re.compile(r"[/~\\]|[A-Za-z]:[/\\]")
 _YAML_1_1_WORDS = {"y", "n", "yes", "no", "on", "off"}  # other readers take these for true and false
 
 
@@ -107,11 +107,19 @@ def deviations(recipe: AnyRecipe, also: Container[str] = ()) -> dict[str, str]:
     return {key: _flow(value) for key, value in values if key in also or value != kind.default_of(key)}
 
 
+_PATHS: Final = frozenset(
+    ["base", "data.train", "data.dev", "data.test", "publish.to"]
+    + [f"dapt.{name}" for name in ("corpus", "general", "exclude", "user_dict", "vocabulary_from")]
+)
+"""The dotted keys whose values may be files or folders."""
+
+
 def path_notes(recipe: AnyRecipe) -> list[str]:
     """A note where values are whole paths of this machine: the recipe is kept word for word with what is trained, since
     a chain and --resume know their own by it, and goes wherever that goes.
     """
-    keys = [key for key, value in values_of(recipe).items() if any(map(_is_whole_path, _texts_in(value)))]
+    values = values_of(recipe).items()
+    keys = [key for key, value in values if key in _PATHS and any(map(_WHOLE_PATH.match, _texts_in(value)))]
     if not keys:
         return []
     kept = f"what is trained keeps its recipe, and so the paths of this machine in {', '.join(keys)}"
@@ -120,12 +128,6 @@ def path_notes(recipe: AnyRecipe) -> list[str]:
 
 def _texts_in(value: object) -> list[str]:
     return [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, str)]
-
-
-def _is_whole_path(text: str) -> bool:
-    """Not of `/` alone, which separates labels."""
-    path = PurePath(text)
-    return path.is_absolute() and len(path.parts) > 1
 
 
 def _ordered(key: str, value: Any) -> Any:
