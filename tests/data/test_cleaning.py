@@ -197,6 +197,7 @@ def test_what_stands_there_is_replaced_with_force_only_and_then_leaves_nothing_b
         ({"steps": ("html", "contrl")}, "'contrl': no such text step. Did you mean control?"),
         ({"texts": ("txt",)}, r"no column `txt` \(--text\); it has text. Did you mean `text`"),
         ({"out": Path("out.xlsx")}, "the output is csv or jsonl. Name it out.csv"),
+        ({"out": Path("out.jsonl.gz")}, "the output is csv or jsonl. Name it out.jsonl$"),
         (
             {"steps": ("html",), "texts": ("text",), "out": Path("in.csv"), "force": True},
             "the place of the file itself",

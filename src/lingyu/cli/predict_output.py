@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Protocol
 
-from lingyu.data import TableRow, in_one_go
+from lingyu.data import TableRow, in_one_go, nearest_name
 from lingyu.errors import LingyuError
 from lingyu.tasks import JSON, Result
 
@@ -54,7 +54,7 @@ def check_out(out: str, source: str) -> None:
     if path.exists() and Path(source).exists() and path.samefile(source):
         raise LingyuError("--out is the file itself", where=out, next="Name another file")
     if path.suffix.lower() not in _FORMATS:
-        raise LingyuError("--out is written as csv or jsonl", where=out, next=f"Name it {path.with_suffix('.csv')}")
+        raise LingyuError("--out is written as csv or jsonl", out, f"Name it {nearest_name(path, _FORMATS)}")
 
 
 def _is_stream(path: Path, number: int) -> bool:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .near import NEAR, NearIndex, Nearness, near_pairs
     from .split_files import SplitDone, SplitRequest, split_file
     from .split_manifest import SplitManifest, read_split_of
-    from .writing import in_one_go
+    from .writing import in_one_go, nearest_name
 
 __all__ = [
     "CHECKS",
@@ -92,6 +92,7 @@ __all__ = [
     "load_excluded",
     "load_splits",
     "near_pairs",
+    "nearest_name",
     "nested_fault",
     "page",
     "parts_of_files",
@@ -135,6 +136,6 @@ __getattr__ = on_demand(
         "near": ("NEAR", "NearIndex", "Nearness", "near_pairs"),
         "split_files": ("SplitDone", "SplitRequest", "split_file"),
         "split_manifest": ("SplitManifest", "read_split_of"),
-        "writing": ("in_one_go",),
+        "writing": ("in_one_go", "nearest_name"),
     },
 )

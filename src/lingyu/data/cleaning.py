@@ -16,7 +16,7 @@ from lingyu.text import STEPS, clean
 from .counts import EMPTY, Counts
 from .reading import read_table
 from .tables import Table, TableRow, nested_fault, no_column
-from .writing import REPORT_ROWS, in_one_go, jsonl_instead, open_rows
+from .writing import REPORT_ROWS, in_one_go, jsonl_instead, nearest_name, open_rows
 
 CORPUS_STEPS = ("html", "control", "width", "urls", "personal")
 """What raw text goes through before a model is pretrained on it; personal data are masked unless someone says no."""
@@ -138,7 +138,7 @@ def _require_place(request: CleaningRequest) -> None:
     """Raises LingyuError where the output has no place."""
     out = request.out
     if out.suffix.lower() not in _OUT_FORMATS:
-        raise LingyuError("the output is csv or jsonl", out, f"Name it {out.with_suffix('.csv').name}")
+        raise LingyuError("the output is csv or jsonl", out, f"Name it {nearest_name(out, _OUT_FORMATS).name}")
     for path in (out, request.left_out):
         if path.exists() and Path(request.source).exists() and path.samefile(request.source):
             raise LingyuError("the output would take the place of the file itself", path, "Name another with --out")

@@ -24,6 +24,7 @@ from lingyu.errors import LingyuError
 from lingyu.folders import HIDDEN, hidden_folder, sync
 from lingyu.reporting import Report
 
+from .contents import PACKED
 from .reading import read_table
 from .tables import TableRow
 
@@ -91,6 +92,12 @@ def write_file(path: Path, write: Callable[[Path], object], *, force: bool) -> b
         if staged.wanted and path.exists() and not force:
             raise other_content(path)
     return staged.wanted
+
+
+def nearest_name(out: Path, formats: Sequence[str] = FORMATS) -> Path:
+    """What to name a file whose ending is none of the formats: d.csv for d.txt and, packed, d.csv.gz."""
+    plain = out.with_name(out.stem) if out.suffix.lower() == PACKED and Path(out.stem).suffix else out
+    return plain if plain.suffix.lower() in formats else plain.with_suffix(".csv")
 
 
 def other_content(path: Path) -> LingyuError:

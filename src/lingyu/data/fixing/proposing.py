@@ -11,7 +11,7 @@ from lingyu.errors import LingyuError, first_fault
 from lingyu.reporting import Report
 
 from ..audit.report import Audit, Part
-from ..writing import write_file
+from ..writing import nearest_name, write_file
 from .fix_list import Fix, write_list
 from .proposals import Proposal, proposals
 from .sources import FixSettings, FixSources, SourceRows, named_sources, read_rows_of, sources_path
@@ -38,7 +38,7 @@ def propose_fixes(report_file: Path, out: Path, report: Report, *, force: bool =
     if not audit.findings:
         return Proposed((), 0, 0, {})
     if out.suffix.lower() != ".csv":
-        raise LingyuError("the list is written as csv", out, f"Name it {out.with_suffix('.csv')}")
+        raise LingyuError("the list is written as csv", out, f"Name it {nearest_name(out, ('.csv',))}")
     _require_a_part_each(audit)
     about = _about(audit)
     report("proposing", 0, 2)

@@ -21,7 +21,7 @@ from ..contents import Whole, content_of_file
 from ..counts import Counts
 from ..reading import find_file, format_ending
 from ..tables import other_separator
-from ..writing import FORMATS, REPORT_ROWS, RowsWriter, in_one_go, jsonl_instead, open_rows
+from ..writing import FORMATS, REPORT_ROWS, RowsWriter, in_one_go, jsonl_instead, nearest_name, open_rows
 from .folder_rows import open_folder
 from .rows import UNDECODABLE, UNPARSABLE, EncodingUse, Opened, Quarantined, Read
 from .table_rows import open_table
@@ -249,7 +249,7 @@ def _nothing_read(opened: Opened, tally: _Tally, request: ImportRequest) -> Ling
 def _check_destination(request: ImportRequest) -> None:
     out, aside = request.out, request.quarantine_path
     if out.suffix.lower() not in FORMATS:
-        raise LingyuError("is written as csv, jsonl or parquet", out, f"Name --out {out.with_suffix('.csv')}")
+        raise LingyuError("is written as csv, jsonl or parquet", out, f"Name --out {nearest_name(out)}")
     source = Path(request.source)
     for path in (out, aside):
         if path.is_dir() or (path.exists() and not path.is_file()):
