@@ -44,6 +44,15 @@ def test_json_alone_is_one_document_on_stdout(files):
     assert audit.settings.label == "label"
 
 
+def test_what_is_to_be_done_next_names_the_files_that_were_written(files):
+    shown = run("--train", "train.csv", "--test", "test.csv", "--json", "a.json", "--html", "a.html").output
+    assert shown.splitlines()[-3:] == [
+        "Next: look at the worst samples on the page a.html. To mend the rows:",
+        "lingyu data fix propose a.json --out fixes.csv",
+        "written: a.json, a.html",
+    ]
+
+
 def test_json_and_html_go_to_files_and_are_not_replaced_unasked(files):
     asked = ("--train", "train.csv", "--json", "report.json", "--html", "report.html")
     assert run(*asked).output.splitlines()[-1] == "written: report.json, report.html"

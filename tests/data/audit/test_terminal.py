@@ -1,5 +1,7 @@
 """What a terminal shows of an audit."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -111,6 +113,18 @@ def test_a_share_is_never_rounded_to_all_or_nothing() -> None:
     lines = terminal_lines(one_part({"common": 9_999, "rare": 1}))
     assert "> 99.9 %" in line_of(lines, "common")
     assert "< 0.1 %" in line_of(lines, "rare")
+
+
+def test_what_was_written_already_is_not_asked_for_again() -> None:
+    audit = one_part({"a": 3}, "stop")
+    assert terminal_lines(audit)[-2:] == [
+        "Next: look at the worst samples on the page (--html report.html). To mend the rows, write --json report.json,",
+        "then: lingyu data fix propose report.json --out fixes.csv",
+    ]
+    assert terminal_lines(audit, report=Path("my audit.json"), page=Path("a.html"))[-2:] == [
+        "Next: look at the worst samples on the page a.html. To mend the rows:",
+        "lingyu data fix propose 'my audit.json' --out fixes.csv",
+    ]
 
 
 def test_sentences_are_wrapped_at_the_width() -> None:

@@ -109,7 +109,7 @@ def audit(
     if json_out == _STDOUT:
         _say(audited.audit.model_dump_json())
     else:
-        _show(audited.audit, [path for path in (json_file, html_file) if path])
+        _show(audited.audit, json_file, html_file)
     _close(audited.audit, gates, as_json=json_out == _STDOUT)
 
 
@@ -246,13 +246,13 @@ def _page(audited: "Audited") -> str:
     return page(audited.audit, audited.samples)
 
 
-def _show(audit: "Audit", written: Sequence[Path]) -> None:
+def _show(audit: "Audit", json_file: Path | None, html_file: Path | None) -> None:
     from lingyu.data import terminal_lines
 
-    for line in terminal_lines(audit):
+    for line in terminal_lines(audit, report=json_file, page=html_file):
         _say(line)
-    if written:
-        _say(f"written: {', '.join(map(str, written))}")
+    if written := [str(path) for path in (json_file, html_file) if path]:
+        _say(f"written: {', '.join(written)}")
 
 
 def _say(line: str) -> None:

@@ -3,7 +3,9 @@
 Columns are aligned by the cells that a terminal gives a character: two for a Chinese one.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
@@ -34,8 +36,13 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 Cell = str | int | None
 
 
-def terminal_lines(audit: Audit, *, width: int = WIDTH) -> list[str]:
-    """What a terminal shows of an audit. width: cells at which sentences are wrapped; tables stay whole."""
+def terminal_lines(
+    audit: Audit, *, width: int = WIDTH, report: Path | None = None, page: Path | None = None
+) -> list[str]:
+    """What a terminal shows of an audit. width: cells at which sentences are wrapped; tables stay whole.
+
+    report, page: where it was written as JSON and as HTML, if it was.
+    """
     sections = (
         _wrapped(f"{audit.grade.upper()}: {headline(audit)}", width, indent=6),
         _checks(audit, width),
@@ -49,7 +56,7 @@ def terminal_lines(audit: Audit, *, width: int = WIDTH) -> list[str]:
         _named(_noise(audit), width),
         _named(_languages(audit.parts), width),
         _named(_personal(audit.parts), width),
-        _next(audit),
+        _next(audit, report, page),
     )
     return [line for section in sections if section for line in ("", *section)][1:]
 
@@ -233,13 +240,12 @@ def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(((printable(key), count) for key, count in counts.items() if count), key=lambda item: -item[1])
 
 
-def _next(audit: Audit) -> list[str]:
+def _next(audit: Audit, report: Path | None, page: Path | None) -> list[str]:
     if audit.grade == "ok":
         return []
-    return [
-        "Next: look at the worst samples on the page (--html report.html). To mend the rows, write --json report.json,",
-        "then: lingyu data fix propose report.json --out fixes.csv",
-    ]
+    look = f"Next: look at the worst samples on the page {page or '(--html report.html)'}. To mend the rows"
+    mend = f"lingyu data fix propose {shlex.quote(str(report or 'report.json'))} --out fixes.csv"
+    return [f"{look}:", mend] if report else [f"{look}, write --json report.json,", f"then: {mend}"]
 
 
 def _name(name: str) -> str:
