@@ -204,7 +204,7 @@ def test_tenants_are_checked_with_the_store_they_lie_in(store: Path, capsys: Cap
     file.write_text(TENANTS.replace("@v2", "@v3").replace("正面", "正"), encoding="utf-8")
     assert main(["check", str(file)]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        f"{file}:3: tenants.beta: no version v3. There are: v1, v2",
+        f"{file}:3: tenants.beta: {store / 'hotel'}: no version v3. There are: v1, v2",
         f"{file}:3: tenants.beta.thresholds.正: hotel@v2 has no such label. Did you mean 正面?",
     ]
 
@@ -215,7 +215,7 @@ def test_tenants_elsewhere_are_known_by_their_key_and_need_the_store(
     file = tmp_path / "customers.yaml"
     file.write_text(TENANTS, encoding="utf-8")
     assert main(["check", str(file)]) == 2
-    assert f"{file}:2: tenants.acme: no adapter named `hotel`" in capsys.readouterr().err
+    assert f"{file}:2: tenants.acme: {tmp_path}: no adapter named `hotel`" in capsys.readouterr().err
     assert main(["check", str(file), "--store", str(store), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "recipes": [],

@@ -231,10 +231,18 @@ def test_a_store_that_has_everything_finds_no_fault(hotel: Version, store: Store
 def test_adapters_and_channels_that_are_not_there_are_named_with_what_was_meant(hotel: Version, store: Store) -> None:
     text = "tenants:\n  a: hotle\n  b: hotel@stabel\n  c: {adapters: [hotel, hotel@v7]}\n"
     assert store_faults(store, text) == [
-        "tenants.yaml:2: tenants.a: no adapter named `hotle`. Did you mean `hotel`?",
-        "tenants.yaml:3: tenants.b: no channel `stabel`. Did you mean `hotel@stable`?",
-        "tenants.yaml:4: tenants.c: no version v7. There are: v1",
+        f"tenants.yaml:2: tenants.a: {store.root}: no adapter named `hotle`. Did you mean `hotel`?",
+        "tenants.yaml:3: tenants.b: hotel: no channel `stabel`. Did you mean `hotel@stable`?",
+        "tenants.yaml:4: tenants.c: hotel: no version v7. There are: v1",
     ]
+
+
+@pytest.mark.parametrize("file", ["hotel/v1/lingyu.json", "hotel/channels.json"])
+def test_the_file_that_is_damaged_is_named(file: str, hotel: Version, store: Store) -> None:
+    (store.root / file).write_text("{")
+    (line,) = store_faults(store, "tenants: {a: hotel}\n")
+    assert line.startswith(f"tenants.yaml:1: tenants.a: {file}: ")
+    assert line.endswith("The file is damaged: take it from a copy")
 
 
 def test_a_threshold_is_for_a_label_that_the_adapter_has(hotel: Version, store: Store) -> None:

@@ -271,7 +271,8 @@ def _faults_of(tenant: Tenant, look_up: Callable[[AdapterReference], Manifest | 
     for reference in tenant.adapters:
         found = look_up(reference)
         if isinstance(found, LingyuError):
-            yield LingyuError(f"{dotted}: {found.what}", tenant.where, found.next)
+            what = f"{found.where}: {found.what}" if found.where else found.what
+            yield LingyuError(f"{dotted}: {what}", tenant.where, found.next)
         else:
             manifests.append(found)
     if not manifests:
