@@ -167,6 +167,17 @@ def test_import_without_labels_or_base_says_which_is_missing(place, foreign, cap
     assert Store("adapters").adapters() == ("hotel",)
 
 
+@pytest.mark.parametrize(("why", "says"), [("长" * 1001, "the reason has over 1,000 characters"), (" ", "no reason")])
+def test_a_reason_that_no_history_keeps_is_told_before_anything_is_read(place, why, says, capsys):
+    for words in (
+        ["import", "no-folder", "--name", "shop"],
+        ["copy", "no-adapter", "--to", "mine"],
+        ["pull", "team/no"],
+    ):
+        assert main(["adapters", *words, "--channel", "stable", "--why", why]) == 2
+        assert says in capsys.readouterr().err
+
+
 def test_import_asks_at_a_terminal(place, foreign, monkeypatch):
     from lingyu.cli import exchange
 

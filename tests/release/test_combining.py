@@ -355,6 +355,7 @@ def test_another_base_of_the_same_name_is_refused(place: Path) -> None:
         ({"svd_rank": 4}, "--svd-rank: cat keeps the ranks of all adapters"),
         ({"combination_type": "svd", "svd_rank": 0}, "0 is no rank"),
         ({"channel": "v2"}, "v2 can't name a channel"),
+        ({"why": "长" * 1001}, "the reason has over 1,000 characters"),
     ],
 )
 def test_what_is_no_average_is_refused(place: Path, options: dict[str, object], says: str) -> None:

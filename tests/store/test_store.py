@@ -127,6 +127,8 @@ def test_a_change_needs_a_reason_of_a_fitting_length(store, hotel, write_hotel, 
     second = store.publish("hotel", write_hotel, channel=None, why="the second")
     store.set_channel("hotel", "stable", "v2", "a test")
     for change in (
+        lambda: store.publish("hotel", write_hotel, why=why),
+        lambda: store.publish("hotel", write_hotel, why=why),
         lambda: store.set_channel("hotel", "canary", "v2", why),
         lambda: store.receive(second, channel="canary", why=why),
         lambda: store.rollback("hotel", "stable", why),
@@ -136,6 +138,7 @@ def test_a_change_needs_a_reason_of_a_fitting_length(store, hotel, write_hotel, 
         with pytest.raises(LingyuError, match="reason"):
             change()
     assert store.channels("hotel") == {"stable": "v2"}
+    assert store.versions("hotel") == ("v1", "v2")
     assert len(store.history("hotel")) == 2
 
 

@@ -165,6 +165,10 @@ def _check_why(why: str | None, channel: str | None) -> None:
         raise LingyuError(
             "--why is the reason for setting a channel, and none is", next="Add --channel, or leave it out"
         )
+    if why is not None:
+        from lingyu.store import check_why
+
+        check_why(why)
 
 
 EXCHANGE = (import_, copy, push, pull)

@@ -2,7 +2,7 @@
 
 from .arrivals import Arrival, require_own_name, require_store
 from .card import CardFacts, ancestry_paragraphs, render_card
-from .channels import Change, Removal
+from .channels import Change, Removal, check_why
 from .documents import validated
 from .hashes import ANSWERS, HASHES, StoredAnswers, read_answers, read_hashes, write_answers, write_hashes
 from .hub import HubAddress, Pushed, pull, push
@@ -74,6 +74,7 @@ __all__ = [
     "bullets",
     "check_channel",
     "check_name",
+    "check_why",
     "fenced",
     "front_matter",
     "inline",

@@ -20,6 +20,8 @@ from .staging import hidden_path, write_synced
 CHANNELS = "channels.json"
 HISTORY = "history.jsonl"
 
+_LONGEST_WHY = 1000
+
 # No line is ever taken out, so that it grows past what documents are held to.
 _MOST_HISTORY_BYTES = 2**30
 
@@ -144,6 +146,14 @@ class PreparedChange:
             sync(folder)
 
 
+def check_why(why: str) -> str:
+    """The reason itself. Raises LingyuError for none, and for one that is too long to be read in a history."""
+    if not why.strip() or len(why) > _LONGEST_WHY:
+        what = "no reason is given" if not why.strip() else f"the reason has over {_LONGEST_WHY:,} characters"
+        raise LingyuError(what, next="The history keeps why something was changed: a sentence")
+    return why
+
+
 def prepare_change(
     folder: Path, channel: str, version: str | None, why: str, *, rollback: bool = False
 ) -> PreparedChange:
@@ -176,7 +186,7 @@ def prepare_removal(folder: Path, line: Removal) -> PreparedChange:
 
 def _signed(why: str) -> dict[str, str]:
     """Who, when and why. A command line may hold bytes that are no text: they become question marks."""
-    who, why = (text.encode(errors="replace").decode() for text in (_user(), why))
+    who, why = (text.encode(errors="replace").decode() for text in (_user(), check_why(why)))
     return {"when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who, "why": why}
 
 

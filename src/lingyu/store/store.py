@@ -27,7 +27,6 @@ from .names import STABLE, AdapterReference, check_channel, check_name, is_versi
 from .staging import LOCKS, claim, hidden_path, hide, write_synced, writers_turn
 from .verification import Version, check_kind, checked_entries, open_version, refuse_symlink
 
-_LONGEST_WHY = 1000
 _HIGHEST_RECEIVED = 99_999_999  # of nine digits that a number may have
 _NOTHING_KEPT = "Nothing half-written was kept"
 
@@ -141,7 +140,7 @@ class Store:
             target = folder / source.version
             _require_numbers_left(source)
             _require_not_removed(folder, source)
-            change = prepare_change(folder, channel, source.version, _checked_why(why)) if channel else None
+            change = prepare_change(folder, channel, source.version, why) if channel else None
             is_new = not target.exists() or is_damaged(target, source)
             if is_new:
                 staged = copy_version(source, hidden_path(folder))
@@ -164,7 +163,7 @@ class Store:
         self.open(wanted)
         with self._writing(name) as folder:
             self.find(wanted)  # now that nobody can remove it
-            change = prepare_change(folder, channel, version, _checked_why(why))
+            change = prepare_change(folder, channel, version, why)
             change.commit()
             return change.line
 
@@ -181,7 +180,7 @@ class Store:
             if before is None or before not in self.versions(name):
                 raise self._nothing_before(wanted, current, before)
             self.open(AdapterReference(name, before))
-            change = prepare_change(folder, channel, before, _checked_why(why), rollback=True)
+            change = prepare_change(folder, channel, before, why, rollback=True)
             change.commit()
             assert change.line is not None, "it named another version before"
             return change.line
@@ -201,7 +200,7 @@ class Store:
             gone = self._version_folder(name, version)
             is_file = (gone / MANIFEST).is_file() and not (gone / MANIFEST).is_symlink()
             manifest = file_record(gone / MANIFEST).sha256 if is_file else None
-            removal = sign_removal(version, manifest, _checked_why(why))
+            removal = sign_removal(version, manifest, why)
             # The history first: of a writer that is killed in between, the number stays taken and the version whole.
             prepare_removal(folder, removal).commit()
             hide(gone)  # the end of the turn deletes what is hidden
@@ -213,7 +212,7 @@ class Store:
         self._meant(wanted)
         with self._writing(name) as folder:
             self._meant(wanted)
-            change = prepare_change(folder, channel, None, _checked_why(why))
+            change = prepare_change(folder, channel, None, why)
             change.commit()
             assert change.line is not None, "there was such a channel"
             return change.line
@@ -395,13 +394,6 @@ def _require_not_removed(folder: Path, arriving: Version) -> None:
 
 def _parsed(reference: str | AdapterReference) -> AdapterReference:
     return reference if isinstance(reference, AdapterReference) else AdapterReference.parse(reference)
-
-
-def _checked_why(why: str) -> str:
-    if not why.strip() or len(why) > _LONGEST_WHY:
-        what = "no reason is given" if not why.strip() else f"the reason has over {_LONGEST_WHY:,} characters"
-        raise LingyuError(what, next="The history keeps why something was changed: a sentence")
-    return why
 
 
 def _is_name(name: str) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from lingyu.errors import LingyuError, did_you_mean
-from lingyu.store import STABLE, Version, check_channel, check_name, require_store
+from lingyu.store import STABLE, Version, check_channel, check_name, check_why, require_store
 
 from .agreement import agree
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 # PEFT's words for ways to combine. Its others add A and B apart, or drop parts of them, and give no average.
 CAT = "cat"
 SVD = "svd"
+
+_MOST_OF_NAMES = 500  # characters of a reason that was made here
 
 
 def combine(
@@ -39,6 +42,8 @@ def combine(
     require_store(store)
     check_name(name)
     check_channel(channel)
+    if why is not None:
+        check_why(why)
     _check_type(combination_type, svd_rank)
     agreed = agree(adapters, weights)
 
@@ -51,7 +56,7 @@ def combine(
         is_cut=combination_type == SVD,
         svd_rank=svd_rank,
         channel=channel,
-        why=why or f"combined from {agreed.names}",
+        why=why or shorten(f"combined from {agreed.names}", _MOST_OF_NAMES, placeholder=" ..."),
         report=report,
     )
 
