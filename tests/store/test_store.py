@@ -491,6 +491,16 @@ def test_a_renamed_version_is_refused(store, hotel):
         store.open("hotel@v2")
 
 
+@pytest.mark.parametrize("name", ["hotel/v2", "shop/v1"])
+def test_a_renamed_version_is_refused_by_its_folder_too(store, hotel, name, monkeypatch):
+    (store.root / "shop").mkdir()
+    renamed = hotel.folder.rename(store.root / name)
+    monkeypatch.chdir(renamed)
+    for reference in (str(renamed), "./"):
+        with pytest.raises(LingyuError, match="says hotel@v1: the folder was renamed or copied"):
+            open_adapter(reference, "")
+
+
 def test_another_adapters_version_under_this_name_is_refused(store, hotel):
     shutil.copytree(store.root / "hotel", store.root / "ecommerce")
     with pytest.raises(LingyuError, match="says hotel@v1"):

@@ -99,11 +99,10 @@ def copy(reference: str, target: str, store: str, channel: str | None, why: str 
     Example: lingyu adapters copy hotel@v3 --to /mnt/share/adapters
       lingyu adapters copy /mnt/share/adapters/hotel/v3 --to adapters --channel canary
     """
-    from lingyu.store import Store, open_adapter, require_own_name
+    from lingyu.store import Store, open_adapter
 
     _check_why(why, channel)
     version = open_adapter(reference, store)
-    require_own_name(version)
     arrival = Store(target).receive(version, channel=channel, why=why or "copied")
     _tell_arrival(arrival.version, arrival.is_new, channel, as_json=as_json)
 
@@ -120,11 +119,10 @@ def push(reference: str, repository: str, private: bool, store: str, as_json: bo
     \b
     Example: lingyu adapters push hotel@v3 my-team/hotel --private
     """
-    from lingyu.store import open_adapter, require_own_name
+    from lingyu.store import open_adapter
     from lingyu.store import push as push_version
 
     version = open_adapter(reference, store)
-    require_own_name(version)
     pushed = push_version(version, repository, private=private)
     if as_json:
         facts = {"adapter": version.reference, "repository": pushed.address.repository, "commit": pushed.commit}

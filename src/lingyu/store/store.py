@@ -10,7 +10,7 @@ from lingyu.digests import file_record
 from lingyu.errors import LingyuError, did_you_mean, from_os_error
 from lingyu.folders import sync
 
-from .arrivals import Arrival, copy_version, is_damaged, require_same, require_store
+from .arrivals import Arrival, copy_version, is_damaged, require_own_name, require_same, require_store
 from .channels import (
     Change,
     Removal,
@@ -243,12 +243,7 @@ class Store:
 
     def _open(self, found: AdapterReference) -> Version:
         opened = open_version(self._version_folder(found.name, found.selector))
-        if opened.reference != str(found):
-            raise LingyuError(
-                f"its {MANIFEST} says {opened.reference}: the folder was renamed or copied",
-                where=opened.folder,
-                next="Give it back its name; a new version is made by publishing",
-            )
+        require_own_name(opened)
         return opened
 
     def _meant(self, wanted: AdapterReference) -> str:
@@ -318,10 +313,11 @@ def open_adapter(reference: str, store: Path | str) -> Version:
     folder = Path(reference)
     if is_version(folder.name):
         refuse_symlink(folder.parent)
-        return open_version(folder)
-    if (folder / MANIFEST).is_file():
-        return open_version(folder)
-    return Store(folder.parent).open(folder.name)
+    elif not (folder / MANIFEST).is_file():
+        return Store(folder.parent).open(folder.name)
+    opened = open_version(folder)
+    require_own_name(opened)
+    return opened
 
 
 def _fill(staged: Path, name: str, version: str, write: WriteVersion) -> Manifest:
