@@ -181,12 +181,12 @@ def test_no_recipe_is_wrong_use(capsys: Captured) -> None:
     assert capsys.readouterr().err == ("lingyu check: no recipe is named. For instance: lingyu check recipes/*.yaml\n")
 
 
-TENANTS = "tenants:\n  acme: hotel\n  beta: {adapters: [hotel, hotel@v2], thresholds: {正面: 0.6}}\n"
+TENANTS = "tenants:\n  acme: hotel\n  beta: {adapters: [hotel, hotel@v1], thresholds: {正面: 0.6}}\n"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A store with hotel@v1 (stable) and hotel@v2, in a folder `adapters`."""
+    """A store with hotel@v1 and hotel@v2 (stable), in a folder `adapters`."""
     publisher = runpy.run_path(str(ROOT / "tests/store/publisher.py"))
     for _ in range(2):
         Store(tmp_path / "adapters").publish("hotel", publisher["write_hotel"], why="a test")
@@ -201,12 +201,22 @@ def test_tenants_are_checked_with_the_store_they_lie_in(store: Path, capsys: Cap
         f"{file}: fine (2 tenants, 2 adapters of the store {store})",
         f"{HOTEL}: fine (single_label, 2 labels, base embedded)",
     ]
-    file.write_text(TENANTS.replace("@v2", "@v3").replace("正面", "正"), encoding="utf-8")
+    file.write_text(TENANTS.replace("@v1", "@v3").replace("正面", "正"), encoding="utf-8")
     assert main(["check", str(file)]) == 2
     assert capsys.readouterr().err.splitlines() == [
         f"{file}:3: tenants.beta: {store / 'hotel'}: no version v3. There are: v1, v2",
         f"{file}:3: tenants.beta.thresholds.正: hotel@v2 has no such label. Did you mean 正面?",
     ]
+
+
+def test_an_adapter_that_is_averaged_with_itself_is_noted(store: Path, capsys: Captured) -> None:
+    file = store / "tenants.yaml"
+    file.write_text(TENANTS.replace("@v1", "@v2"), encoding="utf-8")
+    assert main(["check", str(file)]) == 0
+    note = "tenants.beta: hotel@stable and hotel@v2 are one adapter now, hotel@v2: it counts 2 times in the average"
+    assert capsys.readouterr().out.splitlines()[1:] == [f"  {note}"]
+    assert main(["check", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tenants"][0]["notes"] == [note]
 
 
 def test_tenants_elsewhere_are_known_by_their_key_and_need_the_store(
@@ -226,7 +236,7 @@ def test_tenants_elsewhere_are_known_by_their_key_and_need_the_store(
                 "store": str(store),
                 "tenants": {
                     "acme": {"adapters": ["hotel@stable"], "thresholds": {}},
-                    "beta": {"adapters": ["hotel@stable", "hotel@v2"], "thresholds": {"正面": 0.6}},
+                    "beta": {"adapters": ["hotel@stable", "hotel@v1"], "thresholds": {"正面": 0.6}},
                 },
             }
         ],

@@ -141,6 +141,7 @@ def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _
         read_tenants,
         refuse_symlink,
         tenant_faults,
+        tenant_notes,
     )  # with NumPy, which recipes alone do without
 
     if overrides:
@@ -157,10 +158,11 @@ def _check_tenants(file: Path, overrides: Sequence[str], store: str | None) -> _
         name: {"adapters": [str(reference) for reference in tenant.adapters], "thresholds": dict(tenant.thresholds)}
         for name, tenant in tenants.items()
     }
-    text = (
-        f"{file}: fine ({_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of the store {root})"
-    )
-    return _Fine(text, {"file": str(file), "fine": True, "store": str(root), "tenants": documents})
+    counts = f"{_counted(len(tenants), 'tenant')}, {_counted(len(adapters), 'adapter')} of the store {root}"
+    document: dict[str, Any] = {"file": str(file), "fine": True, "store": str(root), "tenants": documents}
+    if notes := tenant_notes(tenants, Store(root)):
+        document["notes"] = notes
+    return _Fine("\n".join([f"{file}: fine ({counts})", *(f"  {note}" for note in notes)]), document)
 
 
 def _counted(count: int, noun: str) -> str:

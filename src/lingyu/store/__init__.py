@@ -23,7 +23,7 @@ from .names import STABLE, AdapterReference, check_channel, check_name
 from .scores import METRICS, Combination, ParentDev, StoredScores, read_scores
 from .staging import preparing
 from .store import Store, open_adapter
-from .tenants import TENANTS, Tenant, read_tenants, require_alike, tenant_faults
+from .tenants import TENANTS, Tenant, read_tenants, require_alike, tenant_faults, tenant_notes
 from .tensors import read_tensors, write_tensors
 from .verification import (
     ADAPTER_CONFIG,
@@ -101,6 +101,7 @@ __all__ = [
     "section",
     "table",
     "tenant_faults",
+    "tenant_notes",
     "validated",
     "write_answers",
     "write_hashes",

@@ -91,6 +91,23 @@ def tenant_faults(tenants: Mapping[str, Tenant], store: Store) -> list[LingyuErr
     return [error for tenant in tenants.values() for error in _faults_of(tenant, look_up)]
 
 
+def tenant_notes(tenants: Mapping[str, Tenant], store: Store) -> list[str]:
+    """Where an ensemble averages an adapter with itself, as the channels stand now: of tenants without a fault.
+
+    No fault: of [hotel, hotel@canary] it is so from a promotion to the next canary.
+    """
+    find, notes = cache(store.find), []
+    for tenant in tenants.values():
+        meaning: dict[AdapterReference, list[str]] = {}
+        for reference in tenant.adapters:
+            meaning.setdefault(find(reference), []).append(str(reference))
+        for version, names in meaning.items():
+            if len(names) > 1:
+                one = f"{' and '.join(names)} are one adapter now, {version}"
+                notes.append(f"{_ROOT}.{tenant.name}: {one}: it counts {len(names)} times in the average")
+    return notes
+
+
 def require_alike(first: Manifest, other: Manifest, where: str | None) -> None:
     """Raises LingyuError where a mean of what the two adapters answer would be a mean of unlike things."""
     if first.task != other.task:
