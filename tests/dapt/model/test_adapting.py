@@ -116,6 +116,25 @@ def test_target_modules_that_are_none_are_one_line(tiny_base: Path, name: str, s
     assert len(learnt(with_lora(tiny_base, Lora(target_modules=("query", "value"))))) == 8
 
 
+@pytest.mark.parametrize("model_type", ["roberta", "xlm-roberta"])
+def test_the_pooler_gets_no_lora_where_a_name_of_the_encoders_layers_is_its_own_too(
+    model_type: str, tmp_path: Path
+) -> None:
+    save_masked_lm(model_type, tmp_path)
+    for lora in (Lora(), Lora(target_modules=("dense",))):
+        found = learnt(with_lora(tmp_path, lora, sentence_order=True))
+        assert any("output.dense.lora_A" in name for name in found)
+        assert not any("pooler" in name and "lora" in name for name in found)
+
+
+@pytest.mark.parametrize("names", [("pooler.dense",), ("query", "pooler.dense")])
+@pytest.mark.parametrize("model_type", PRETRAINED)
+def test_lora_on_the_pooler_is_refused_in_one_line(model_type: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    save_masked_lm(model_type, tmp_path)
+    with pytest.raises(LingyuError, match=r"lora\.target_modules: 'pooler\.dense' (is|matches no layer)"):
+        with_lora(tmp_path, Lora(target_modules=names))
+
+
 def test_a_diverged_update_is_not_merged(tiny_base: Path) -> None:
     model = with_lora(tiny_base, Lora()).model
     with torch.no_grad():

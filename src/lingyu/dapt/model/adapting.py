@@ -11,6 +11,8 @@ from lingyu.recipe import Lora
 
 from .pretrainer import Pretrainer
 
+_POOLER = "pooler.dense"
+
 
 def add_lora(model: Pretrainer, base: Base, lora: Lora, seed: int, *, fresh: Collection[str] = ()) -> None:
     """Freeze the model but for LoRA on its encoder's layers and for what is fresh and learnt.
@@ -48,16 +50,19 @@ def merge_lora(model: Pretrainer) -> None:
 
 def _config(model: Pretrainer, base: Base, lora: Lora) -> LoraConfig:
     if lora.target_modules == "auto":
-        # RoBERTa's pooler is no part of its classifier, so that the table does not name it
-        targets = [name for name in auto_target_modules(model.encoder, base.family) if not name.startswith("pooler")]
+        targets = auto_target_modules(model.encoder, base.family)
     else:
         targets = check_target_modules(model.encoder, base.family, lora.target_modules, base.id)
+        if _POOLER in targets:
+            what = f"lora.target_modules: {_POOLER!r} is the pooler, which gets no LoRA"
+            raise LingyuError(what, where=base.id, next="Leave it out")
     return LoraConfig(
         r=lora.r,
-        lora_alpha=int(lora.lora_alpha) if lora.lora_alpha.is_integer() else lora.lora_alpha,
+        lora_alpha=lora.lora_alpha,
         lora_dropout=lora.lora_dropout,
         target_modules=targets,
-        exclude_modules=r"pooler\..*" if model.pooler is not None else None,
+        # RoBERTa's is no part of its classifier, so that the table of heads does not name it
+        exclude_modules=[_POOLER] if model.pooler is not None else None,
         use_rslora=lora.use_rslora,
         use_dora=lora.use_dora,
         init_lora_weights=lora.init_lora_weights,
