@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lingyu.dapt.start import cooccurrence
 from lingyu.dapt.start.cooccurrence import WINDOW, count_neighbours, positive_information, word_vectors
 
 IGNORED = 1
@@ -24,14 +26,18 @@ def as_ids(texts: list[list[int]]) -> list[NDArray[np.int64]]:
 
 
 @settings(max_examples=40)
-@given(st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6))
-def test_pairs_are_counted_both_ways_within_the_window_and_never_across_texts(texts: list[list[int]]) -> None:
+@given(st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6), st.integers(1, 80))
+def test_pairs_are_counted_both_ways_within_the_window_and_never_across_texts(
+    texts: list[list[int]], at_once: int
+) -> None:
     expected: Counter[tuple[int, int]] = Counter()
     for text in texts:
         for first, second in itertools.permutations(range(len(text)), 2):
             if abs(first - second) <= WINDOW:
                 expected[text[first], text[second]] += 1
-    counts = count_neighbours(iter(as_ids(texts)), 7).toarray()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cooccurrence, "_TOKENS_AT_ONCE", at_once)
+        counts = count_neighbours(iter(as_ids(texts)), 7).toarray()
     assert {pair: counts[pair] for pair in np.ndindex(7, 7) if counts[pair]} == expected
 
 
@@ -62,6 +68,18 @@ def test_vectors_are_of_length_one_the_same_every_time_and_random_where_nothing_
     unseen = first[40:]
     assert len(np.unique(unseen.round(4), axis=0)) == 10
     assert not np.array_equal(first, word_vectors(texts, 50, 12, IGNORED, 8, silent))
+
+
+def test_tokens_are_as_like_as_a_plain_decomposition_about_the_mean_makes_them() -> None:
+    generator = np.random.default_rng(2)
+    texts, width = [generator.integers(2, 20, size=12) for _ in range(30)], 8
+    information = positive_information(count_neighbours(texts, 20), IGNORED).toarray()
+    left, values, _ = np.linalg.svd(information)
+    expected = (left[:, :width] * np.sqrt(values[:width]))[2:]  # the first two stand in no text
+    expected -= expected.mean(axis=0)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    vectors = word_vectors(texts, 20, width, IGNORED, 0, silent)[2:]
+    assert np.allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-3)
 
 
 def test_texts_without_a_pair_and_fewer_tokens_than_dimensions_still_give_vectors() -> None:

@@ -10,10 +10,10 @@ from lingyu.dapt.start.neighbours import OFFSETS, Circles
 CIRCLES = Circles(positions=512, number=32)
 
 
-def logits(circles: Circles, offset: int, head_size: int) -> np.ndarray:
-    """(positions, positions) of a head that sees the points themselves."""
-    points = circles.points()
-    query, key = circles.query_and_key(offset, head_size, radius=1.0)
+def logits(circles: Circles, offset: int, head_size: int, radius: float = 1.0) -> np.ndarray:
+    """(positions, positions) of a head that sees the points on circles of that radius."""
+    points = radius * circles.points()
+    query, key = circles.query_and_key(offset, head_size, radius)
     return (points @ query.T) @ (points @ key.T).T / np.sqrt(head_size)
 
 
@@ -35,11 +35,31 @@ def test_the_logit_is_largest_at_the_offset_and_as_large_as_was_meant(offset: in
     assert probabilities[here, here + offset].mean() > 0.9
 
 
-@given(st.integers(-4, 4), st.integers(8, 48), st.integers(16, 600))
-def test_a_logit_depends_on_how_far_apart_two_positions_are_and_on_nothing_else(
-    offset: int, number: int, positions: int
+@given(st.integers(2, 48), st.integers(8, 600))
+def test_the_slowest_circle_turns_once_over_all_positions_and_no_circle_half_a_turn_from_one_to_the_next(
+    number: int, positions: int
 ) -> None:
-    found = logits(Circles(positions, number), offset, head_size=2 * number)
+    speeds = Circles(positions, number).speeds
+    assert len(speeds) == number
+    assert speeds.min() * positions == pytest.approx(2 * np.pi)
+    assert speeds.max() < np.pi
+
+
+@given(st.integers(-4, 4), st.integers(8, 48), st.integers(16, 600), st.floats(0.1, 4))
+def test_a_logit_depends_on_how_far_apart_two_positions_are_and_on_nothing_else(
+    offset: int, number: int, positions: int, radius: float
+) -> None:
+    found = logits(Circles(positions, number), offset, 2 * number, radius)
     for apart in (-3, 0, 1, 7):
         assert np.ptp(np.diagonal(found, apart)) < 1e-3
     assert np.diagonal(found, offset) == pytest.approx(10.0, rel=1e-3)
+
+
+@given(st.integers(-3, 3), st.integers(2, 48), st.integers(16, 600))
+def test_a_circle_counts_by_the_root_of_its_speed(offset: int, number: int, positions: int) -> None:
+    circles = Circles(positions, number)
+    query, key = circles.query_and_key(offset, head_size=2 * number, radius=1.0)
+    points = circles.points()
+    parts = ((points[4] @ query.T) * (points[4 + offset] @ key.T)).reshape(number, 2).sum(axis=1)
+    roots = np.sqrt(circles.speeds)
+    assert parts / parts.sum() == pytest.approx(roots / roots.sum(), rel=1e-3)

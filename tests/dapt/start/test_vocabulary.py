@@ -78,12 +78,32 @@ def test_of_more_characters_than_there_is_room_for_the_most_frequent_stay() -> N
     assert build_vocabulary(texts, fixed + 3).entries[fixed:] == ("酒", "店", "好")
 
 
+def test_pieces_take_an_eighth_of_the_room_and_characters_all_that_pieces_leave() -> None:
+    fixed, room = len(build_vocabulary(["a"], SIZE).entries), 80
+    characters = "".join(chr(0x4E00 + number) for number in range(2 * room)) * 2
+    words = " ".join(f"{first}{second}" for first in "bcdfg" for second in "hjklm") + " "
+    for texts, pieces in (([characters], 0), ([characters, words[:6] * 10], 2), ([characters, words * 10], room // 8)):
+        entries = build_vocabulary(texts, fixed + room).entries[fixed:]
+        assert len(entries) == room
+        assert sum(len(entry.removeprefix("##")) > 1 for entry in entries) == pieces
+
+
+def test_what_does_not_come_again_gets_no_piece_however_often_it_stands_there() -> None:
+    def pieces_of(word: str) -> set[str]:
+        return {entry for entry in build_vocabulary([word] * 50, SIZE).entries[5:] if len(entry.strip("#")) > 1}
+
+    for kept, identifier in (("2018", "20187"), ("pq" * 10, "pq" * 10 + "p"), ("no2018", "no20187")):
+        assert kept in pieces_of(kept)
+        assert not pieces_of(identifier)
+
+
 def test_the_share_of_unknown_tokens_is_that_of_the_tokenizer(tmp_path: Path) -> None:
     vocabulary = build_vocabulary(TEXTS, SIZE)
     write_tokenizer(vocabulary, tmp_path, max_length=128)
     tokens = [token for text in TEXTS for token in AutoTokenizer.from_pretrained(tmp_path).tokenize(text)]
     assert (vocabulary.tokens, vocabulary.unknown) == (len(tokens), tokens.count("[UNK]"))
     assert vocabulary.unknown == 7
+    assert vocabulary.unknown_share == pytest.approx(7 / len(tokens))
 
 
 @settings(max_examples=20)
@@ -142,6 +162,9 @@ def test_no_text_and_too_small_a_size_are_said_in_one_line() -> None:
         build_vocabulary(["", " \n"], SIZE)
     with pytest.raises(LingyuError, match=r"dapt.shape.vocab_size is 100, and marks, letters and digits alone are \d+"):
         build_vocabulary(TEXTS, 100)
+    fixed = len(build_vocabulary(["a"], SIZE).entries)
+    with pytest.raises(LingyuError, match=f"alone are {fixed} entries"):
+        build_vocabulary(TEXTS, fixed)
 
 
 def test_real_reviews_have_hardly_an_unknown_token(shared_data: Path) -> None:
