@@ -64,6 +64,28 @@ def test_packed_and_one_by_one_agree_in_loss_and_every_gradient(model_type: str,
         torch.testing.assert_close(parameter.grad, theirs[wanted], rtol=1e-4, atol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize("model_type", PRETRAINED)
+def test_the_head_has_the_familys_own_activation(model_type: str, tmp_path: Path) -> None:
+    reference = save_masked_lm(model_type, tmp_path, hidden_act="relu")
+    batch = flat_batch(LENGTHS)
+    found = pretrainer_of(tmp_path)(**batch)["logits"]
+    torch.testing.assert_close(found, logits_one_by_one(reference, batch), rtol=0, atol=1e-5)
+
+
+def test_heads_that_the_base_does_not_bring_begin_as_transformers_begins_a_layer() -> None:
+    place = FAMILIES["bert"].masked_lm
+    assert place is not None
+    torch.manual_seed(5)
+    config = masked_lm("bert", initializer_range=0.3, hidden_size=256).config
+    model = Pretrainer(config, place, sentence_order=True)
+    assert model.sentence_head is not None
+    for layer in (model.head.dense, model.sentence_head):
+        assert layer.weight.mean().item() == pytest.approx(0, abs=0.04)
+        assert layer.weight.std().item() == pytest.approx(0.3, rel=0.1)
+        assert not layer.bias.any()
+    assert not model.head.bias.any()
+
+
 def test_losses_are_float32_sums_under_autocast_too(bert: Path) -> None:
     model, batch = pretrainer_of(bert), flat_batch(LENGTHS)
     full = model(**batch)

@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceCl
 from lingyu.bases import find_base
 from lingyu.dapt.model.loading import load_pretrainer
 from lingyu.dapt.model.pretrainer import Pretrainer
-from lingyu.dapt.model.saving import save_base, save_model
+from lingyu.dapt.model.saving import copy_tokenizer, save_base, save_model
 from lingyu.errors import LingyuError
 
 from .flat_batches import PRETRAINED, flat_batch, logits_one_by_one, save_masked_lm
@@ -42,6 +42,7 @@ def test_transformers_gives_the_same_logits_in_each_family(model_type: str, tmp_
     torch.testing.assert_close(found, model(**batch)["logits"], rtol=0, atol=1e-5)
     assert not info["missing_keys"]
     assert all(".pooler." in name for name in info["unexpected_keys"])
+    assert read.config.architectures == [type(read).__name__]
     again = load_pretrainer(find_base(str(tmp_path / "new")), seed=9, sentence_order=False, dropout=None)
     assert not again.fresh
     assert all(tensor.equal(model.state_dict()[name]) for name, tensor in again.model.state_dict().items())
@@ -88,6 +89,26 @@ def test_the_tokenizer_comes_along_with_vocab_txt(tiny_base: Path, tmp_path: Pat
     assert AutoTokenizer.from_pretrained(tmp_path / "new")("很好")["input_ids"] == old.tokenizer("很好")["input_ids"]
     settings = json.loads((tmp_path / "new" / "tokenizer_config.json").read_text("utf-8"))
     assert not settings.keys() & {"name_or_path", "tokenizer_file", "auto_map"}
+
+
+def test_a_tokenizers_settings_come_along_without_paths_and_code_and_else_unchanged(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_base, tmp_path / "old")
+    file = tmp_path / "old" / "tokenizer_config.json"
+    kept = json.loads(file.read_text("utf-8")) | {"note": "中文"}
+    for key in ("name_or_path", "tokenizer_file", "auto_map"):
+        kept.pop(key, None)
+    for more in (
+        {},
+        {"name_or_path": "/home/me/bert"},
+        {"tokenizer_file": "/a", "auto_map": {"AutoTokenizer": ["x", 1]}},
+    ):
+        file.write_text(json.dumps(kept | more), "utf-8")
+        folder = tmp_path / f"new-{len(more)}"
+        folder.mkdir()
+        copy_tokenizer(find_base(str(tmp_path / "old")), folder)
+        assert json.loads((folder / "tokenizer_config.json").read_text("utf-8")) == kept
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
