@@ -10,18 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
-from lingyu.bases import find_base
+from lingyu.bases import Base, find_base
 from lingyu.cli.dapt import main as dapt
 from lingyu.dapt import training
 from lingyu.dapt.batches.batches import BatchPiece, PackedTexts, TextBatches
-from lingyu.dapt.batches.composing import Composer
+from lingyu.dapt.batches.composing import CHOOSING, Composer
 from lingyu.dapt.corpus.encoded import encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
+from lingyu.dapt.curves import draw_curves
 from lingyu.dapt.job import no_progress, prepare
+from lingyu.dapt.measuring import measure_masked
 from lingyu.dapt.model.distiller import Distiller
 from lingyu.dapt.model.learner import make_learner
+from lingyu.dapt.model.loading import load_pretrainer
+from lingyu.dapt.model.pretrainer import Pretrainer
+from lingyu.dapt.model.saving import save_base
 from lingyu.dapt.trainer import Stopwatch, arguments_of, step_loss
 from lingyu.errors import LingyuError
 from lingyu.recipe import PretrainingRecipe, load_pretraining
@@ -92,7 +97,9 @@ def test_a_new_head_learns_alone_before_anything_else_moves(
         assert early[f"encoder.{name}"].tobytes() == tensor.tobytes(), name
     assert np.abs(late[f"encoder.{MOVED}"] - before[MOVED]).max() > 1e-4
     assert np.abs(early["head.dense.weight"] - late["head.dense.weight"]).max() > 1e-4
-    assert "means with a random one" in (there.base / "README.md").read_text("utf-8")
+    card = (there.base / "README.md").read_text("utf-8")
+    assert "means with a random one" in card
+    assert "Before is a start that knew no word" in card
     rows = read_metrics(there.runs()[0] / "metrics.jsonl")
     assert [row["step"] for row in rows if "dev" in row] == [0, 4, 8, 10], "the start and the end are measured too"
 
@@ -124,6 +131,20 @@ MOVED = "encoder.layer.0.attention.self.query.weight"
 def test_a_base_with_a_head_learns_as_a_whole_from_the_start(stopped_early: PretrainingPlace) -> None:
     before = load_file(stopped_early.folder / "bases/tiny/model.safetensors")
     assert np.abs(weights_of(stopped_early, 4)[f"encoder.{MOVED}"] - before[f"bert.{MOVED}"]).max() > 1e-4
+    assert "knew no word" not in (stopped_early.base / "README.md").read_text("utf-8")
+
+
+def test_the_curve_begins_at_what_the_base_knows_by_the_masks_that_choose_a_checkpoint(
+    stopped_early: PretrainingPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(stopped_early.folder)
+    (run,) = stopped_early.runs()
+    job = prepare(load_pretraining(run / "recipe.yaml"), no_progress, resume=True)
+    base = make_learner(job.recipe, job.start, job.parent).pretrainer
+    knows = measure_masked(base, job.corpus.held_out, job.measuring, masks=CHOOSING)
+    start = next(row for row in read_metrics(run / "metrics.jsonl") if "dev" in row)
+    assert start["step"] == 0
+    assert start["dev"] == pytest.approx({"loss": knows.loss, "accuracy": knows.accuracy}, rel=1e-5)
 
 
 def test_the_checkpoint_that_is_best_on_held_out_text_is_published(stopped_early: PretrainingPlace) -> None:
@@ -194,6 +215,39 @@ def test_tokens_are_counted_step_by_step(stopped_early: PretrainingPlace, monkey
 def epoch_of(batches: TextBatches, epoch: int) -> list[list[BatchPiece]]:
     batches.set_epoch(epoch)
     return list(batches)
+
+
+def test_a_base_that_does_not_know_what_was_trained_is_not_published(
+    place: Place, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = place(tiny_base)
+    command = [str(there.recipe), "train.max_steps=1"]
+
+    def save_another(model: Pretrainer, base: Base, folder: Path, dtype: str) -> None:
+        save_base(load_pretrainer(base, seed=0, sentence_order=False, dropout=None).model, base, folder, dtype)
+        file = folder / "model.safetensors"
+        save_file({name: -tensor for name, tensor in load_file(file).items()}, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_base", save_another)
+        assert dapt(command) == 1
+    assert "the saved base is not the trained model: its loss is " in capsys.readouterr().err
+    assert not there.base.exists()
+    assert dapt([*command, "--resume"]) == 0
+    assert "training had ended with step 1" in capsys.readouterr().err
+    assert there.base.is_dir()
+
+
+def test_a_students_curve_does_not_begin_at_what_its_teacher_knows(place: Place, tiny_base: Path) -> None:
+    there = place(tiny_base)
+    distil = ["dapt.mode=distil", "dapt.shape.num_hidden_layers=1", "train.max_steps=1"]
+    assert dapt([str(there.recipe), *distil]) == 0
+    (run,) = there.runs()
+    general = json.loads((there.base / "metrics.json").read_text("utf-8"))["general"]
+    assert (there.base / "curves.png").read_bytes() == draw_curves(
+        read_metrics(run / "metrics.jsonl"), {"after": general["after"]}, best_step=1
+    )
+    assert "Before is the teacher" in (there.base / "README.md").read_text("utf-8")
 
 
 def test_a_damaged_parent_is_found_before_training(
