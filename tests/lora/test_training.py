@@ -55,6 +55,19 @@ def test_after_an_early_stop_a_resumed_run_trains_no_further(tmp_path: Path, tin
     assert undisturbed == resumed
 
 
+def test_where_the_last_checkpoint_is_published_a_run_that_goes_on_after_training_takes_no_better_one(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interruption = (training, "_save_with_proof", _interrupt)
+    settings = ("train.load_best_model_at_end=false", "train.early_stopping_patience=null", "train.max_steps=6")
+    settings += ("train.metric_for_best_model=loss", "train.eval_steps=2", "train.learning_rate=0.3")
+    undisturbed, resumed = published_with_and_without(interruption, 2, settings, tmp_path, tiny_base)
+    losses = [row["dev"]["loss"] for row in resumed[1] if "dev" in row]
+    assert losses[-1] > min(losses), "there is nothing to confuse"
+    assert undisturbed == resumed
+    assert "training had ended with step 6" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("end", ["train.max_steps=7", "train.num_train_epochs=2.3"])
 def test_ctrl_c_in_the_last_step_within_an_epoch_leaves_what_is_published_otherwise(
     end: str, tmp_path: Path, tiny_base: Path

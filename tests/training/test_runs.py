@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +202,21 @@ def test_the_best_checkpoint_so_far_must_be_whole_too(recipe: Recipe, runs: Path
     checkpoint(run, 20, best=10)
     with pytest.raises(LingyuError, match="checkpoint-10"):
         _ = run.last_checkpoint
+
+
+def test_a_best_checkpoint_that_is_gone_is_one_line(recipe: Recipe, runs: Path) -> None:
+    run = start_run(recipe, INPUTS, runs)
+    shutil.rmtree(checkpoint(run, 10))
+    checkpoint(run, 20, best=10)
+    with pytest.raises(LingyuError, match="checkpoint-10: this checkpoint, the best on dev so far, is gone"):
+        _ = run.last_checkpoint
+
+
+def test_a_checkpoint_that_someone_put_aside_is_not_the_newest(recipe: Recipe, runs: Path) -> None:
+    run = start_run(recipe, INPUTS, runs)
+    newest = checkpoint(run, 20)
+    shutil.copytree(newest, newest.with_name("checkpoint-20-good"))
+    assert run.last_checkpoint == newest
 
 
 def test_a_mark_that_is_no_mark_is_one_line(recipe: Recipe, runs: Path) -> None:

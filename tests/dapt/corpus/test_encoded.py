@@ -1,6 +1,7 @@
 """Token ids are the tokenizer's own; words, sentences and cuts lie where the characters say."""
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingyu.bases import find_base
-from lingyu.dapt.corpus.encoded import EncodedTexts, encode_batch
+from lingyu.dapt.corpus import encoded
+from lingyu.dapt.corpus.encoded import EncodedTexts, batches, encode_batch
 from lingyu.dapt.corpus.segmenters import Segmenter, SegmenterName, segmenter_for
 
 REVIEW = "酒店的服务很好，房间也很干净。早餐一般！iPhone15在房间里Wi-Fi信号只有50%，下次还会再来。"
@@ -166,6 +168,18 @@ def test_the_blank_that_a_tokenizer_counts_to_a_word_starts_it_and_no_second_one
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=model, unk_token="<unk>")
     texts = encode_batch(["很好 hotel"], tokenizer, segmenter_for("whitespace"), 50).texts
     assert _words(texts, tokenizer, 0) == ["▁很好", "▁hotel"]
+
+
+@given(st.lists(st.text("好", max_size=9), max_size=20))
+def test_as_many_texts_are_encoded_at_once_as_may_be_and_none_is_lost(texts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoded, "_MOST_TEXTS", 4)
+        patch.setattr(encoded, "_MOST_CHARACTERS", 12)
+        found = list(batches(iter(texts)))
+    assert [text for batch in found for text in batch] == texts
+    assert all(len(batch) == 1 or (len(batch) <= 4 and len("".join(batch)) <= 12) for batch in found)
+    for batch, after in pairwise(found):
+        assert len(batch) == 4 or len("".join(batch) + after[0]) > 12, "the next text had its place here"
 
 
 @pytest.mark.slow
