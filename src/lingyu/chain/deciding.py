@@ -8,7 +8,7 @@ from lingyu.errors import LingyuError
 from lingyu.recipe import RUNS
 
 from .stages import Job
-from .state import Entry, Inputs, Output, Started
+from .state import Entry, Inputs, Started
 
 Action = Literal["skip", "take", "resume", "run"]
 
@@ -19,14 +19,13 @@ class Decision:
 
     skip: nothing. take: an interrupted call's process has ended well since, so what it left counts. resume: go on with
     the unfinished run. run: from its beginning.
-    why: a line each. output: what lies at its place, if that counts. replaces: what lies there is the chain's own, and
-    makes way. run: the folder of the one to go on with.
+    why: a line each. replaces: what lies at its place is the chain's own, and makes way. run: the folder of the one to
+    go on with.
     """
 
     action: Action
     why: tuple[str, ...]
     inputs: Inputs
-    output: Output | None = None
     replaces: bool = False
     run: Path | None = None
 
@@ -36,13 +35,13 @@ def decide(job: Job, entry: Entry, *, anew: bool = False) -> Decision:
     inputs = job.inputs()
     why = ("asked for with --from",) if anew else _why(job, entry, inputs)
     if not why:
-        return Decision("skip", (), inputs, output=entry.output)
+        return Decision("skip", (), inputs)
     now = job.target.left()
     is_own = now is not None and now == entry.output
     if not anew and entry.started is not None and entry.started.inputs == inputs:
         started = entry.started
         if now is not None and now != started.found and job.target.is_of_recipe():
-            return Decision("take", ("it came to its end after a call was interrupted",), inputs, output=now)
+            return Decision("take", ("it came to its end after a call was interrupted",), inputs)
         run = _unfinished_run(job, started)
         if run is not None and (now is None or is_own == started.replaces):
             return Decision("resume", (f"goes on with {run}",), inputs, replaces=started.replaces, run=run)
