@@ -43,7 +43,9 @@ def test_the_hours_of_training_begin_after_the_first_measurement_and_leave_out_n
     monkeypatch.setattr(time, "monotonic", lambda: now)
     watch, state = Stopwatch(), TrainerState(global_step=0)
     arguments, control = TrainingArguments(output_dir=str(tmp_path)), TrainerControl()
+    now = 5.0
     watch.on_train_begin(arguments, state, control)
+    assert watch.seconds == 0.0, "a run that goes on is not measured first"
     now = 60.0
     watch.on_evaluate(arguments, state, control)
     now, state.global_step = 70.0, 500

@@ -84,6 +84,22 @@ def test_the_parts_of_a_step_add_up_to_the_loss_of_the_whole(objective: str, mod
     assert loss_of([[4, 0], [2], [], [3, 1]]) == pytest.approx(whole, rel=1e-5)
 
 
+def test_a_step_that_is_cut_into_pieces_trains_what_a_whole_one_does(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["train.bf16=false", "train.dropout=0", "train.max_steps=3", "dapt.objective=[mlm,sentence_order]"]
+    trained = []
+    for pieces in (1, 3):
+        there = make_place(tmp_path / f"in-{pieces}", tiny_base)
+        monkeypatch.chdir(there.folder)
+        assert dapt([str(there.recipe), *settings, f"train.gradient_accumulation_steps={pieces}"]) == 0
+        trained.append(load_file(there.base / "model.safetensors"))
+    whole, cut = trained
+    assert max(float(np.abs(whole[name] - cut[name]).max()) for name in whole) < 1e-4
+    before = load_file(there.folder / "bases/tiny/model.safetensors")[f"bert.{MOVED}"]
+    assert float(np.abs(whole[f"bert.{MOVED}"] - before).max()) > 1e-3, "nothing moved, so there is nothing to compare"
+
+
 def test_a_new_head_learns_alone_before_anything_else_moves(
     place: Place, tiny_base_with_pooler: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """A WordPiece vocabulary is counted from texts, and BERT's tokenizer writes any text in it."""
 
 import gzip
+import json
 import random
 import string
 from pathlib import Path
@@ -45,6 +46,9 @@ def test_ids_are_those_of_the_written_tokenizer_whoever_reads_it(tmp_path: Path)
     from_vocabulary_alone = BertTokenizer(str(tmp_path / "vocab.txt"))
     assert read.convert_ids_to_tokens(range(len(read))) == list(vocabulary.entries)
     assert read.model_max_length == 128
+    named = json.loads((tmp_path / "special_tokens_map.json").read_text("ascii"))  # as tools from before read it
+    assert named == {name: getattr(read, name) for name in named}
+    assert set(named.values()) == set(SPECIALS)
     for text in (*TEXTS, "[MASK]酒店ＡＢ", "Ünïcode"):
         assert read(text)["input_ids"] == from_vocabulary_alone(text)["input_ids"]
 
