@@ -1,8 +1,10 @@
 """A step's loss however it is cut; a base without a head; what training writes down."""
 
 import contextlib
+import errno
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,6 +254,37 @@ def test_a_base_that_does_not_know_what_was_trained_is_not_published(
     assert dapt([*command, "--resume"]) == 0
     assert "training had ended with step 1" in capsys.readouterr().err
     assert there.base.is_dir()
+
+
+def test_a_disk_that_is_full_after_training_says_how_to_go_on_without_training_again(
+    place: Place, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = place(tiny_base)
+    command = [str(there.recipe), "train.max_steps=1"]
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_base", full)
+        assert dapt(command) == 2
+    (run,) = there.runs()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"{run.relative_to(there.folder)}/base: the disk is full. " in said
+    program, recipe, *resume = said.partition("go on with accelerate launch ")[2].split()
+    assert program == "dapt.py"
+    assert dapt([recipe, *resume]) == 0
+    assert "training had ended with step 1" in capsys.readouterr().err
+
+
+def test_what_an_encoder_from_scratch_learnt_is_called_no_gain(place: Place, tiny_base: Path) -> None:
+    there = place(tiny_base)
+    shape = "{vocab_size: 900, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 64}"
+    of_dapt = "corpus: [reviews.txt], segmenter: characters, held_out: 0.1, head_warmup_steps: 200"
+    assert dapt([str(there.recipe), f"dapt={{mode: scratch, {of_dapt}, shape: {shape}}}", "train.max_steps=1"]) == 0
+    card = (there.base / "README.md").read_text("utf-8")
+    assert "Before means the untrained start." in card
+    assert "Before is a start that knew no word, so this is no gain of a trained encoder." in card
 
 
 def test_a_students_curve_does_not_begin_at_what_its_teacher_knows(place: Place, tiny_base: Path) -> None:
