@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,17 @@ def test_two_folders_have_one_fingerprint_where_names_and_contents_are_the_same(
     assert (prints[0] == prints[1]) == (one == other)
 
 
-def test_hidden_files_and_links_do_not_count(tmp_path: Path) -> None:
+def test_hidden_files_links_and_what_is_no_file_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write(tmp_path / "raw", {"a.txt": b"a"})
     before = folder_fingerprint(folder)
     (folder / ".lock").write_bytes(b"x")
     (folder / "link.txt").symlink_to(folder / "a.txt")
     (folder / ".git").mkdir()
     (folder / ".git" / "index").write_bytes(b"x")
+    (folder / "linked").symlink_to(write(tmp_path / "elsewhere", {"b.txt": b"b"}))
+    monkeypatch.chdir(folder)  # the path of a socket is a short one
+    with socket.socket(socket.AF_UNIX) as open_one:
+        open_one.bind("socket")
     assert folder_fingerprint(folder) == before
 
 

@@ -54,3 +54,15 @@ def test_what_a_stage_that_is_passed_over_would_have_left_is_missing(capsys: pyt
     Path("rows.csv").touch()
     assert main(["chain", "chain.yaml", "--dry-run", "--from", "domain"]) == 2
     assert "stage domain reads corpus/hotel, which is not there" in capsys.readouterr().err
+
+
+def test_an_adapter_is_missing_unless_it_lies_there_or_a_stage_before_trains_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("rows.csv").touch()
+    train, test = "{name: tiny, recipe: tiny.yaml}", "{name: test, evaluate: {adapter: tiny, recipe: tiny.yaml}}"
+    for stages, status in ((f"[{train}, {test}]", 0), (f"[{test}]", 2)):
+        Path("chain.yaml").write_text(f"name: c\nstages: {stages}\n", "utf-8")
+        assert main(["chain", "chain.yaml", "--dry-run"]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "stage test reads adapter tiny, which is not there" in line

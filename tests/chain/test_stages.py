@@ -7,7 +7,7 @@ import pytest
 
 from lingyu.chain import Chain, read_chain
 from lingyu.errors import Faults, LingyuError
-from lingyu.recipe import load_whole_chain
+from lingyu.recipe import load_pretraining, load_recipe, load_whole_chain
 
 TASK = """\
 name: hotel
@@ -139,6 +139,27 @@ def test_everything_that_is_wrong_with_the_recipes_is_said_at_once() -> None:
     assert "Did you mean" in said
     assert "user_dcit" in said
     assert "train.sede" in said
+
+
+def test_everything_that_is_wrong_with_recipes_that_name_test_sets_is_said_at_once() -> None:
+    Path("recipes/test_sets.yaml").write_text(TASK.replace("labels", "lables").replace("task:", "taks:"), "utf-8")
+    Path("recipes/others.yaml").write_text(TASK.replace("name:", "naem:"), "utf-8")
+    Path("recipes/dapt-hotel.yaml").write_text(DAPT.replace("recipes/hotel.yaml", "recipes/test_sets.yaml"), "utf-8")
+    with pytest.raises(Faults) as raised:
+        chain(STAGES.replace("exclude: [data/hotel.csv]", "exclude: [recipes/others.yaml]"))
+    said = str(raised.value)
+    assert all(f"Did you mean {key}?" in said for key in ("name", "data.labels", "task")), said
+
+
+def test_a_stage_knows_its_recipe_as_its_process_reads_it() -> None:
+    corpus, dapt, adapter, test = chain().jobs
+    for replacing in (False, True):
+        assert dapt.recipe_when(replacing=replacing) == load_pretraining(
+            dapt.words[0], [*dapt.words[1:], *(dapt.replacing if replacing else ())]
+        )
+        assert adapter.recipe_when(replacing=replacing) == load_recipe(adapter.words[0], adapter.words[1:])
+        assert corpus.recipe_when(replacing=replacing) is test.recipe_when(replacing=replacing) is None
+    assert dapt.recipe_when(replacing=True) != dapt.recipe_when(replacing=False)
 
 
 @pytest.mark.parametrize(
