@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,28 +56,64 @@ def test_other_rows_are_refused_by_the_part_that_differs(recipe: Recipe, tmp_pat
     assert not (tmp_path / "test.json").exists()
 
 
-@pytest.mark.parametrize(("file", "message"), [(ANSWERS, "answers otherwise"), (METRICS, "says accuracy 0.125")])
-def test_a_version_that_says_other_than_it_answers_is_found_out(
-    file: str, message: str, recipe: Recipe, tmp_path: Path
-) -> None:
+def republished(store: Path, change: Callable[[Path], None]) -> None:
+    """The version once more, in another store, of whose files something was changed before it was sealed."""
     honest = Store("adapters").open("hotel")
 
     def write(folder: Path, version: str) -> VersionFacts:
         for name in honest.manifest.files:
             shutil.copyfile(honest.folder / name, folder / name)
-        if file == ANSWERS:
-            stored = read_answers(folder / ANSWERS)
-            write_tensors(folder / ANSWERS, {"logits": -stored.logits, "labels": np.asarray(stored.labels)})
-        else:
-            metrics = json.loads((folder / METRICS).read_text("utf-8"))
-            metrics["test"]["accuracy"]["value"] = 0.125
-            (folder / METRICS).write_text(json.dumps(metrics), "utf-8")
+        change(folder)
         facts = honest.manifest.model_dump(include=set(VersionFacts.model_fields))
         return VersionFacts.model_validate(facts)
 
-    Store(tmp_path / "store").publish("hotel", write, why="a test")
-    shutil.copytree("bases", tmp_path / "bases")
+    Store(store).publish("hotel", write, why="a test")
+    shutil.copytree("bases", store.parent / "bases")
+
+
+def answers(change: Callable[[np.ndarray], np.ndarray], rows: slice = slice(None)) -> Callable[[Path], None]:
+    def change_them(folder: Path) -> None:
+        stored = read_answers(folder / ANSWERS)
+        kept = {"logits": change(stored.logits)[rows], "labels": np.asarray(stored.labels)[rows]}
+        write_tensors(folder / ANSWERS, kept)
+
+    return change_them
+
+
+def figures(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def change_them(folder: Path) -> None:
+        metrics = json.loads((folder / METRICS).read_text("utf-8"))
+        change(metrics["test"])
+        (folder / METRICS).write_text(json.dumps(metrics), "utf-8")
+
+    return change_them
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (answers(lambda logits: -logits), "answers otherwise than when it was published: logits differ by"),
+        (answers(lambda logits: logits + np.float32(2e-3)), "answers otherwise .* by 0.002, 0 of"),
+        (answers(lambda logits: logits, slice(1, None)), "keeps answers of shape"),
+        (lambda folder: (folder / ANSWERS).unlink(), "keeps no test answers to compare with"),
+        (figures(lambda test: test["accuracy"].update(value=0.125)), "says accuracy 0.125 of itself, and "),
+        (figures(lambda test: test["macro_f1"].update(value=test["macro_f1"]["value"] - 1e-6)), "says macro_f1 0"),
+        (figures(lambda test: test.pop("macro_f1")), "says macro_f1 None of itself, and "),
+    ],
+)
+def test_a_version_that_says_other_than_it_answers_is_found_out(
+    change: Callable[[Path], None], message: str, recipe: Recipe, tmp_path: Path
+) -> None:
+    republished(tmp_path / "store", change)
     with pytest.raises(LingyuError, match=message) as raised:
         evaluate_adapter("hotel", recipe, store=str(tmp_path / "store"), to=tmp_path / "test.json")
     assert raised.value.status == 1
     assert not (tmp_path / "test.json").exists()
+
+
+def test_another_order_of_sums_is_no_other_answer_and_is_told(recipe: Recipe, tmp_path: Path) -> None:
+    republished(tmp_path / "store", answers(lambda logits: logits + np.float32(5e-4)))
+    evaluate_adapter("hotel", recipe, store=str(tmp_path / "store"), to=tmp_path / "test.json")
+    written = json.loads((tmp_path / "test.json").read_text("utf-8"))
+    assert written["largest_logit_difference"] == pytest.approx(5e-4, abs=1e-5)
+    assert written["changed_labels"] == 0
