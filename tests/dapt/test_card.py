@@ -95,6 +95,8 @@ def test_what_is_said_of_a_pooler_is_true(tiny_base: Path, tiny_base_with_pooler
     assert "UNEXPECTED" in made
     later = a_card(tiny_base_with_pooler, a_stage(mode="scratch"), a_stage(), parent=tiny_base_with_pooler)
     assert "the pooler holds random numbers, which nothing has trained" in later
+    given = a_card(tiny_base_with_pooler, a_stage(), parent=tiny_base)
+    assert "the pooler holds random numbers, which nothing has trained" in given, "its parent had none"
     assert "the pooler was not trained" in a_card(tiny_base_with_pooler, a_stage(), parent=tiny_base_with_pooler)
     ordered = a_card(tiny_base_with_pooler, a_stage(), a_stage(objective=["mlm", "sentence_order"]))
     assert "the pooler was trained by the order of sentences" in ordered

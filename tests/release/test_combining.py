@@ -239,6 +239,7 @@ def test_without_dev_rows_it_says_so_and_is_not_calibrated(place: Path) -> None:
     assert [(dev.rows, dev.scores, dev.reason) for dev in made.parents_dev] == [
         (None, None, f"{name}@v1 names no recipe") for name in ("a0", "a1")
     ]
+    assert not any("cut at" in note or "another order" in note for note in made.notes), "both have the same"
     assert made.version.manifest.calibration.temperature == 1.0
     card = (made.version.folder / "README.md").read_text("utf-8")
     assert "a0@v1: not measured. a0@v1 names no recipe" in card
