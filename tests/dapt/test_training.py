@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from lingyu.dapt.corpus.encoded import encode_batch
 from lingyu.dapt.corpus.segmenters import segmenter_for
 from lingyu.dapt.curves import draw_curves
 from lingyu.dapt.job import no_progress, prepare
-from lingyu.dapt.measuring import measure_masked
+from lingyu.dapt.lineage import stages_of
+from lingyu.dapt.measuring import measure_masked, verdict
 from lingyu.dapt.model.distiller import Distiller
 from lingyu.dapt.model.learner import make_learner
 from lingyu.dapt.model.loading import load_pretrainer
@@ -31,7 +33,7 @@ from lingyu.dapt.model.pretrainer import Pretrainer
 from lingyu.dapt.model.saving import save_base
 from lingyu.dapt.trainer import Stopwatch, arguments_of, step_loss
 from lingyu.errors import LingyuError
-from lingyu.recipe import PretrainingRecipe, load_pretraining
+from lingyu.recipe import Dapt, PretrainingRecipe, load_pretraining
 from lingyu.training import Run, read_metrics
 
 from .workplace import PretrainingPlace, make_place
@@ -125,6 +127,7 @@ def test_a_new_head_learns_alone_before_anything_else_moves(
 UNTIL_IT_GETS_WORSE = (
     *("train.learning_rate=1.0", "train.early_stopping_patience=1", "train.bf16=false", "train.seed=7"),
     *("train.save_total_limit=9", "publish.dtype=float32"),
+    *("card.license=MIT", "card.source=某点评网站", "card.data_license=CC-BY-4.0"),
 )
 
 
@@ -324,3 +327,21 @@ def test_the_run_and_the_base_keep_the_recipe_that_they_came_from(stopped_early:
     assert settings["train"]["learning_rate"] == 1.0
     assert settings["dapt"]["held_out"] == 0.1
     assert "lora" not in settings
+
+
+def test_the_base_says_what_made_it(stopped_early: PretrainingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stopped_early.folder)
+    base, parent = find_base("bases/hotel"), find_base("./bases/tiny")
+    (stage,), settings = stages_of(base), Dapt(corpus=("x",))
+    assert (stage.name, stage.mode, stage.objective, stage.seed) == ("tiny", "full", ("mlm",), 7)
+    assert stage.masking == {"mlm_probability": settings.mlm_probability, "max_ngram": settings.max_ngram}
+    assert stage.parent == base.lineage[0].parent == parent.weights_fingerprint
+    assert (base.lineage[0].id, base.lineage[0].note) == ("bases/hotel", "full, mlm, on reviews.txt")
+    assert [source.name for source in stage.corpus.sources] == ["reviews.txt"]
+    assert stage.packages["torch"] == version("torch")
+    metrics = json.loads((base.folder / "metrics.json").read_text("utf-8"))
+    assert stage.measured == metrics
+    card = (base.folder / "README.md").read_text("utf-8")
+    for said in ("license: MIT", "某点评网站", "CC-BY-4.0", "# bases/hotel", "made from ./bases/tiny", "curves.png"):
+        assert said in card, said
+    assert verdict(metrics)[0].partition(" [")[0] in card

@@ -58,7 +58,7 @@ class Record:
 def require_free(publish: PublishBase) -> None:
     """Raises LingyuError before hours of training where their result could not be published."""
     out = Path(publish.to)
-    if out.name in ("", ".", "..") or out.name.startswith("."):
+    if out.name.startswith("."):
         raise LingyuError("can't be the name of a base", where=out, next="Name it in publish.to, like bases/hotel")
     if out.parent.is_dir() and os.access(out.parent, os.W_OK):
         clean(out.parent)
