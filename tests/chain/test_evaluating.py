@@ -3,17 +3,19 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from lingyu.chain import evaluate_adapter
 from lingyu.cli.train import main as train_lora
 from lingyu.errors import LingyuError
 from lingyu.recipe import Recipe, load_recipe
-from lingyu.store import ANSWERS, METRICS, Store, VersionFacts, read_answers, write_tensors
+from lingyu.store import ADAPTER_WEIGHTS, ANSWERS, METRICS, Store, VersionFacts, read_answers, write_tensors
 
 from ..e2e.conftest import make_workplace
 
@@ -117,3 +119,24 @@ def test_another_order_of_sums_is_no_other_answer_and_is_told(recipe: Recipe, tm
     written = json.loads((tmp_path / "test.json").read_text("utf-8"))
     assert written["largest_logit_difference"] == pytest.approx(5e-4, abs=1e-5)
     assert written["changed_labels"] == 0
+
+
+@pytest.mark.parametrize(("off", "is_told"), [(3, False), (4, True)])
+def test_ties_that_fall_the_other_way_move_accuracy_by_their_share_at_most(
+    off: int, is_told: bool, recipe: Recipe, tmp_path: Path
+) -> None:
+    """A head of next to nothing, whose logits are all within the tolerance of one another."""
+    shrink, ties = np.float32(1e-5), 3
+    rows = len(read_answers(Path("adapters/hotel/v1", ANSWERS)).logits)
+
+    def change(folder: Path) -> None:
+        weights = load_file(folder / ADAPTER_WEIGHTS)
+        small = {name: tensor * shrink for name, tensor in weights.items() if "classifier" in name}
+        write_tensors(folder / ADAPTER_WEIGHTS, weights | small, {"format": "pt"})
+        answers(lambda logits: np.concatenate([-logits[:ties], logits[ties:]]) * shrink)(folder)
+        figures(lambda test: test["accuracy"].update(value=test["accuracy"]["value"] - off / rows))(folder)
+
+    republished(tmp_path / "store", change)
+    with pytest.raises(LingyuError, match="says accuracy") if is_told else nullcontext():
+        measured = evaluate_adapter("hotel", recipe, store=str(tmp_path / "store"), to=tmp_path / "test.json")
+        assert (measured.changed_labels, measured.largest_difference < 1e-3) == (ties, True)
