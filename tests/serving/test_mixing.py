@@ -283,6 +283,15 @@ def test_an_adapter_that_reads_nothing_of_a_text_fails_alone(max_length: int, ti
     assert f"reads {max_length} tokens of a text, of which the 2 special ones leave none" in str(none.error)
 
 
+def test_an_adapter_with_a_text_step_of_a_later_lingyu_is_refused_before_it_is_asked(
+    residents: list[Resident], tiny_base: Path, tmp_path: Path
+) -> None:
+    version = publish(tmp_path / "adapters", "later", tiny_base, Kind(seed=1))
+    later = version.manifest.model_copy(update={"text_steps": ("html", "pinyin")})
+    with pytest.raises(LingyuError, match="pinyin"):
+        residents[0].engine.admit(replace(version, manifest=later))
+
+
 def test_an_adapter_of_another_shape_is_refused(residents: list[Resident], tiny_base: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
