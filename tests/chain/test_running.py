@@ -51,9 +51,9 @@ def chain(name: str) -> Chain:
     return read_chain(Path(f"{name}.yaml"))
 
 
-def launched_by(script: str) -> LingyuError:
-    """How the stage `adapter` ends whose processes are a script of the shell."""
-    running = run_chain(chain("adapter"), lambda *_: None, begin="adapter", launch=("sh", "-c", script, "sh"))
+def launched_by(script: str, stage: str = "adapter") -> LingyuError:
+    """How a stage ends whose processes are a script of the shell."""
+    running = run_chain(chain("adapter"), lambda *_: None, begin=stage, launch=("sh", "-c", script, "sh"))
     with pytest.raises(LingyuError) as caught:
         list(running)
     return caught.value
@@ -88,6 +88,14 @@ def test_a_stage_that_ends_badly_ends_the_chain_with_its_status_and_is_begun_aga
 def test_a_stage_that_says_it_ended_well_and_left_nothing_is_not_believed() -> None:
     error = launched_by("exit 0")
     assert (error.status, error.what) == (1, "stage adapter ended well, but left nothing at adapters/tiny")
+
+
+def test_a_base_that_another_recipe_left_is_not_taken_for_the_stage_s_own() -> None:
+    error = launched_by("cp -r bases/tiny bases/dapt", stage="dapt")
+    assert error.what.startswith("stage dapt did not run by the recipe that the chain had read")
+    assert (error.status, error.next) == (1, "Go on with: lingyu chain adapter.yaml")
+    _, dapt, _ = expect(chain("adapter"))
+    assert (dapt.decision.action, dapt.decision.replaces) == ("run", False), "and it does not make way"
 
 
 @pytest.mark.parametrize(("signal", "status"), [("INT", CTRL_C), ("TERM", SIGTERM)])
