@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 from transformers import AutoConfig, AutoModel, DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
 
 from lingyu.bases import FAMILIES, find_base
@@ -145,6 +146,24 @@ def test_an_exception_in_a_forward_leaves_nothing_behind(residents: list[Residen
     assert not after.tokens
     with pytest.raises(LookupError):
         engine._encoder(input_ids=torch.tensor([[2, 3]]))
+
+
+def test_nothing_of_a_batch_is_kept_for_the_next(residents: list[Resident]) -> None:
+    engine = residents[0].engine
+    engine.logits(engine.stack(tuple(residents)), np.array([0, 7]), encoded(([20, 30], None), ([40], None)))
+    with pytest.raises(LookupError):
+        mixing.EncodedAlready()()
+
+
+def test_a_base_whose_biases_are_other_than_zero_is_mixed_too(tiny_base: Path, tmp_path: Path) -> None:
+    """Those of a base that was never trained are 0. DoRA changes what a layer gives without its bias."""
+    base, draw = shutil.copytree(tiny_base, tmp_path / "bases/biased"), np.random.default_rng(4)
+    tensors = load_file(base / "model.safetensors")
+    for name, tensor in tensors.items():
+        if name.endswith(".bias"):
+            tensors[name] = tensor + draw.normal(size=tensor.shape).astype(np.float32)
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    _assert_mixes(base, tmp_path / "adapters", targets=("query", "value", "output.dense"))
 
 
 # Other families
