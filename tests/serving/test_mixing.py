@@ -263,6 +263,32 @@ def test_a_large_adapter_does_not_blow_up_the_stack_of_small_ones(monkeypatch: p
     assert stackable([], 3) == []
 
 
+RANKS = st.integers(1, 40)
+
+
+@given(st.lists(st.tuples(RANKS, RANKS), min_size=1, max_size=9))
+def test_no_stack_takes_more_than_twice_what_its_adapters_do(ranks: list[tuple[int, int]]) -> None:
+    head = {"classifier": HeadWeights(torch.zeros(2, 10), torch.zeros(2))}
+    adapters = [
+        Fitted(
+            {f"layer.{at}": Spot(torch.zeros(10, r), torch.zeros(r, 10), None) for at, r in enumerate(both)},
+            head,
+            "row",
+        )
+        for both in ranks
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mixing, "_SMALL_STACK_BYTES", 0)
+        groups = stackable(adapters, 4)
+    assert sorted(number for group in groups for number in group) == list(range(len(adapters)))
+    for group in groups:
+        stack = Stack.of([adapters[number] for number in group])
+        spots = sum(tensor.nbytes for spot in stack.spots.values() for tensor in (spot.A, spot.B))
+        heads = len(group) * (20 + 2) * 4
+        assert len(group) <= 4
+        assert spots + heads <= 2 * sum(adapters[number].size_bytes for number in group)
+
+
 def test_an_adapter_alone_is_no_copy_of_itself() -> None:
     adapter = of_rank(4)
     stack = Stack.of([adapter])
