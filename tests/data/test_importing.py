@@ -510,6 +510,8 @@ def test_a_title_above_the_header_is_asked_after(write):
         ("a.csv", "is the source itself"),
         ("out.tsv", "Name --out out.csv"),
         ("out.csv.gz", "Name --out out.csv$"),
+        (".", "Name --out rows.csv$"),
+        (".csv.gz", "Name --out rows.csv$"),
         ("texts", "is written as csv, jsonl or parquet"),
         ("folder.csv", "stands there and is no file"),
     ],

@@ -165,6 +165,12 @@ def test_a_cell_that_shows_an_error_is_an_empty_one_and_is_counted():
     assert imported("a.xlsx").counts.notes == ("cells with an error such as #N/A, read as empty ones: 2",)
 
 
+def test_a_row_and_a_sheet_that_show_errors_alone_are_there():
+    book([["text"], ["好"], ["#N/A"], ["差"]], [["#N/A"]])
+    assert [row.cells["text"] for row in read_table("a.xlsx").rows] == ["好", "", "差"]
+    assert imported("a.xlsx").counts.notes[0] == "sheets not read: 表2"
+
+
 ENDLESS = {
     "rows": (b'<row r="3000000000"><c r="A3000000000"><v>1</v></c></row>', "1,048,576 rows"),
     "cells": (b"".join(b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>' % (at, at) for at in range(9, 60_009)), "cells"),

@@ -1,8 +1,9 @@
 """Token ids are those of the tokenizers library, whatever is cut; reading texts has no state and holds nobody up."""
 
 import resource
-import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,20 +122,26 @@ def test_two_long_texts_take_the_memory_of_both_and_not_of_one_times_the_other(t
     assert (len(encoded.input_ids[0]), sum(encoded.token_type_ids[0])) == (256, 127)
 
 
-def test_a_text_that_takes_long_holds_up_nobody_else(tokenizer: TextTokenizer) -> None:
-    begun = threading.Event()
+@pytest.mark.parametrize("many", [1, 4])
+def test_texts_that_take_long_hold_up_nobody_else(
+    many: int, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")  # as it is where nobody says anything
+    with ThreadPoolExecutor(1) as other:
+        begun = time.perf_counter()
+        reading = other.submit(tokenizer.encode, ["a" * 3 + " 好" * 100_000] * many, 16, ["好"] * many)
+        waits = []
+        while not reading.done():
+            asked = time.perf_counter()
+            assert tokenizer.encode(["好" * 30, "的"], 10).lengths == [10, 3]
+            waits.append(time.perf_counter() - asked)
+            time.sleep(0.005)
+        assert max(waits) < (time.perf_counter() - begun) / 2
 
-    def read_long() -> None:
-        begun.set()
-        tokenizer.encode(["a" * 3 + " 好" * 400_000], 16, ["好"])
 
-    other = threading.Thread(target=read_long)
-    other.start()
-    begun.wait()
-    cut = [tokenizer.encode(["好" * 30], length).lengths for length in (10, 20)]
-    assert other.is_alive(), "it is still being read"
-    assert cut == [[10], [20]]
-    other.join()
+def test_second_texts_are_as_many(tokenizer: TextTokenizer) -> None:
+    with pytest.raises(ValueError, match="256 texts, and 300 second texts"):
+        tokenizer.encode(["好"] * 256, 8, ["好"] * 300)
 
 
 def as_rows(encoded: Encoded) -> list[Row]:

@@ -27,7 +27,7 @@ Cells = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class FirstSheet:
-    """rows: (number in the sheet, values) of those that have a value. others: names of further sheets that have one.
+    """rows: (number in the sheet, values) of those that show one. others: names of further sheets that show one.
 
     valueless: how many cells of it are formulas that nobody has computed, and so have no value.
     merged: how many times cells of it were merged into one, of which only the first has a value.
@@ -47,17 +47,21 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
     try:
         _require_size(stream, source)
         sheets = _sheets(stream)
-        others = tuple(sheet.title for sheet in sheets[1:] if next(_with_value(_Values(_rows(sheet, source))), ()))
-        values = _Values(_rows(sheets[0], source))
+        others = tuple(sheet.title for sheet in sheets[1:] if next(_filled(_rows(sheet, source)), ()))
+        filled = _filled(_rows(sheets[0], source))
     except Exception as error:  # openpyxl lets through whatever zipfile and its XML parser raise
         stream.close()
         raise _damaged(error, source) from error
 
+    errors = 0
+
     def rows() -> Iterator[tuple[int, Values]]:
+        nonlocal errors
         with stream:
             try:
-                for number, row in _with_value(values):
-                    yield number, tuple(_unescaped(value) for value in row)
+                for number, row in filled:
+                    errors += sum(cell.data_type == _ERROR for cell in row)
+                    yield number, tuple(None if cell.data_type == _ERROR else _unescaped(cell.value) for cell in row)
             except Exception as error:
                 raise _damaged(error, source) from error
 
@@ -67,21 +71,8 @@ def first_sheet(open_book: Callable[[], BinaryIO], source: str) -> FirstSheet:
         others,
         valueless=lambda: _valueless(open_book, source),
         merged=lambda: _merged(open_book, part, source),
-        errors=lambda: values.errors,
+        errors=lambda: errors,
     )
-
-
-class _Values:
-    """The values of rows of cells. errors: how many cells have gone by that hold an error, and so no value."""
-
-    def __init__(self, rows: Iterable[Cells]) -> None:
-        self._rows = rows
-        self.errors = 0
-
-    def __iter__(self) -> Iterator[Values]:
-        for row in self._rows:
-            self.errors += sum(cell.data_type == _ERROR for cell in row)
-            yield tuple(None if cell.data_type == _ERROR else cell.value for cell in row)
 
 
 def _unescaped(value: object) -> object:
@@ -122,8 +113,9 @@ def _rows(sheet: Any, source: str) -> Iterator[Cells]:
         yield row
 
 
-def _with_value(rows: Iterable[Values]) -> Iterator[tuple[int, Values]]:
-    return ((number, row) for number, row in enumerate(rows, 1) if any(value not in (None, "") for value in row))
+def _filled(rows: Iterable[Cells]) -> Iterator[tuple[int, Cells]]:
+    """Those in which something is shown, be it an error: a row of a text alone that is one stays a row."""
+    return ((number, row) for number, row in enumerate(rows, 1) if any(cell.value not in (None, "") for cell in row))
 
 
 def _require_size(stream: BinaryIO, source: str) -> None:

@@ -95,8 +95,13 @@ def write_file(path: Path, write: Callable[[Path], object], *, force: bool) -> b
 
 
 def nearest_name(out: Path, formats: Sequence[str] = FORMATS) -> Path:
-    """What to name a file whose ending is none of the formats: d.csv for d.txt and, packed, d.csv.gz."""
-    plain = out.with_name(out.stem) if out.suffix.lower() == PACKED and Path(out.stem).suffix else out
+    """What to name a file whose ending is none of the formats: d.csv for d.txt and, packed, d.csv.gz; rows.csv in a
+    folder, and for what is an ending alone."""
+    if out.name in ("", ".."):
+        return out / "rows.csv"
+    plain = out.with_name(out.stem) if out.suffix.lower() == PACKED else out
+    if plain.name.startswith(".") and not plain.suffix:
+        return plain.with_name("rows.csv")
     return plain if plain.suffix.lower() in formats else plain.with_suffix(".csv")
 
 

@@ -85,7 +85,7 @@ def require_own_name(version: Version) -> None:
         raise LingyuError(
             f"its {MANIFEST} says {version.reference}: the folder was renamed or copied",
             where=version.folder,
-            next="Give it back its name; a new version is made by publishing",
+            next=f"Give it back its name, {version.name}/{version.version}; a new version is made by publishing",
         )
 
 

@@ -1,14 +1,16 @@
 """Texts as token ids, by the tokenizers library alone and without a state, so that threads share one tokenizer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ROWS_AT_ONCE = 256  # what the library keeps of a token takes 200 bytes, its id some 36
+_LONG = 10_000  # characters, some ten milliseconds
 _CHARACTERS_PER_TOKEN = 16
 _MORE = 8  # times as much is read of a text whose beginning has too few tokens
 _BEGINS_A_PIECE = re.compile(
@@ -86,8 +88,11 @@ class TextTokenizer:
     ) -> Encoded:
         """Token ids, cut at max_length. pairs: a second text for each; of the two the longer one is cut.
 
-        types: whether there are token_type_ids. spans: of which characters the tokens are.
+        types: whether there are token_type_ids. spans: of which characters the tokens are. Raises ValueError where
+        there are not as many second texts.
         """
+        if pairs is not None and len(pairs) != len(texts):
+            raise ValueError(f"{len(texts)} texts, and {len(pairs)} second texts")
         encoded = Encoded([], [], [] if types else None, [] if spans else None)
         for start in range(0, len(texts), _ROWS_AT_ONCE):
             at = slice(start, start + _ROWS_AT_ONCE)
@@ -107,12 +112,21 @@ class TextTokenizer:
         if pairs is None and side == "right" and self._cuts_where_bert_does:
             return self._beginnings(texts, max_length, _CHARACTERS_PER_TOKEN * max_length)
         read = list(texts) if pairs is None else list(zip(texts, pairs, strict=True))
-        return [_Row.of(encoding, max_length, side) for encoding in self._backend.encode_batch(read)]
+        return [_Row.of(encoding, max_length, side) for encoding in self._encoded(read)]
+
+    def _encoded(self, read: Sequence[str] | Sequence[tuple[str, str]]) -> Iterator[Any]:
+        """Long texts go to the library one by one: its threads are everybody's, and a batch of them takes them all."""
+        for is_long, group in groupby(read, key=_is_long):
+            if is_long:
+                for one in group:
+                    yield from self._backend.encode_batch([one])
+            else:
+                yield from self._backend.encode_batch(list(group))
 
     def _beginnings(self, texts: Sequence[str], max_length: int, most: int) -> "list[_Row]":
         """Of a long text no more than its tokens need, about `most` characters or a multiple of them."""
         read = [_beginning(text, most) for text in texts]
-        rows = [_Row.of(encoding, max_length, "right") for encoding in self._backend.encode_batch(read)]
+        rows = [_Row.of(encoding, max_length, "right") for encoding in self._encoded(read)]
         begun = zip(read, texts, rows, strict=True)
         lacking = [at for at, (part, text, row) in enumerate(begun) if len(part) < len(text) and row.kept is None]
         if lacking:  # of few tokens for its length: a word of a thousand letters is one, a blank none
@@ -145,6 +159,10 @@ class _Row:
 
     def of_kept(self, values: list[_Value]) -> list[_Value]:
         return values if self.kept is None else [values[place] for place in self.kept]
+
+
+def _is_long(read: str | tuple[str, str]) -> bool:
+    return sum(map(len, [read] if isinstance(read, str) else read)) > _LONG
 
 
 def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:

@@ -220,6 +220,15 @@ def test_what_is_wrong_is_said_and_nothing_is_left(build, place, write_lines, se
     assert sorted(path.name for path in place.iterdir()) == ["raw"]
 
 
+def test_the_folder_that_one_is_in_is_no_place_for_a_corpus(build, place, write_lines, monkeypatch):
+    write_lines("raw/a.txt", "第一段很长的话")
+    (place / "empty").mkdir()
+    monkeypatch.chdir(place / "empty")
+    with pytest.raises(LingyuError, match=r"^\.: --out can't be the name of a folder\. Name it like data/corpus/hotel"):
+        build("../raw", out=Path())
+    assert sorted(path.name for path in place.rglob("*")) == ["a.txt", "empty", "raw"]
+
+
 def test_a_corpus_that_is_there_is_replaced_by_force_only_and_anything_else_never(build, place, write_lines):
     write_lines("raw/a.txt", "第一段很长的话")
     build("raw")

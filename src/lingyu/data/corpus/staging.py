@@ -52,6 +52,8 @@ def _nobody_else_builds(out: Path) -> Iterator[None]:
 
 
 def _require_free(out: Path, replace: bool) -> None:
+    if out.name in ("", ".."):
+        raise LingyuError("--out can't be the name of a folder", where=out, next="Name it like data/corpus/hotel")
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise LingyuError("--out is a file or a link", where=out, next="Name a folder that is not there yet")
     if not out.exists() or not any(out.iterdir()):

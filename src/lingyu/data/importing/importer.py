@@ -247,9 +247,10 @@ def _nothing_read(opened: Opened, tally: _Tally, request: ImportRequest) -> Ling
 
 
 def _check_destination(request: ImportRequest) -> None:
-    out, aside = request.out, request.quarantine_path
+    out = request.out
     if out.suffix.lower() not in FORMATS:
         raise LingyuError("is written as csv, jsonl or parquet", out, f"Name --out {nearest_name(out)}")
+    aside = request.quarantine_path
     source = Path(request.source)
     for path in (out, aside):
         if path.is_dir() or (path.exists() and not path.is_file()):
