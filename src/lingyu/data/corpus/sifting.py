@@ -128,7 +128,7 @@ def sifted_by_workers(
 
     Raises LingyuError where a worker is killed.
     """
-    with _without_interrupts():
+    with without_interrupts():
         idle = deque(_Worker(rules, excluded) for _ in range(workers))
     crew, busy = tuple(idle), deque[_Worker]()
     try:
@@ -203,7 +203,7 @@ def _work(pipe: Connection, rules: Rules, excluded: Path) -> None:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Processes that start meanwhile never see a Ctrl-C, which reaches the whole group: the parent ends them."""
     resource_tracker.ensure_running()  # which a first process would start, and let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -32,7 +32,7 @@ from .manifest import TENSOR, CorpusManifest, Shard, read_corpus_manifest
 from .planning import CorpusRequest, Plan, planned
 from .seen import SeenHashes
 from .shards import ShardWriter
-from .sifting import Sieve, opened
+from .sifting import Sieve, opened, without_interrupts
 from .sources import BATCH_BYTES, batches_of, find_sources
 from .tally import REPEATS, Tally
 
@@ -48,6 +48,7 @@ try:
     )
     from datatrove.utils.hashing import HashConfig
     from loguru import logger
+    from multiprocess import forkserver, resource_tracker  # type: ignore[import-untyped]
 except ImportError as error:
     raise missing_extra("datatrove", "corpora") from error
 
@@ -100,6 +101,9 @@ def build_with_datatrove(plan: Plan, folder: Path, report: Report) -> CorpusMani
     """Run all stages on this machine, which write into the folder."""
     stages = datatrove_stages(plan.request, folder)
     logs = folder / ".logs"
+    resource_tracker.ensure_running()  # of a package of its own; the server would start it, and let interrupts through
+    with without_interrupts():
+        forkserver.ensure_running()  # of which all workers come
     for done, stage in enumerate(stages):
         report(f"datatrove: {stage.name}", done, len(stages))
         workers = min(plan.workers, stage.tasks)
