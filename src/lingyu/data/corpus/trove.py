@@ -48,7 +48,7 @@ try:
     )
     from datatrove.utils.hashing import HashConfig
     from loguru import logger
-    from multiprocess import forkserver, resource_tracker  # type: ignore[import-untyped]
+    from multiprocess import forkserver, resource_tracker
 except ImportError as error:
     raise missing_extra("datatrove", "corpora") from error
 
